@@ -1,0 +1,116 @@
+//! Who is calling: from the `Authorization` header to the API's own notion of a caller.
+//!
+//! Which kind of authentication an endpoint wants is part of its ruma type, and an endpoint cannot be
+//! registered without it, so no handler can forget it. What a token means is for the API's [`Authenticator`].
+
+use std::future::Future;
+
+use http::{HeaderMap, header, request::Parts};
+use ruma::api::auth_scheme::{
+    AccessToken, AccessTokenOptional, AppserviceTokenOptional, AuthScheme, NoAccessToken, NoAuthentication,
+};
+
+use crate::MatrixError;
+
+/// Turns an access token into the API's notion of a caller. Implemented by the state of an API's handlers.
+pub trait Authenticator: Clone + Send + Sync + 'static {
+    /// A caller who is known, such as a session.
+    type Principal: Send + 'static;
+
+    /// The caller to whom `token` belongs. `request` is there for what depends on the endpoint or the client,
+    /// such as a locked account which may still log out.
+    ///
+    /// # Errors
+    /// [`MatrixError::unknown_token`], or why this caller may not come in.
+    fn authenticate(
+        &self,
+        token: &str,
+        request: &Parts,
+    ) -> impl Future<Output = Result<Self::Principal, MatrixError>> + Send;
+}
+
+/// What a ruma authentication scheme gives to handlers whose state is `S`.
+pub trait Scheme<S>: AuthScheme {
+    /// What the handler learns of the caller.
+    type Principal: Send + 'static;
+
+    /// Finds out who is calling.
+    ///
+    /// # Errors
+    /// The answer for a caller who may not come in.
+    fn admit(state: &S, request: &Parts)
+    -> impl Future<Output = Result<Self::Principal, MatrixError>> + Send;
+}
+
+impl<S: Authenticator> Scheme<S> for AccessToken {
+    type Principal = S::Principal;
+
+    async fn admit(state: &S, request: &Parts) -> Result<S::Principal, MatrixError> {
+        match bearer_token(&request.headers)? {
+            Some(token) => state.authenticate(token, request).await,
+            None => Err(missing_token(request)),
+        }
+    }
+}
+
+impl<S: Authenticator> Scheme<S> for AccessTokenOptional {
+    type Principal = Option<S::Principal>;
+
+    async fn admit(state: &S, request: &Parts) -> Result<Option<S::Principal>, MatrixError> {
+        match bearer_token(&request.headers)? {
+            Some(token) => state.authenticate(token, request).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<S: Sync> Scheme<S> for NoAccessToken {
+    type Principal = ();
+
+    async fn admit(_: &S, _: &Parts) -> Result<(), MatrixError> {
+        Ok(())
+    }
+}
+
+impl<S: Sync> Scheme<S> for NoAuthentication {
+    type Principal = ();
+
+    async fn admit(_: &S, _: &Parts) -> Result<(), MatrixError> {
+        Ok(())
+    }
+}
+
+/// Login and registration: open to clients, whose stale tokens must not get in the way.
+impl<S: Sync> Scheme<S> for AppserviceTokenOptional {
+    type Principal = ();
+
+    async fn admit(_: &S, _: &Parts) -> Result<(), MatrixError> {
+        Ok(())
+    }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MatrixError> {
+    const SCHEME: &str = "bearer";
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let credentials = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match credentials {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) && !token.trim().is_empty() => {
+            Ok(Some(token.trim()))
+        }
+        _ => {
+            Err(MatrixError::missing_token("The Authorization header must be `Bearer` and an access token."))
+        }
+    }
+}
+
+/// A token in the query string ends in logs and browser histories; the specification deprecates it since v1.11.
+fn missing_token(request: &Parts) -> MatrixError {
+    let query = request.uri.query().unwrap_or("");
+    if query.split('&').any(|pair| pair.starts_with("access_token=")) {
+        MatrixError::missing_token(
+            "An access token in the query string is not accepted; send it in the Authorization header.",
+        )
+    } else {
+        MatrixError::missing_token("An access token is needed.")
+    }
+}

@@ -1,0 +1,308 @@
+//! Endpoints: a ruma request type and the function that answers it.
+
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRequestParts, RawPathParams, Request, State},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, header, request::Parts};
+use ruma::api::{
+    IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponseExt, path_builder::PathBuilder,
+};
+
+use crate::{
+    ClientAddress, MatrixError, Scheme,
+    body::{check_is_json_object, from_request_error, read_body},
+};
+
+/// A typed request that was read and whose caller is known.
+#[derive(Debug)]
+pub struct Call<T, P> {
+    /// The request as ruma describes it.
+    pub request: T,
+    /// Who is calling: what the API's [`crate::Authenticator`] made of the token, as far as `T` asks for one.
+    pub principal: P,
+    /// The body as it came, a JSON object; `{}` where it was empty.
+    pub body: Bytes,
+    /// The rest of the HTTP request.
+    pub parts: Parts,
+}
+
+impl<T, P> Call<T, P> {
+    /// The `User-Agent`, if it was sent and can be read.
+    pub fn user_agent(&self) -> Option<&str> {
+        user_agent(&self.parts.headers)
+    }
+
+    /// From where the request came.
+    pub fn client_address(&self) -> Option<ClientAddress> {
+        self.parts.extensions.get().copied()
+    }
+}
+
+/// A request whose caller is known and whose body has not been read.
+#[derive(Debug)]
+pub struct Stream<P> {
+    /// The variables of the path, in order, percent-decoded.
+    pub path: Vec<String>,
+    /// Who is calling.
+    pub principal: P,
+    /// The body, unread and unbounded.
+    pub body: Body,
+    /// The rest of the HTTP request.
+    pub parts: Parts,
+}
+
+impl<P> Stream<P> {
+    /// The `User-Agent`, if it was sent and can be read.
+    pub fn user_agent(&self) -> Option<&str> {
+        user_agent(&self.parts.headers)
+    }
+
+    /// From where the request came.
+    pub fn client_address(&self) -> Option<ClientAddress> {
+        self.parts.extensions.get().copied()
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT)?.to_str().ok()
+}
+
+type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Run<S> = Arc<dyn Fn(S, Request, usize) -> Answer + Send + Sync>;
+
+/// One operation of the API: its method, its paths, and how it is answered. `S` is the state of the handlers.
+pub struct Endpoint<S> {
+    method: Method,
+    paths: Vec<String>,
+    body_limit_bytes: Option<usize>,
+    run: Run<S>,
+}
+
+impl<S> fmt::Debug for Endpoint<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Endpoint({} {:?})", self.method, self.paths)
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
+    /// An endpoint answered with the response type that belongs to the request type.
+    pub fn typed<T, F, A, E>(handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme<S>,
+        F: Fn(S, Call<T, <T::Authentication as Scheme<S>>::Principal>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<T::OutgoingResponse, E>> + Send + 'static,
+        E: Into<MatrixError> + 'static,
+    {
+        Self::with_own_reply(move |state, call| {
+            let answer = handler(state, call);
+            async move {
+                let response = answer.await.map_err(Into::into)?;
+                let response =
+                    response.try_into_http_response::<BytesMut>().map_err(MatrixError::internal)?;
+                Ok::<_, MatrixError>(response.map(|body| Body::from(body.freeze())))
+            }
+        })
+    }
+
+    /// An endpoint with a typed request whose handler makes its own HTTP response.
+    pub fn with_own_reply<T, F, A, E>(handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme<S>,
+        F: Fn(S, Call<T, <T::Authentication as Scheme<S>>::Principal>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response, E>> + Send + 'static,
+        E: Into<MatrixError> + 'static,
+    {
+        Self::of_type::<T>(Arc::new(move |state: S, request, body_limit_bytes| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let answer = async {
+                    let call = receive::<S, T>(&state, request, body_limit_bytes).await?;
+                    handler(state, call).await.map_err(Into::into)
+                };
+                answer.await.unwrap_or_else(IntoResponse::into_response)
+            })
+        }))
+    }
+
+    /// An endpoint that reads its body itself, as media does. Of `T` only method, paths and authentication
+    /// are used.
+    pub fn streaming<T, F, A, E>(handler: F) -> Self
+    where
+        T: Metadata,
+        T::Authentication: Scheme<S>,
+        F: Fn(S, Stream<<T::Authentication as Scheme<S>>::Principal>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response, E>> + Send + 'static,
+        E: Into<MatrixError> + 'static,
+    {
+        Self::of_type::<T>(Arc::new(move |state: S, request, _| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let answer = async {
+                    let (mut parts, body) = request.into_parts();
+                    let principal = T::Authentication::admit(&state, &parts).await?;
+                    let path = path_arguments(&mut parts).await?;
+                    handler(state, Stream { path, principal, body, parts }).await.map_err(Into::into)
+                };
+                answer.await.unwrap_or_else(IntoResponse::into_response)
+            })
+        }))
+    }
+
+    /// This endpoint on one more path, for the forms that the request type does not list. The variables must
+    /// come in the same order.
+    #[must_use]
+    pub fn also_at(mut self, path: &str) -> Self {
+        self.paths.push(path.to_owned());
+        self
+    }
+
+    /// This endpoint with its own limit for the body, in place of the general one.
+    #[must_use]
+    pub fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit_bytes = Some(bytes);
+        self
+    }
+
+    fn of_type<T: Metadata>(run: Run<S>) -> Self {
+        let mut paths = Vec::new();
+        for path in T::PATH_BUILDER.all_paths() {
+            paths.push(path.to_owned());
+            // `/pushrules/` is written with a slash, and asked for without.
+            if let Some(without_slash) = path.strip_suffix('/') {
+                paths.push(without_slash.to_owned());
+            }
+        }
+        Self { method: T::METHOD, paths, body_limit_bytes: None, run }
+    }
+}
+
+/// Authenticates, reads and parses. In this order: a stranger's body is not read.
+async fn receive<S, T>(
+    state: &S,
+    request: Request,
+    body_limit_bytes: usize,
+) -> Result<Call<T, <T::Authentication as Scheme<S>>::Principal>, MatrixError>
+where
+    T: IncomingRequest,
+    T::Authentication: Scheme<S>,
+{
+    let (mut parts, body) = request.into_parts();
+    let principal = T::Authentication::admit(state, &parts).await?;
+    let path = path_arguments(&mut parts).await?;
+    let body = if T::METHOD == Method::GET {
+        Bytes::new()
+    } else {
+        let body = read_body(body, body_limit_bytes).await?;
+        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+        check_is_json_object(&body)?;
+        body
+    };
+
+    let mut http_request = http::Request::new(&*body);
+    *http_request.method_mut() = parts.method.clone();
+    *http_request.uri_mut() = parts.uri.clone();
+    *http_request.headers_mut() = parts.headers.clone();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let request =
+        T::try_from_http_request(http_request, &path).map_err(|error| from_request_error(&error))?;
+    Ok(Call { request, principal, body, parts })
+}
+
+async fn path_arguments(parts: &mut Parts) -> Result<Vec<String>, MatrixError> {
+    let path = RawPathParams::from_request_parts(parts, &())
+        .await
+        .map_err(|_| MatrixError::invalid_param("The path is not valid UTF-8."))?;
+    Ok(path.iter().map(|(_, value)| value.to_owned()).collect())
+}
+
+/// The endpoints of an API. `S` is the state of the handlers.
+#[derive(Debug)]
+pub struct Endpoints<S>(Vec<Endpoint<S>>);
+
+impl<S> Default for Endpoints<S> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Endpoints<S> {
+    /// No endpoints yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These and one more.
+    #[must_use]
+    pub fn add(mut self, endpoint: Endpoint<S>) -> Self {
+        self.0.push(endpoint);
+        self
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn merge(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// Every method and path that is answered, in order of path.
+    pub fn list(&self) -> Vec<(Method, String)> {
+        let of_one = |endpoint: &Endpoint<S>| {
+            let method = endpoint.method.clone();
+            endpoint.paths.clone().into_iter().map(move |path| (method.clone(), path)).collect::<Vec<_>>()
+        };
+        let mut list: Vec<_> = self.0.iter().flat_map(of_one).collect();
+        list.sort_by(|left, right| (&left.1, left.0.as_str()).cmp(&(&right.1, right.0.as_str())));
+        list
+    }
+
+    /// The router that answers them all, with a limit for bodies.
+    ///
+    /// # Panics
+    /// Where two endpoints claim the same method and path, or a method that HTTP does not have: a mistake in
+    /// the program, found when it starts.
+    pub fn into_router(self, state: S, body_limit_bytes: usize) -> Router {
+        let mut routes: BTreeMap<String, (String, MethodRouter<S>)> = BTreeMap::new();
+        for endpoint in self.0 {
+            let limit = endpoint.body_limit_bytes.unwrap_or(body_limit_bytes);
+            for path in endpoint.paths {
+                // axum wants the same names of variables in all methods of a path; to ruma only order matters.
+                let (_, route) =
+                    routes.entry(without_names(&path)).or_insert_with(|| (path.clone(), MethodRouter::new()));
+                let handler = answer_with(Arc::clone(&endpoint.run), limit);
+                *route = std::mem::take(route).merge(handler(filter(&endpoint.method)));
+            }
+        }
+        let add = |router: Router<S>, (path, route): (String, MethodRouter<S>)| router.route(&path, route);
+        routes.into_values().fold(Router::new(), add).with_state(state)
+    }
+}
+
+fn answer_with<S: Clone + Send + Sync + 'static>(
+    run: Run<S>,
+    body_limit_bytes: usize,
+) -> impl FnOnce(MethodFilter) -> MethodRouter<S> {
+    move |filter| {
+        on(filter, move |State(state): State<S>, request: Request| run(state, request, body_limit_bytes))
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the methods of ruma's types are those of HTTP")]
+fn filter(method: &Method) -> MethodFilter {
+    MethodFilter::try_from(method.clone()).expect("endpoints use the methods of HTTP")
+}
+
+/// The path with the names of its variables left out: `/rooms/{}/state`.
+fn without_names(path: &str) -> String {
+    let segments = path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
