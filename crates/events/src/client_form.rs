@@ -1,0 +1,191 @@
+//! The form of an event that clients see, made once and shared by everyone who sends it.
+//!
+//! What differs between readers (`unsigned`, and whether `room_id` is written) is added while writing. Does
+//! not know which relations, memberships or transaction ids belong there: those are given.
+
+use std::{fmt, sync::Arc};
+
+use ruma::{EventId, RoomId};
+use serde_json::value::RawValue;
+
+use crate::{
+    Pdu,
+    canonical::{self, CanonicalJsonValue, write_string, write_value},
+};
+
+/// The text of a client event without `room_id`, without `unsigned` and without the closing brace.
+///
+/// Complete it with [`write_client_event`].
+#[derive(Clone)]
+pub struct ClientForm(Arc<str>);
+
+impl ClientForm {
+    pub(crate) fn new(pdu: &Pdu) -> Self {
+        let mut out = Vec::with_capacity(pdu.content_json().len() + 384);
+        out.extend_from_slice(b"{\"content\":");
+        write_content(&mut out, pdu);
+        write_text_field(&mut out, "event_id", pdu.event_id().as_str());
+        out.extend_from_slice(b",\"origin_server_ts\":");
+        write_value(&mut out, &pdu.origin_server_ts());
+        if let Some(target) = pdu.redacts() {
+            write_text_field(&mut out, "redacts", target.as_str());
+        }
+        write_text_field(&mut out, "sender", pdu.sender().as_str());
+        if let Some(state_key) = pdu.state_key() {
+            write_text_field(&mut out, "state_key", state_key);
+        }
+        write_text_field(&mut out, "type", pdu.kind());
+        Self(Arc::from(canonical::into_string(out)))
+    }
+
+    /// The text, which is no complete JSON: the closing brace is missing.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientForm({} bytes)", self.0.len())
+    }
+}
+
+/// The content as clients see it: a redaction names its target there in every room version.
+fn write_content(out: &mut Vec<u8>, pdu: &Pdu) {
+    if let Some(target) = pdu.redacts()
+        && !pdu.version().redacts_in_content()
+        && let Ok(mut content) = canonical::parse_object(pdu.content_json().as_bytes())
+    {
+        content.insert("redacts".to_owned(), CanonicalJsonValue::String(target.to_string()));
+        write_value(out, &content);
+    } else {
+        out.extend_from_slice(pdu.content_json().as_bytes());
+    }
+}
+
+/// The `unsigned` data of a client event. What is `None` is not written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unsigned<'a> {
+    /// Milliseconds since the event was sent.
+    pub age: Option<i64>,
+    /// The transaction id, for the device that sent the event.
+    pub transaction_id: Option<&'a str>,
+    /// The content that a state event replaced.
+    pub prev_content: Option<&'a RawValue>,
+    /// The state event that a state event replaced.
+    pub replaces_state: Option<&'a EventId>,
+    /// The reader's own membership at the time of the event.
+    pub membership: Option<&'a str>,
+    /// The redaction, of a redacted event: the complete client event, as JSON.
+    pub redacted_because: Option<&'a str>,
+    /// Bundled aggregations: the value of `m.relations`, a JSON object.
+    pub relations: Option<&'a str>,
+    /// Stripped state for an invited reader: a JSON array.
+    pub invite_room_state: Option<&'a str>,
+    /// Stripped state for a reader who knocked: a JSON array.
+    pub knock_room_state: Option<&'a str>,
+}
+
+impl Unsigned<'_> {
+    /// Appends `,"unsigned":{…}`, or nothing where there is nothing to say.
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut object = OpenObject { out, prefix: ",\"unsigned\":{", fields: 0 };
+        if let Some(age) = self.age {
+            object.raw("age", &age.to_string());
+        }
+        if let Some(state) = self.invite_room_state {
+            object.raw("invite_room_state", state);
+        }
+        if let Some(state) = self.knock_room_state {
+            object.raw("knock_room_state", state);
+        }
+        if let Some(relations) = self.relations {
+            object.raw("m.relations", relations);
+        }
+        if let Some(membership) = self.membership {
+            object.string("membership", membership);
+        }
+        if let Some(content) = self.prev_content {
+            object.raw("prev_content", content.get());
+        }
+        if let Some(redaction) = self.redacted_because {
+            object.raw("redacted_because", redaction);
+        }
+        if let Some(event_id) = self.replaces_state {
+            object.string("replaces_state", event_id.as_str());
+        }
+        if let Some(transaction_id) = self.transaction_id {
+            object.string("transaction_id", transaction_id);
+        }
+        object.close();
+    }
+}
+
+/// An object that is only written once it has a field.
+struct OpenObject<'a> {
+    out: &'a mut Vec<u8>,
+    prefix: &'static str,
+    fields: usize,
+}
+
+impl OpenObject<'_> {
+    fn key(&mut self, name: &str) {
+        self.out.extend_from_slice(if self.fields == 0 { self.prefix.as_bytes() } else { b"," });
+        self.fields += 1;
+        write_string(self.out, name);
+        self.out.push(b':');
+    }
+
+    fn raw(&mut self, name: &str, json: &str) {
+        self.key(name);
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    fn string(&mut self, name: &str, value: &str) {
+        self.key(name);
+        write_string(self.out, value);
+    }
+
+    fn close(self) {
+        if self.fields > 0 {
+            self.out.push(b'}');
+        }
+    }
+}
+
+/// Appends a complete client event.
+///
+/// `room_id` is written where it is given: `/sync` leaves it out, most other endpoints want it.
+pub fn write_client_event(
+    out: &mut Vec<u8>,
+    form: &ClientForm,
+    room_id: Option<&RoomId>,
+    unsigned: &Unsigned<'_>,
+) {
+    out.extend_from_slice(form.0.as_bytes());
+    if let Some(room_id) = room_id {
+        write_text_field(out, "room_id", room_id.as_str());
+    }
+    unsigned.write(out);
+    out.push(b'}');
+}
+
+/// The stripped form of a state event, shown to those who are not in the room.
+/// <https://spec.matrix.org/v1.19/client-server-api/#stripped-state>
+pub fn stripped_state(pdu: &Pdu) -> String {
+    let mut out = Vec::with_capacity(pdu.content_json().len() + 192);
+    out.extend_from_slice(b"{\"content\":");
+    out.extend_from_slice(pdu.content_json().as_bytes());
+    write_text_field(&mut out, "sender", pdu.sender().as_str());
+    write_text_field(&mut out, "state_key", pdu.state_key().unwrap_or_default());
+    write_text_field(&mut out, "type", pdu.kind());
+    out.push(b'}');
+    canonical::into_string(out)
+}
+
+fn write_text_field(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.push(b',');
+    write_string(out, name);
+    out.push(b':');
+    write_string(out, value);
+}
