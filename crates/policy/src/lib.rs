@@ -1,1 +1,13 @@
-//! policy
+//! The organisation's decisions, as pure functions from facts to a [`Decision`] that says why.
+//!
+//! A decision binds what our own users do and what our server accepts at its edges. It never changes the verdict
+//! on a remote event. This crate knows nothing of HTTP, storage or time; whoever asks brings the facts.
+
+mod client_kind;
+mod decision;
+pub mod encryption;
+mod room_class;
+
+pub use client_kind::ClientKind;
+pub use decision::Decision;
+pub use room_class::{Preset, RoomClass};

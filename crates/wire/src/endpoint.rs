@@ -242,7 +242,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoints<S> {
 
     /// These and one more.
     #[must_use]
-    pub fn add(mut self, endpoint: Endpoint<S>) -> Self {
+    pub fn with(mut self, endpoint: Endpoint<S>) -> Self {
         self.0.push(endpoint);
         self
     }

@@ -110,18 +110,18 @@ const BODY_LIMIT_BYTES: usize = 300;
 
 fn server() -> Router {
     let endpoints = Endpoints::new()
-        .add(Endpoint::typed(whoami))
-        .add(Endpoint::typed(versions))
-        .add(Endpoint::typed(create_alias))
-        .add(
+        .with(Endpoint::typed(whoami))
+        .with(Endpoint::typed(versions))
+        .with(Endpoint::typed(create_alias))
+        .with(
             Endpoint::typed(get_state)
                 .also_at("/_matrix/client/v3/rooms/{room}/state/{event_type}")
                 .also_at("/_matrix/client/v3/rooms/{room}/state/{event_type}/"),
         )
-        .add(Endpoint::typed(change_password))
-        .add(Endpoint::typed(pushrules))
-        .add(Endpoint::with_own_reply(sync))
-        .add(Endpoint::streaming::<create_content::v3::Request, _, _, _>(upload));
+        .with(Endpoint::typed(change_password))
+        .with(Endpoint::typed(pushrules))
+        .with(Endpoint::with_own_reply(sync))
+        .with(Endpoint::streaming::<create_content::v3::Request, _, _, _>(upload));
     let telemetry = Telemetry {
         new_request_id: Arc::new(|| "made-here".to_owned()),
         elapsed: Arc::new(Duration::default),
@@ -449,6 +449,6 @@ async fn log_names_the_route_and_never_identifiers_tokens_queries_or_bodies() {
 #[test]
 #[should_panic(expected = "Overlapping method route")]
 fn two_endpoints_for_one_path_are_found_when_the_server_starts() {
-    let twice = Endpoints::new().add(Endpoint::typed(whoami)).add(Endpoint::typed(whoami));
+    let twice = Endpoints::new().with(Endpoint::typed(whoami)).with(Endpoint::typed(whoami));
     let _ = twice.into_router(Api, BODY_LIMIT_BYTES);
 }
