@@ -1,1 +1,44 @@
-//! storage
+//! The only crate with SQL: SQLite and PostgreSQL behind one [`Store`].
+//!
+//! Reads come in batches and mostly from memory; writes come as [`WriteSet`]s, which are gathered, written in
+//! groups and answered once they are durable. Each query is written once, for both engines
+//! ([`statement`]); what differs is a named function in [`dialect`]. Names are interned to numbers, what is
+//! written is immutable wherever possible, and every change that a reader must notice has a [`Position`] in
+//! one stream. This crate knows nothing of HTTP, of authorisation or of the organisation's policy.
+
+mod account_data;
+mod changes;
+mod dialect;
+mod engine;
+mod error;
+mod events;
+mod intern;
+mod members;
+mod migrate;
+mod numbers;
+mod receipts;
+mod registry;
+mod rooms;
+mod state;
+mod state_tree;
+mod statement;
+mod store;
+mod value;
+mod write_set;
+mod writer;
+
+pub use account_data::AccountData;
+pub use changes::{Announced, Change};
+pub use engine::{DatabaseSettings, EngineKind};
+pub use error::{CommitError, StorageError};
+pub use events::{Direction, EventFlags, NewEvent, Relation, StoredEvent, ThreadRoot};
+pub use members::{Member, RoomMembers, UserRooms};
+pub use numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn, UserSn};
+pub use receipts::{NewReceipt, Receipt};
+pub use registry::{SchemaColumn, check_statements, pretend_newer_schema, schema};
+pub use rooms::{Alias, RoomHead};
+pub use state::StateChange;
+pub use state_tree::{Difference, StateRoot};
+pub use store::{Store, StoreSettings};
+pub use write_set::{TransactionKey, WriteSet};
+pub use writer::{Committed, Submitted};

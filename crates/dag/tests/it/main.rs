@@ -1,1 +1,0 @@
-//! Tests of `parvis-dag`, one module for each subject.

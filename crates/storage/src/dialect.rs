@@ -1,0 +1,11 @@
+//! Every difference between the two engines in the text of a statement, by name.
+
+use crate::engine::Engine;
+
+/// Locks the rows that a `SELECT` finds until the transaction ends. SQLite has one writer and needs no lock.
+pub(crate) fn lock_rows(engine: &Engine, select: String) -> String {
+    match engine {
+        Engine::Sqlite { .. } => select,
+        Engine::Postgres(_) => select + " FOR UPDATE",
+    }
+}

@@ -1,0 +1,318 @@
+//! The two engines behind one face: connections, and running registered statements on them.
+//!
+//! Nothing above this module knows which engine it speaks to. SQLite has one writing connection, held by the
+//! writer, and a pool of reading ones; PostgreSQL has one pool.
+
+use std::{path::PathBuf, str::FromStr as _, time::Duration};
+
+use futures_util::TryStreamExt as _;
+use sqlx::{
+    AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
+    sqlite::{
+        SqliteArguments, SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
+};
+
+use crate::{
+    error::StorageError,
+    statement::Statement,
+    value::{Row, Value},
+};
+
+/// Where an organisation's data lives.
+#[derive(Clone, Debug)]
+pub enum DatabaseSettings {
+    /// The embedded engine: one file, made if absent.
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+        /// How many connections read at once.
+        readers: u32,
+        /// Whether a power cut may lose the last commits (never corrupt them), in exchange for speed.
+        relaxed_durability: bool,
+    },
+    /// A PostgreSQL server.
+    Postgres {
+        /// `postgres://user:password@host:port/database`.
+        url: String,
+        /// How many connections are open at most.
+        connections: u32,
+    },
+}
+
+/// Which engine a store runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    /// SQLite, embedded.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The reading side of an engine.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// One connection, in or out of a transaction. Used by the writer.
+pub(crate) enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+const STATEMENT_CACHE: usize = 512;
+
+fn sqlite_options(path: &PathBuf, relaxed_durability: bool) -> SqliteConnectOptions {
+    let synchronous = if relaxed_durability { SqliteSynchronous::Normal } else { SqliteSynchronous::Full };
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .page_size(8192)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(false)
+        .pragma("temp_store", "MEMORY")
+        .pragma("journal_size_limit", "67108864")
+        .statement_cache_capacity(STATEMENT_CACHE)
+}
+
+impl Engine {
+    /// Connects to the database; for SQLite, makes the file and its directory.
+    pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<Self, StorageError> {
+        match settings {
+            DatabaseSettings::Sqlite { path, readers, relaxed_durability } => {
+                Self::connect_sqlite(path, *readers, *relaxed_durability).await
+            }
+            DatabaseSettings::Postgres { url, connections } => {
+                Self::connect_postgres(url, *connections).await
+            }
+        }
+    }
+
+    async fn connect_sqlite(path: &PathBuf, readers: u32, relaxed: bool) -> Result<Self, StorageError> {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            tokio::fs::create_dir_all(directory).await.map_err(|error| {
+                StorageError::Settings(format!("cannot make the directory {}: {error}", directory.display()))
+            })?;
+        }
+        let options = sqlite_options(path, relaxed);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options.clone().pragma("cache_size", "-65536"))
+            .await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(readers.max(1))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.pragma("query_only", "ON").pragma("cache_size", "-16384"));
+        Ok(Self::Sqlite { read, write })
+    }
+
+    async fn connect_postgres(url: &str, connections: u32) -> Result<Self, StorageError> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("parvis")
+            .statement_cache_capacity(STATEMENT_CACHE)
+            .options([("idle_in_transaction_session_timeout", "10000")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections.max(2))
+            .min_connections(1)
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Which engine this is.
+    pub(crate) fn kind(&self) -> EngineKind {
+        match self {
+            Self::Sqlite { .. } => EngineKind::Sqlite,
+            Self::Postgres(_) => EngineKind::Postgres,
+        }
+    }
+
+    /// A connection that may write.
+    pub(crate) async fn writer(&self) -> Result<Connection, StorageError> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Runs a reading statement and gives its rows.
+    pub(crate) async fn fetch(
+        &self,
+        statement: &Statement,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StorageError> {
+        match self {
+            Self::Sqlite { read, .. } => fetch_sqlite(read, statement.text.into(), values).await,
+            Self::Postgres(pool) => fetch_postgres(pool, statement.text.into(), values).await,
+        }
+    }
+
+    /// As [`fetch`](Self::fetch), for the at most one row of a look-up.
+    pub(crate) async fn fetch_one(
+        &self,
+        statement: &Statement,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, StorageError> {
+        Ok(self.fetch(statement, values).await?.pop())
+    }
+
+    /// Runs a statement with a `{list}`, in pieces of at most 512 elements.
+    pub(crate) async fn fetch_list<T>(
+        &self,
+        statement: &Statement,
+        fixed: Vec<Value>,
+        list: impl IntoIterator<Item = T>,
+    ) -> Result<Vec<Row>, StorageError>
+    where
+        T: Into<Value>,
+    {
+        let list: Vec<Value> = list.into_iter().map(Into::into).collect();
+        let mut rows = Vec::new();
+        for piece in list.chunks(512) {
+            let padded = piece.len().next_power_of_two();
+            let mut values = Vec::with_capacity(fixed.len() + padded);
+            values.extend_from_slice(&fixed);
+            values.extend_from_slice(piece);
+            let last = piece[piece.len() - 1].clone();
+            values.resize(fixed.len() + padded, last);
+            let text = statement.expand(padded);
+            rows.extend(match self {
+                Self::Sqlite { read, .. } => fetch_sqlite(read, text, values).await?,
+                Self::Postgres(pool) => fetch_postgres(pool, text, values).await?,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Connection {
+    /// Opens a transaction that may write.
+    pub(crate) async fn begin(&mut self) -> Result<(), StorageError> {
+        match self {
+            Self::Sqlite(_) => self.raw("BEGIN IMMEDIATE").await,
+            Self::Postgres(_) => self.raw("BEGIN").await,
+        }
+    }
+
+    /// Makes the transaction durable.
+    pub(crate) async fn commit(&mut self) -> Result<(), StorageError> {
+        self.raw("COMMIT").await
+    }
+
+    /// Gives the transaction up.
+    pub(crate) async fn rollback(&mut self) -> Result<(), StorageError> {
+        self.raw("ROLLBACK").await
+    }
+
+    /// Runs a fixed text that takes no parameters.
+    pub(crate) async fn raw(&mut self, text: &'static str) -> Result<(), StorageError> {
+        match self {
+            Self::Sqlite(connection) => sqlx::raw_sql(text).execute(&mut **connection).await.map(drop)?,
+            Self::Postgres(connection) => sqlx::raw_sql(text).execute(&mut **connection).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Runs an expanded text and gives its rows.
+    pub(crate) async fn fetch(&mut self, text: String, values: Vec<Value>) -> Result<Vec<Row>, StorageError> {
+        match self {
+            Self::Sqlite(connection) => fetch_sqlite(&mut **connection, text, values).await,
+            Self::Postgres(connection) => fetch_postgres(&mut **connection, text, values).await,
+        }
+    }
+
+    /// Asks the engine whether a text is valid, without running it, and how many parameters it takes.
+    pub(crate) async fn prepare(&mut self, text: String) -> Result<usize, StorageError> {
+        use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
+        let text = AssertSqlSafe(text).into_sql_str();
+        let count = |parameters: Option<Either<usize, usize>>| match parameters {
+            Some(Either::Left(count) | Either::Right(count)) => count,
+            None => 0,
+        };
+        Ok(match self {
+            Self::Sqlite(connection) => {
+                let prepared = connection.prepare(text).await?;
+                count(prepared.parameters().map(|found| found.map_left(|types| types.len())))
+            }
+            Self::Postgres(connection) => {
+                let prepared = connection.prepare(text).await?;
+                count(prepared.parameters().map(|found| found.map_left(|types| types.len())))
+            }
+        })
+    }
+}
+
+fn unassigned_position() -> StorageError {
+    StorageError::Corrupt("a position was bound outside of a write".to_owned())
+}
+
+async fn fetch_sqlite<'c, E>(executor: E, text: String, values: Vec<Value>) -> Result<Vec<Row>, StorageError>
+where
+    E: sqlx::Executor<'c, Database = Sqlite>,
+{
+    use sqlx::Arguments as _;
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        match value {
+            Value::Int(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Bool(value) => arguments.add(value),
+            Value::Position(_) => return Err(unassigned_position()),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    let rows = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(text), arguments).fetch(executor);
+    Ok(rows.map_ok(Row::Sqlite).try_collect().await?)
+}
+
+async fn fetch_postgres<'c, E>(
+    executor: E,
+    text: String,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StorageError>
+where
+    E: sqlx::Executor<'c, Database = Postgres>,
+{
+    use sqlx::Arguments as _;
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Int(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Bool(value) => arguments.add(value),
+            Value::Position(_) => return Err(unassigned_position()),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    let rows = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), arguments).fetch(executor);
+    Ok(rows.map_ok(Row::Postgres).try_collect().await?)
+}

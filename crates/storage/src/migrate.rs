@@ -1,0 +1,53 @@
+//! Bringing the schema up to date, and refusing one that is newer than this program.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    SqlSafeStr as _,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
+
+use crate::{engine::Engine, error::StorageError};
+
+macro_rules! migrations {
+    ($($number:literal $name:literal),+ $(,)?) => {
+        /// Number, name, text for SQLite, text for PostgreSQL.
+        const MIGRATIONS: &[(i64, &str, &str, &str)] = &[$((
+            $number,
+            $name,
+            include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")),
+            include_str!(concat!("../../../migrations/postgres/", $name, ".sql")),
+        )),+];
+    };
+}
+
+migrations! {
+    1 "0001_core",
+}
+
+fn migrator(engine: &Engine) -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|(number, name, sqlite, postgres)| {
+        let text = match engine {
+            Engine::Sqlite { .. } => *sqlite,
+            Engine::Postgres(_) => *postgres,
+        };
+        Migration::new(*number, Cow::Borrowed(*name), MigrationType::Simple, text.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// Applies the migrations that the database lacks.
+///
+/// # Errors
+/// [`StorageError::SchemaFromTheFuture`] if it has one that this program does not know.
+pub(crate) async fn migrate(engine: &Engine) -> Result<(), StorageError> {
+    let migrator = migrator(engine);
+    let outcome = match engine {
+        Engine::Sqlite { write, .. } => migrator.run(write).await,
+        Engine::Postgres(pool) => migrator.run(pool).await,
+    };
+    outcome.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => StorageError::SchemaFromTheFuture(version),
+        other => StorageError::Migration(other),
+    })
+}

@@ -1,0 +1,136 @@
+//! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
+
+use crate::{
+    account_data, dialect, engine::Engine, error::StorageError, events, intern, members, receipts, rooms,
+    state, statement::Statement, store, store::Store, writer,
+};
+
+/// Every registered statement.
+fn all() -> impl Iterator<Item = &'static Statement> {
+    [
+        account_data::STATEMENTS,
+        events::STATEMENTS,
+        intern::STATEMENTS,
+        members::STATEMENTS,
+        receipts::STATEMENTS,
+        rooms::STATEMENTS,
+        state::STATEMENTS,
+        store::STATEMENTS,
+        writer::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// How many parameters a text names: the greatest `$n` in it.
+fn parameters_named(text: &str) -> usize {
+    let numbers = text.split('$').skip(1).map(|behind| {
+        let digits = behind.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(behind.len());
+        behind[..digits].parse().unwrap_or(0)
+    });
+    numbers.max().unwrap_or(0)
+}
+
+/// Asks the engine to prepare every statement, with one and with several rows or list elements. Gives how
+/// many texts were prepared.
+///
+/// # Errors
+/// Names the first statement that the engine refuses, or whose parameters it counts otherwise.
+pub async fn check_statements(store: &Store) -> Result<usize, String> {
+    let mut connection = store.engine.writer().await.map_err(|error| error.to_string())?;
+    let mut prepared = 0;
+    let mut names = std::collections::HashSet::new();
+    for statement in all() {
+        // The writer gathers rows by the name of their statement.
+        if !names.insert(statement.name) {
+            return Err(format!("two statements are called {}", statement.name));
+        }
+        let expandable = statement.is_rows() || statement.has_list();
+        for count in if expandable { &[1, 4][..] } else { &[1] } {
+            let mut texts =
+                vec![if expandable { statement.expand(*count) } else { statement.text.to_owned() }];
+            if statement.name == "HEAD_VERSIONS" {
+                texts.push(dialect::lock_rows(&store.engine, texts[0].clone()));
+            }
+            for text in texts {
+                let named = parameters_named(&text);
+                let counted =
+                    connection.prepare(text).await.map_err(|error| format!("{}: {error}", statement.name))?;
+                if counted != named {
+                    return Err(format!(
+                        "{}: names {named} parameters, the engine counts {counted}",
+                        statement.name
+                    ));
+                }
+                prepared += 1;
+            }
+        }
+    }
+    Ok(prepared)
+}
+
+/// A column of a table, in words that both engines share.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SchemaColumn {
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// `integer`, `text`, `bytes` or `boolean`.
+    pub kind: String,
+    /// Whether it may be null.
+    pub nullable: bool,
+}
+
+const SQLITE_COLUMNS: &str = "SELECT m.name, c.name, lower(c.type), c.\"notnull\" = 0
+    FROM sqlite_master m JOIN pragma_table_info(m.name) c
+    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
+const POSTGRES_COLUMNS: &str =
+    "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES'
+    FROM information_schema.columns
+    WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_sqlx%'";
+
+/// The tables and columns that the database has, sorted.
+///
+/// # Errors
+/// If the database cannot be asked, or a column has a type that Parvis does not use.
+pub async fn schema(store: &Store) -> Result<Vec<SchemaColumn>, StorageError> {
+    let text = match &store.engine {
+        Engine::Sqlite { .. } => SQLITE_COLUMNS,
+        Engine::Postgres(_) => POSTGRES_COLUMNS,
+    };
+    let rows = store.engine.writer().await?.fetch(text.to_owned(), Vec::new()).await?;
+    let mut columns = Vec::with_capacity(rows.len());
+    for row in rows {
+        let kind = match row.text(2)?.as_str() {
+            "integer" | "bigint" => "integer",
+            "text" => "text",
+            "blob" | "bytea" => "bytes",
+            "boolean" => "boolean",
+            other => return Err(StorageError::Corrupt(format!("a column of type {other}"))),
+        };
+        columns.push(SchemaColumn {
+            table: row.text(0)?,
+            column: row.text(1)?,
+            kind: kind.to_owned(),
+            nullable: row.bool(3)?,
+        });
+    }
+    columns.sort();
+    Ok(columns)
+}
+
+/// Marks the database as one that a newer Parvis has migrated. For tests of the refusal.
+///
+/// # Errors
+/// If the database cannot be written.
+pub async fn pretend_newer_schema(store: &Store) -> Result<(), StorageError> {
+    let mut connection = store.engine.writer().await?;
+    connection
+        .raw(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
+        )
+        .await
+}

@@ -1,0 +1,223 @@
+//! Room state: reading and changing the trees of [`state_tree`](crate::state_tree) with nodes from memory and
+//! from the database.
+
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
+
+use crate::{
+    EventSn, RoomSn, Slot, TypeSn,
+    error::StorageError,
+    events::StoredEvent,
+    state_tree::{self, Difference, Missing, Node, NodeHash, Nodes, StateRoot, Updated},
+    statement::statements,
+    store::{Shared, Store},
+    value::Value,
+    write_set::WriteSet,
+};
+
+statements! {
+    ADD_NODE(rows of 2, key 1) = "INSERT INTO state_nodes (hash, body) VALUES {rows} ON CONFLICT DO NOTHING";
+    NODES(list after 0) = "SELECT hash, body FROM state_nodes WHERE hash IN ({list})";
+    SLOT = "SELECT slot FROM slots WHERE room_sn = $1 AND type_sn = $2 AND state_key = $3";
+    SLOTS_OF_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn = $2 ORDER BY slot";
+    SLOTS_BUT_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn <> $2 ORDER BY slot";
+    ADD_SLOT(rows of 4, key 3) = "INSERT INTO slots (room_sn, type_sn, state_key, slot) VALUES {rows}";
+}
+
+/// A changed state, and what must be written for it.
+#[derive(Debug)]
+pub struct StateChange {
+    /// The state after the change.
+    pub root: StateRoot,
+    nodes: Vec<(NodeHash, Arc<Node>)>,
+}
+
+/// Nodes from the shared cache, from writes under way, and from what this operation has fetched.
+struct AtHand<'a> {
+    shared: &'a Shared,
+    fetched: RefCell<HashMap<NodeHash, Arc<Node>>>,
+}
+
+impl Nodes for AtHand<'_> {
+    fn node(&self, hash: &NodeHash) -> Option<Arc<Node>> {
+        let fetched = self.fetched.borrow().get(hash).cloned();
+        fetched.or_else(|| self.shared.node(hash))
+    }
+}
+
+impl WriteSet {
+    /// Writes the nodes of a changed state.
+    pub fn add_state(&mut self, change: StateChange) -> StateRoot {
+        self.nodes.extend(change.nodes);
+        change.root
+    }
+
+    /// Gives a (type, state key) pair of a room its slot.
+    pub fn add_slot(&mut self, room: RoomSn, kind: TypeSn, state_key: &str, slot: Slot) {
+        self.write(&ADD_SLOT, vec![room.into(), kind.into(), state_key.into(), slot.0.into()]);
+        self.slots.push((room, kind, state_key.into(), slot));
+    }
+}
+
+impl Store {
+    /// Runs a pure function over the tree, fetching the nodes that it lacks until it has all.
+    async fn with_nodes<T>(
+        &self,
+        mut work: impl FnMut(&AtHand<'_>) -> Result<T, Missing>,
+    ) -> Result<T, StorageError> {
+        let mut fetched = HashMap::new();
+        loop {
+            let missing = {
+                let at_hand = AtHand { shared: &self.shared, fetched: RefCell::new(fetched) };
+                match work(&at_hand) {
+                    Ok(done) => return Ok(done),
+                    Err(Missing(missing)) => {
+                        fetched = at_hand.fetched.into_inner();
+                        missing
+                    }
+                }
+            };
+            let wanted = missing.iter().map(|hash| hash.as_slice());
+            let mut found = 0;
+            for row in self.engine.fetch_list(&NODES, Vec::new(), wanted).await? {
+                let corrupt = || StorageError::Corrupt("a node of a state".to_owned());
+                let hash: NodeHash = row.bytes(0)?.try_into().map_err(|_| corrupt())?;
+                let node = Arc::new(Node::decode(&row.bytes(1)?).ok_or_else(corrupt)?);
+                self.shared.cache_node(hash, &node);
+                fetched.insert(hash, node);
+                found += 1;
+            }
+            if found == 0 {
+                return Err(StorageError::Corrupt("a node of a state is missing".to_owned()));
+            }
+        }
+    }
+
+    /// The event in one slot of a state.
+    pub async fn state_slot(&self, root: StateRoot, slot: Slot) -> Result<Option<EventSn>, StorageError> {
+        self.with_nodes(|nodes| state_tree::get(nodes, root, slot)).await
+    }
+
+    /// Every slot of a state with its event, by slot.
+    pub async fn state_entries(&self, root: StateRoot) -> Result<Vec<(Slot, EventSn)>, StorageError> {
+        self.with_nodes(|nodes| state_tree::entries(nodes, root)).await
+    }
+
+    /// The slots in which two states differ.
+    pub async fn state_diff(
+        &self,
+        before: StateRoot,
+        after: StateRoot,
+    ) -> Result<Vec<Difference>, StorageError> {
+        if before == after {
+            return Ok(Vec::new());
+        }
+        self.with_nodes(|nodes| state_tree::diff(nodes, before, after)).await
+    }
+
+    /// The state that follows from `root` by setting or clearing slots. Nothing is written: the change goes
+    /// into a write set.
+    pub async fn change_state(
+        &self,
+        root: StateRoot,
+        changes: &[(Slot, Option<EventSn>)],
+    ) -> Result<StateChange, StorageError> {
+        let Updated { root, nodes } =
+            self.with_nodes(|nodes| state_tree::update(nodes, root, changes)).await?;
+        Ok(StateChange { root, nodes })
+    }
+
+    /// The slot of a (type, state key) pair, if the room has ever had such an event.
+    pub async fn slot(
+        &self,
+        room: RoomSn,
+        kind: TypeSn,
+        state_key: &str,
+    ) -> Result<Option<Slot>, StorageError> {
+        let key = (room, kind, Box::<str>::from(state_key));
+        if let Some(slot) = self.shared.slots.get(&key) {
+            return Ok(Some(slot));
+        }
+        let values = vec![room.into(), kind.into(), state_key.into()];
+        let Some(row) = self.engine.fetch_one(&SLOT, values).await? else { return Ok(None) };
+        let slot = slot_from(row.int(0)?)?;
+        self.shared.slots.insert(key, slot);
+        Ok(Some(slot))
+    }
+
+    /// The slots of all state events of one type that the room has ever had, with their state keys.
+    pub async fn slots_of_type(
+        &self,
+        room: RoomSn,
+        kind: TypeSn,
+    ) -> Result<Vec<(Slot, String)>, StorageError> {
+        let rows = self.engine.fetch(&SLOTS_OF_TYPE, vec![room.into(), kind.into()]).await?;
+        rows.iter().map(|row| Ok((slot_from(row.int(0)?)?, row.text(1)?))).collect()
+    }
+
+    /// The slots of all state events that are *not* of one type (membership, in practice).
+    pub async fn slots_but_type(
+        &self,
+        room: RoomSn,
+        kind: TypeSn,
+    ) -> Result<Vec<(Slot, String)>, StorageError> {
+        let rows = self.engine.fetch(&SLOTS_BUT_TYPE, vec![room.into(), kind.into()]).await?;
+        rows.iter().map(|row| Ok((slot_from(row.int(0)?)?, row.text(1)?))).collect()
+    }
+
+    /// The events in some slots of a state, in the order of the slots. Empty slots are left out.
+    pub async fn state_slots(&self, root: StateRoot, slots: &[Slot]) -> Result<Vec<EventSn>, StorageError> {
+        let found = self.with_nodes(|nodes| {
+            slots.iter().map(|slot| state_tree::get(nodes, root, *slot)).collect::<Result<Vec<_>, _>>()
+        });
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    /// One state event, by type and state key.
+    pub async fn state_event(
+        &self,
+        room: RoomSn,
+        root: StateRoot,
+        kind: &str,
+        state_key: &str,
+    ) -> Result<Option<Arc<StoredEvent>>, StorageError> {
+        let Some(kind) = self.find_type(kind).await? else { return Ok(None) };
+        let Some(slot) = self.slot(room, kind, state_key).await? else { return Ok(None) };
+        match self.state_slot(root, slot).await? {
+            Some(sn) => self.event(sn).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Every event of a state, by slot.
+    pub async fn state_events(&self, root: StateRoot) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
+        let entries = self.state_entries(root).await?;
+        let sns: Vec<EventSn> = entries.into_iter().map(|entry| entry.1).collect();
+        self.events(&sns).await
+    }
+
+    /// Every event of a state that is not a membership, by slot: what a client that loads members lazily
+    /// begins with.
+    pub async fn state_events_but_members(
+        &self,
+        room: RoomSn,
+        root: StateRoot,
+    ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
+        let Some(member) = self.find_type("m.room.member").await? else {
+            return self.state_events(root).await;
+        };
+        let slots = self.slots_but_type(room, member).await?;
+        let slots: Vec<Slot> = slots.into_iter().map(|slot| slot.0).collect();
+        let sns = self.state_slots(root, &slots).await?;
+        self.events(&sns).await
+    }
+}
+
+fn slot_from(stored: i64) -> Result<Slot, StorageError> {
+    u32::try_from(stored).map(Slot).map_err(|_| StorageError::Corrupt("a slot".to_owned()))
+}
+
+impl From<Slot> for Value {
+    fn from(slot: Slot) -> Self {
+        slot.0.into()
+    }
+}
