@@ -1,0 +1,165 @@
+//! The scenarios. Each prepares its rooms, warms up, and measures one or more shapes; none depends on what
+//! another has left behind, only users are shared.
+
+mod create_room;
+mod empty_poll;
+mod fanout;
+mod initial_sync;
+mod join;
+mod pagination;
+mod send;
+mod versions;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::json;
+
+use crate::{
+    accounts::Accounts,
+    connection::{Failure, Server},
+    load::{self, Bound, Worker},
+    matrix::{self, Account, Client},
+    measure::{Meter, Name, Outcome},
+    options::{Scenario, Sizes},
+    process::Watch,
+};
+
+/// Calls at the same time while rooms and clients are being prepared.
+const SETUP_AT_ONCE: usize = 4;
+/// Text of ordinary messages: about what people write.
+const TEXT: &str = "This is a message of the length that people write in a working day, give or take.";
+/// Operations of each worker before measuring begins.
+const WARM_UP: usize = 3;
+
+const ALL: [Scenario; 8] = [
+    Scenario::Versions,
+    Scenario::Send,
+    Scenario::CreateRoom,
+    Scenario::Join,
+    Scenario::Pagination,
+    Scenario::InitialSync,
+    Scenario::EmptyPoll,
+    Scenario::Fanout,
+];
+
+/// What every scenario stands on.
+pub(crate) struct Ground {
+    server: Arc<Server>,
+    accounts: Accounts,
+    watch: Watch,
+    sizes: Sizes,
+    run: String,
+    rooms_made: usize,
+    with_rooms: BTreeMap<usize, Arc<Account>>,
+}
+
+/// Runs the scenarios one after the other; all of them when none is named.
+pub(crate) async fn run(ground: &mut Ground, only: &[Scenario]) -> Result<Vec<Outcome>, Failure> {
+    let mut outcomes = Vec::new();
+    for scenario in if only.is_empty() { &ALL } else { only } {
+        eprintln!("parvis-bench: {scenario:?}");
+        outcomes.extend(match scenario {
+            Scenario::Versions => versions::measure(ground).await?,
+            Scenario::Send => send::measure(ground).await?,
+            Scenario::CreateRoom => create_room::measure(ground).await?,
+            Scenario::Join => join::measure(ground).await?,
+            Scenario::Pagination => pagination::measure(ground).await?,
+            Scenario::InitialSync => initial_sync::measure(ground).await?,
+            Scenario::EmptyPoll => empty_poll::measure(ground).await?,
+            Scenario::Fanout => fanout::measure(ground).await?,
+        });
+    }
+    Ok(outcomes)
+}
+
+impl Ground {
+    /// Everything ready, nothing done.
+    pub(crate) fn new(
+        server: Arc<Server>,
+        accounts: Accounts,
+        watch: Watch,
+        sizes: Sizes,
+        run: String,
+    ) -> Self {
+        Self { server, accounts, watch, sizes, run, rooms_made: 0, with_rooms: BTreeMap::new() }
+    }
+
+    fn client(&self, account: &Arc<Account>) -> Client {
+        Client::new(&self.server, account)
+    }
+
+    /// A bound of this many operations and the time of one shape.
+    fn bound(&self, operations: usize) -> Bound {
+        Bound { operations, time: self.sizes.time }
+    }
+
+    /// Warms the workers up, then measures them in a closed loop.
+    async fn closed_loop<W: Worker>(&self, name: Name, workers: Vec<W>, bound: Bound) -> Outcome {
+        let warm_up = Bound { operations: WARM_UP * workers.len(), time: bound.time };
+        let warm = load::closed_loop(workers, warm_up).await;
+        self.closed_loop_cold(name, warm.workers, bound).await
+    }
+
+    /// Measures from the first operation on, for what can be done only once.
+    async fn closed_loop_cold<W: Worker>(&self, name: Name, workers: Vec<W>, bound: Bound) -> Outcome {
+        let meter = Meter::start(&self.watch).await;
+        let loaded = load::closed_loop(workers, bound).await;
+        meter.finish(name, loaded.samples, loaded.active).await
+    }
+
+    /// A room that anybody may join, with its creator in it.
+    async fn public_room(&mut self, creator: &Arc<Account>) -> Result<String, Failure> {
+        self.rooms_made += 1;
+        let name = format!("Room {} of {}", self.rooms_made, self.run);
+        let body = matrix::serialised(&json!({ "preset": "public_chat", "name": name }));
+        self.client(creator).create_room(&body).await
+    }
+
+    /// A public room of the first user of `members`, joined by the others.
+    async fn room_of(&mut self, members: &[Arc<Account>]) -> Result<String, Failure> {
+        let Some((creator, others)) = members.split_first() else {
+            return Err(Failure::Unexpected("a room needs a member".to_owned()));
+        };
+        let room_id = self.public_room(creator).await?;
+        self.join_all(&room_id, others).await?;
+        Ok(room_id)
+    }
+
+    async fn join_all(&self, room_id: &str, users: &[Arc<Account>]) -> Result<(), Failure> {
+        let join = async |user: &Arc<Account>| self.client(user).join(room_id).await;
+        stream::iter(users).map(join).buffer_unordered(SETUP_AT_ONCE).try_collect().await
+    }
+
+    /// An account of its own in this many rooms, each with a second member and some messages. Made once.
+    async fn account_with_rooms(&mut self, rooms: usize) -> Result<Arc<Account>, Failure> {
+        if let Some(account) = self.with_rooms.get(&rooms) {
+            return Ok(Arc::clone(account));
+        }
+        let account = self.accounts.apart().await?;
+        let other = self.accounts.crowd(1).await?;
+        let members: Vec<_> = [Arc::clone(&account)].into_iter().chain(other).collect();
+        for _ in 0..rooms {
+            let room_id = self.room_of(&members).await?;
+            self.fill(&account, &room_id, 5).await?;
+        }
+        self.with_rooms.insert(rooms, Arc::clone(&account));
+        Ok(account)
+    }
+
+    /// Sends this many messages into the room.
+    async fn fill(&self, sender: &Arc<Account>, room_id: &str, messages: usize) -> Result<(), Failure> {
+        let workers = (0..SETUP_AT_ONCE.min(messages))
+            .map(|n| send::Sender::new(self.client(sender), room_id, format!("fill{n}")))
+            .collect();
+        let bound = Bound { operations: messages, time: std::time::Duration::from_secs(600) };
+        let loaded = load::closed_loop(workers, bound).await;
+        if loaded.samples.operations() < messages {
+            let sent = loaded.samples.operations();
+            return Err(Failure::Unexpected(format!(
+                "of {messages} messages to prepare only {sent} were sent"
+            )));
+        }
+        Ok(())
+    }
+}
