@@ -57,9 +57,12 @@ async fn run(options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The command line lets exactly one of the three through.
 async fn source(server: &Arc<Server>, users: Users, run: &str) -> Result<Source, Failure> {
-    match users.file {
-        Some(path) => accounts::from_file(server, &path).await,
-        None => Ok(Source::Registered { token: users.register_token, run: run.to_owned() }),
+    let registered = |token| Source::Registered { token, run: run.to_owned() };
+    match users {
+        Users { file: Some(path), .. } => accounts::from_file(server, &path).await,
+        Users { register_token: token @ Some(_), .. } => Ok(registered(token)),
+        Users { register_dummy: _, .. } => Ok(registered(None)),
     }
 }

@@ -111,7 +111,7 @@ pub(crate) struct ServerCost {
 pub(crate) struct Outcome {
     pub(crate) scenario: String,
     pub(crate) shape: String,
-    /// What one operation is.
+    /// What the operations are, in the plural.
     pub(crate) unit: String,
     pub(crate) operations: usize,
     /// Failed operations by reason; they are in no other figure.

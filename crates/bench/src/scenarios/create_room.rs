@@ -22,7 +22,7 @@ impl Worker for Creator {
 
 pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure> {
     let user = ground.accounts.apart().await?;
-    let name = Name { scenario: "create-room", shape: "1 user".to_owned(), unit: "room" };
+    let name = Name { scenario: "create-room", shape: "1 user".to_owned(), unit: "rooms" };
     let bound = ground.bound(ground.sizes.create_rooms);
     Ok(vec![ground.closed_loop(name, vec![Creator(ground.client(&user))], bound).await])
 }

@@ -36,7 +36,7 @@ pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure
             let (_, since) = client.sync("timeout=0&set_presence=offline").await?;
             pollers.push(Poller { client, since });
         }
-        let name = Name { scenario: "empty-poll", shape: format!("{rooms} rooms"), unit: "sync" };
+        let name = Name { scenario: "empty-poll", shape: format!("{rooms} rooms"), unit: "syncs" };
         outcomes.push(ground.closed_loop(name, pollers, ground.bound(ground.sizes.requests)).await);
     }
     Ok(outcomes)

@@ -114,7 +114,7 @@ async fn stage(ground: &Ground, mut room: Room, waiters: Vec<Waiter>) -> Outcome
         measure::rest(&ground.watch).await;
     }
     let shape = format!("{} waiting", room.waiting);
-    let name = Name { scenario: "fanout", shape, unit: "delivery" };
+    let name = Name { scenario: "fanout", shape, unit: "deliveries" };
     let mut outcome = meter.finish(name, tally.deliveries, tally.active).await;
     waiting.shutdown().await;
     outcome.facts.insert("send_p50_ms".to_owned(), tally.sends.percentiles().p50);

@@ -36,7 +36,7 @@ pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure
         newcomer.step(0).await?;
         let first_ms = clock::now().duration_since(began).as_secs_f64() * 1000.0;
         let answer_kib = newcomer.bytes as f64 / 1024.0;
-        let name = Name { scenario: "initial-sync", shape: format!("{rooms} rooms"), unit: "sync" };
+        let name = Name { scenario: "initial-sync", shape: format!("{rooms} rooms"), unit: "syncs" };
         let bound = ground.bound(ground.sizes.initial_syncs);
         let mut outcome = ground.closed_loop_cold(name, vec![newcomer], bound).await;
         outcome.facts.insert("first_ms".to_owned(), first_ms);

@@ -32,6 +32,6 @@ pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure
     let users = ground.accounts.crowd(joins).await?;
     let room_id = ground.public_room(&creator).await?;
     let joiner = Joiner { client: ground.client(&creator), users, room_id };
-    let name = Name { scenario: "join", shape: format!("{joins} users"), unit: "join" };
+    let name = Name { scenario: "join", shape: format!("{joins} users"), unit: "joins" };
     Ok(vec![ground.closed_loop_cold(name, vec![joiner], ground.bound(joins)).await])
 }

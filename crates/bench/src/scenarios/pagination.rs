@@ -39,6 +39,6 @@ pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure
     let newest = format!("/_matrix/client/v3/rooms/{}/messages?dir=b&limit=100", matrix::encoded(&room_id));
     let reader = Reader { client: ground.client(&user), newest, next: None };
     let shape = format!("{history} messages");
-    let name = Name { scenario: "pagination", shape, unit: "page of 100" };
+    let name = Name { scenario: "pagination", shape, unit: "pages of 100" };
     Ok(vec![ground.closed_loop(name, vec![reader], ground.bound(PAGES_LIMIT)).await])
 }

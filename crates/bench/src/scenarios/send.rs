@@ -58,7 +58,7 @@ pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure
                     .map(|user| Sender::new(ground.client(user), &room_id, matrix::encoded(&prefix))),
             );
         }
-        let name = Name { scenario: "send", shape, unit: "message" };
+        let name = Name { scenario: "send", shape, unit: "messages" };
         outcomes.push(ground.closed_loop(name, senders, ground.bound(ground.sizes.sends)).await);
     }
     Ok(outcomes)
