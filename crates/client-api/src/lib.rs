@@ -1,1 +1,26 @@
-//! client-api
+//! The client-server API: HTTP and JSON for clients.
+//!
+//! A handler takes a typed request and a caller, calls one operation of one engine, and converts the answer.
+//! Status codes and errcodes are found here and nowhere below. Decisions and rules are the engines'.
+//!
+//! To add an endpoint: a file `endpoints/<section>/<operation>.rs`, named as ruma names it, with a function
+//! `handle`, and a line in `endpoints/<section>.rs`.
+
+mod api;
+mod endpoints;
+mod error;
+mod session;
+
+pub use api::{ClientApi, Discovery};
+pub use error::ApiError;
+pub use session::Session;
+
+/// The router of the client-server API, to be put into the envelope. `body_limit_bytes` bounds JSON bodies.
+pub fn router(api: ClientApi, body_limit_bytes: usize) -> axum::Router {
+    endpoints::all().into_router(api, body_limit_bytes)
+}
+
+/// The methods and paths that are answered, in order of path.
+pub fn routes() -> Vec<(http::Method, String)> {
+    endpoints::all().list()
+}

@@ -1,0 +1,29 @@
+//! What the handlers have in hand.
+
+use std::sync::Arc;
+
+use parvis_policy::encryption::EncryptionSettings;
+use ruma::api::client::discovery::discover_support::Contact;
+
+/// The state of the handlers: one handle for each engine, and what is published about this homeserver. Cheap
+/// to clone. A handler uses the one or two handles that it needs.
+#[derive(Clone, Debug)]
+pub struct ClientApi {
+    /// What clients are told before they log in.
+    pub discovery: Arc<Discovery>,
+    /// The organisation's rules for encryption.
+    pub encryption: EncryptionSettings,
+}
+
+/// What clients and other servers are told about this homeserver.
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    /// The URL at which clients reach this homeserver, without a final slash.
+    pub public_base_url: String,
+    /// Where other servers reach this homeserver (`host:port`), if that is not at its own name.
+    pub federation_address: Option<String>,
+    /// Whom to ask for help.
+    pub support_contacts: Vec<Contact>,
+    /// A page with help.
+    pub support_page: Option<String>,
+}

@@ -1,0 +1,33 @@
+//! `GET /.well-known/matrix/client`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixclient>).
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use parvis_policy::encryption::PublishedDefault;
+use parvis_wire::{Call, MatrixError};
+use ruma::api::client::discovery::discover_homeserver::{HomeserverInfo, Request};
+use serde::Serialize;
+
+use crate::{ApiError, ClientApi};
+
+#[derive(Serialize)]
+struct Document {
+    #[serde(rename = "m.homeserver")]
+    homeserver: HomeserverInfo,
+    /// Element's name for the default for encryption.
+    #[serde(rename = "io.element.e2ee", skip_serializing_if = "Option::is_none")]
+    encryption: Option<PublishedDefault>,
+    /// The same under its name of old, for clients which know only that.
+    #[serde(rename = "im.vector.riot.e2ee", skip_serializing_if = "Option::is_none")]
+    encryption_legacy: Option<PublishedDefault>,
+}
+
+/// Where the homeserver is, and the organisation's default for encryption.
+pub(super) async fn handle(api: ClientApi, _: Call<Request, ()>) -> Result<Response, ApiError> {
+    let encryption = api.encryption.published_default().outcome;
+    let homeserver = HomeserverInfo::new(api.discovery.public_base_url.clone());
+    let document = Document { homeserver, encryption, encryption_legacy: encryption };
+    let body = serde_json::to_vec(&document).map_err(MatrixError::internal)?;
+    let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(([json], body).into_response())
+}

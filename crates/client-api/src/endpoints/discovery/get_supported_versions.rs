@@ -1,0 +1,21 @@
+//! `GET /_matrix/client/versions`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientversions>).
+
+use parvis_wire::Call;
+use ruma::api::client::discovery::get_supported_versions::{Request, Response};
+
+use crate::{ApiError, ClientApi, Session};
+
+/// Clients choose their paths by this list, so a version is added when all that clients take from it works.
+const VERSIONS: [&str; 15] = [
+    "r0.5.0", "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9",
+    "v1.10", "v1.11", "v1.12",
+];
+
+/// The specification's versions, and the unstable features which work here.
+pub(super) async fn handle(api: ClientApi, _: Call<Request, Option<Session>>) -> Result<Response, ApiError> {
+    let mut response = Response::new(VERSIONS.map(str::to_owned).to_vec());
+    let forced = api.encryption.forced_presets().into_iter().filter(|(_, forced)| *forced);
+    response.unstable_features = forced.map(|(name, _)| (name.to_owned(), true)).collect();
+    Ok(response)
+}

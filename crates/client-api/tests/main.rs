@@ -1,0 +1,6 @@
+//! The client-server API, one endpoint at a time.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod discovery;
+mod world;

@@ -1,0 +1,1 @@
+//! Tests of `parvis-dag`, one module for each subject.
