@@ -1,1 +1,50 @@
-fn main() {}
+//! `cargo xtask`: the work around the code — tests on both databases, tidy checks, Complement, measurements.
+//!
+//! One file per subcommand. Nothing here knows how the server works: it is built and run as a program.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to a person")]
+
+mod bench;
+mod complement;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::shell::Outcome;
+
+/// The work around the code of Parvis.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Every check and every test suite, on SQLite and on PostgreSQL.
+    Test(test::Arguments),
+    /// The arrows between crates and the circles between modules.
+    Tidy,
+    /// Complement, the black-box conformance suite, against expected failures.
+    Complement(complement::Arguments),
+    /// The load generator.
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome: Outcome<ExitCode> = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Tidy => tidy::run(),
+        Task::Complement(arguments) => complement::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("\nerror: {failure}");
+        ExitCode::FAILURE
+    })
+}

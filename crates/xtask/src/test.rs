@@ -1,0 +1,108 @@
+//! `cargo xtask test`: every check and every suite, on SQLite and on PostgreSQL, with a table at the end.
+//!
+//! Installs what a fresh Debian machine lacks, starts what the suites need, and stops what it started. A step
+//! that fails does not keep the later ones from running.
+
+mod postgres;
+mod steps;
+
+use std::process::ExitCode;
+
+use self::postgres::Postgres;
+use self::steps::Steps;
+use crate::shell::{self, Outcome, Program};
+use crate::tidy;
+
+/// The variable that tells the suites where PostgreSQL is; without it they test SQLite alone.
+const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only these steps, by the names in the table.
+    #[arg(long = "step", value_name = "NAME")]
+    steps: Vec<String>,
+    /// Test SQLite alone.
+    #[arg(long)]
+    without_postgres: bool,
+}
+
+/// Runs the steps; fails if one of them fails.
+pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
+    let mut steps = Steps::new(&arguments.steps);
+    steps.run("format", || Program::cargo().arguments(["fmt", "--all", "--check"]).run());
+    steps.run("tidy", || {
+        let code = tidy::run()?;
+        if code == ExitCode::SUCCESS { Ok(()) } else { Err(shell::Failure::new("see above")) }
+    });
+    steps.run("clippy", || {
+        Program::cargo().arguments(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+    });
+    licences(&mut steps);
+
+    let postgres = database(&mut steps, arguments)?;
+    steps
+        .run("suites", || with(Program::cargo().arguments(["test", "--workspace"]), postgres.as_ref()).run());
+    interop(&mut steps, postgres.as_ref());
+    drop(postgres);
+    Ok(steps.summary())
+}
+
+/// cargo-deny takes minutes to build, so it runs where somebody installed it.
+fn licences(steps: &mut Steps) {
+    if Program::cargo().arguments(["deny", "--version"]).capture().is_ok() {
+        steps.run("deny", || {
+            Program::cargo().arguments(["deny", "check", "bans", "licenses", "sources"]).run()
+        });
+    } else {
+        steps.skip("deny", "cargo-deny is not installed");
+    }
+}
+
+/// A PostgreSQL for the suites: the one that the environment names, or a throw-away cluster.
+fn database(steps: &mut Steps, arguments: &Arguments) -> Outcome<Option<Postgres>> {
+    if arguments.without_postgres {
+        steps.skip("postgres", "left out on request: ONLY SQLite IS TESTED");
+        return Ok(None);
+    }
+    if !steps.wants("postgres") && !steps.wants("suites") && !steps.wants("interop") {
+        return Ok(None);
+    }
+    let mut found = None;
+    steps.always("postgres", || {
+        found = Some(match shell::variable(POSTGRES) {
+            Some(url) => Postgres::given(&url.to_string_lossy()),
+            None => Postgres::start()?,
+        });
+        Ok(())
+    });
+    Ok(found)
+}
+
+fn with(program: Program, postgres: Option<&Postgres>) -> Program {
+    match postgres {
+        Some(postgres) => program.variable(POSTGRES, postgres.url()),
+        None => program,
+    }
+}
+
+/// Real clients against the server's program, once on each database.
+fn interop(steps: &mut Steps, postgres: Option<&Postgres>) {
+    let runner = shell::workspace().join("tests/interop/run.mjs");
+    for (step, url) in [("interop-sqlite", Some("sqlite")), ("interop-postgres", postgres.map(Postgres::url))]
+    {
+        match url {
+            _ if !runner.is_file() => steps.skip(step, "there is no tests/interop/run.mjs"),
+            None => steps.skip(step, "there is no PostgreSQL"),
+            Some(url) => steps.run(step, || {
+                let program = shell::build_parvis()?;
+                with(Program::new("node"), postgres)
+                    .within(&shell::workspace())
+                    .argument(&runner)
+                    .arguments(["--parvis".as_ref(), program.as_os_str()])
+                    .arguments(["--database", url])
+                    .run()
+            }),
+        }
+    }
+}
