@@ -1,0 +1,26 @@
+//! The configuration: defaults, then a file, then the environment; judged as a whole before anything starts.
+//!
+//! [`Settings`] is what an operator writes, section by section. [`Config`] is what the program uses: it exists
+//! only if the settings are complete and do not contradict each other. Every problem names where the value
+//! stands, its key, what is wrong, and the nearest valid key.
+
+mod check;
+mod human;
+mod load;
+mod problem;
+mod secret;
+mod settings;
+mod show;
+
+pub use check::{
+    Config, MediaConfig, OrganisationConfig, ProcessConfig, RegistrationConfig, RoomsConfig, StorageConfig,
+    TlsConfig,
+};
+pub use human::{ByteSize, HumanDuration, Listen, Network};
+pub use load::{Loaded, Origin, Sources, load};
+pub use problem::{ConfigError, Problem};
+pub use secret::Secret;
+pub use settings::{
+    AccountSettings, LimitSettings, LogFormat, LoggingSettings, PresenceMode, RateLimit, RateLimitSettings,
+    Settings, SqliteSynchronous, SupportContact,
+};

@@ -1,0 +1,520 @@
+//! Judging the settings as a whole: what is missing, contradictory or dangerous.
+//!
+//! What passes becomes a [`Config`], in types that cannot hold the wrong combinations.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use parvis_client_api::Discovery;
+use parvis_policy::encryption::EncryptionSettings;
+use ruma::{
+    OwnedServerName, RoomVersionId, ServerName,
+    api::client::discovery::discover_support::{Contact, ContactRole},
+};
+
+use super::{
+    human::{Network, VersionName},
+    problem::Problem,
+    secret::Secret,
+    settings::{
+        AccountSettings, LimitSettings, LoggingSettings, MediaSettings, PresenceMode, RateLimit,
+        RateLimitSettings, RegistrationMode, RegistrationSettings, RoomSettings, Settings, SqliteSynchronous,
+        StorageEngine, StorageSettings, WellKnownSettings,
+    },
+};
+
+/// The server name under which a development organisation runs, and no public one.
+const DEVELOPMENT_NAME: &str = "localhost";
+const DEVELOPMENT_DATABASE: &str = "data/parvis.db";
+const DEVELOPMENT_MEDIA: &str = "data/media";
+
+/// An event of 64 KiB and what surrounds it must fit into a request.
+const SMALLEST_REQUEST_LIMIT_BYTES: u64 = 128 << 10;
+
+/// What the program runs with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What concerns the whole process.
+    pub process: ProcessConfig,
+    /// The organisations that the process serves; one at least.
+    pub organisations: Vec<OrganisationConfig>,
+}
+
+/// What concerns the whole process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// Where clients are listened for without TLS.
+    pub client_address: Option<SocketAddr>,
+    /// Where clients are listened for with TLS.
+    pub tls: Option<TlsConfig>,
+    /// Where Prometheus is listened for.
+    pub metrics_address: Option<SocketAddr>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What is logged, and how.
+    pub logging: LoggingSettings,
+    /// How long running requests are waited for when the process stops.
+    pub shutdown_grace: Duration,
+}
+
+/// A listener with TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// The certificate chain, in PEM.
+    pub certificate_file: PathBuf,
+    /// The private key, in PEM.
+    pub key_file: PathBuf,
+}
+
+/// One organisation.
+#[derive(Clone, Debug)]
+pub struct OrganisationConfig {
+    /// The server name.
+    pub server_name: OwnedServerName,
+    /// Whether this is the development organisation, which answers to every host name.
+    pub development: bool,
+    /// The host names that it answers to, in small letters, without ports.
+    pub host_names: Vec<String>,
+    /// What clients and servers are told before anything else.
+    pub discovery: Discovery,
+    /// Where the data is.
+    pub storage: StorageConfig,
+    /// How much of the data is kept in memory, in bytes.
+    pub cache_bytes: u64,
+    /// Files that users send.
+    pub media: MediaConfig,
+    /// Who may register.
+    pub registration: RegistrationConfig,
+    /// Passwords and sessions.
+    pub accounts: AccountSettings,
+    /// What new rooms are like.
+    pub rooms: RoomsConfig,
+    /// Which rooms are encrypted.
+    pub encryption: EncryptionSettings,
+    /// How far presence goes.
+    pub presence: PresenceMode,
+    /// Limits for those who ask too often.
+    pub rate_limits: RateLimitSettings,
+    /// Bounds on what one request may take.
+    pub limits: LimitSettings,
+}
+
+/// Where the data is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageConfig {
+    /// In a file.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// How many connections read.
+        readers: u32,
+        /// When to wait for the disk.
+        synchronous: SqliteSynchronous,
+    },
+    /// In a PostgreSQL server.
+    Postgres {
+        /// Which, and as whom.
+        url: Secret,
+        /// How many connections are open at most.
+        connections: u32,
+    },
+}
+
+/// Files that users send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaConfig {
+    /// Where the files are.
+    pub directory: PathBuf,
+    /// The limits, as set.
+    pub settings: MediaSettings,
+}
+
+/// Who may register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistrationConfig {
+    /// Nobody.
+    Closed,
+    /// Whoever has one of these tokens.
+    Token(Vec<Secret>),
+    /// Anyone.
+    Open,
+}
+
+/// What new rooms are like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomsConfig {
+    /// The version of new rooms, one of those allowed.
+    pub default_version: RoomVersionId,
+    /// The versions in which rooms may be made.
+    pub allowed_versions: Vec<RoomVersionId>,
+}
+
+/// Collects problems while the settings are gone through.
+struct Checker<'a> {
+    origin_of: &'a dyn Fn(&str) -> String,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    fn problem(&mut self, key: &str, reason: impl Into<String>) {
+        let origin = (self.origin_of)(key);
+        self.problems.push(Problem { key: key.to_owned(), origin, reason: reason.into(), nearest: None });
+    }
+
+    fn require(&mut self, holds: bool, key: &str, reason: &str) {
+        if !holds {
+            self.problem(key, reason);
+        }
+    }
+}
+
+/// Turns settings into what the program runs with, or says all that is wrong with them. `origin_of` tells
+/// where a key's value comes from.
+pub(super) fn check(settings: &Settings, origin_of: impl Fn(&str) -> String) -> Result<Config, Vec<Problem>> {
+    let mut checker = Checker { origin_of: &origin_of, problems: Vec::new() };
+    let process = process(settings, &mut checker);
+    let organisation = organisation(settings, &mut checker);
+    match (organisation, checker.problems) {
+        (Some(organisation), problems) if problems.is_empty() => {
+            Ok(Config { process, organisations: vec![organisation] })
+        }
+        (_, problems) => Err(problems),
+    }
+}
+
+fn process(settings: &Settings, checker: &mut Checker<'_>) -> ProcessConfig {
+    let listeners = &settings.listeners;
+    let addresses = [
+        ("listeners.client", listeners.client.0),
+        ("listeners.tls", listeners.tls.0),
+        ("listeners.metrics", listeners.metrics.0),
+    ];
+    for (index, (key, address)) in addresses.iter().enumerate() {
+        let taken = address.is_some() && addresses[..index].iter().any(|(_, other)| other == address);
+        checker.require(!taken, key, "another listener has this address already");
+    }
+    let listens = listeners.client.0.is_some() || listeners.tls.0.is_some();
+    checker.require(listens, "listeners.client", "is off, and so is listeners.tls: nobody could connect");
+    let level = &settings.logging.level;
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(level) {
+        checker.problem("logging.level", format!("`{level}` is not a level or filter: {error}"));
+    }
+    ProcessConfig {
+        client_address: listeners.client.0,
+        tls: tls(settings, checker),
+        metrics_address: listeners.metrics.0,
+        trusted_proxies: listeners.trusted_proxies.clone(),
+        logging: settings.logging.clone(),
+        shutdown_grace: settings.limits.shutdown_grace.0,
+    }
+}
+
+fn tls(settings: &Settings, checker: &mut Checker<'_>) -> Option<TlsConfig> {
+    let listeners = &settings.listeners;
+    let files = [
+        ("listeners.tls_certificate_file", &listeners.tls_certificate_file),
+        ("listeners.tls_key_file", &listeners.tls_key_file),
+    ];
+    let Some(address) = listeners.tls.0 else {
+        for (key, file) in files {
+            checker.require(file.is_none(), key, "has no effect while listeners.tls is off");
+        }
+        return None;
+    };
+    for (key, file) in files {
+        match file {
+            Some(file) => checker.require(file.is_file(), key, "there is no such file"),
+            None => checker.problem(key, "must be set, since listeners.tls is an address"),
+        }
+    }
+    Some(TlsConfig {
+        address,
+        certificate_file: listeners.tls_certificate_file.clone()?,
+        key_file: listeners.tls_key_file.clone()?,
+    })
+}
+
+fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<OrganisationConfig> {
+    let server_name = match ServerName::parse(&settings.server.name) {
+        Ok(server_name) => Some(server_name),
+        Err(error) => {
+            checker.problem("server.name", format!("is not a server name: {error}"));
+            None
+        }
+    };
+    let development = server_name.as_ref().is_some_and(|name| name.host() == DEVELOPMENT_NAME);
+    let base_url = public_base_url(settings, development, checker);
+    let host_names = host_names(settings, server_name.as_deref(), base_url.as_deref(), checker);
+    let discovery = discovery(&settings.well_known, base_url, checker);
+    let storage = storage(&settings.storage, development, checker);
+    let media = media(&settings.media, development, checker);
+    let registration = registration(&settings.registration, checker);
+    let rooms = rooms(&settings.rooms, checker);
+    accounts(&settings.accounts, checker);
+    rate_limits(&settings.rate_limits, checker);
+    limits(&settings.limits, checker);
+    Some(OrganisationConfig {
+        server_name: server_name?,
+        development,
+        host_names,
+        discovery: discovery?,
+        storage: storage?,
+        cache_bytes: settings.storage.cache_size.0,
+        media: media?,
+        registration,
+        accounts: settings.accounts.clone(),
+        rooms: rooms?,
+        encryption: settings.encryption,
+        presence: settings.presence.mode,
+        rate_limits: settings.rate_limits,
+        limits: settings.limits.clone(),
+    })
+}
+
+fn public_base_url(settings: &Settings, development: bool, checker: &mut Checker<'_>) -> Option<String> {
+    const KEY: &str = "server.public_base_url";
+    let Some(url) = &settings.server.public_base_url else {
+        let address = settings.listeners.client.0.filter(|_| development);
+        return Some(match address {
+            Some(address) => format!("http://localhost:{}", address.port()),
+            None => format!("https://{}", settings.server.name),
+        });
+    };
+    let scheme = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+    let host = host_of_url(url);
+    if scheme.is_none() || host.is_none_or(str::is_empty) || url.contains(['?', '#', ' ']) {
+        checker.problem(KEY, "must be a URL such as \"https://matrix.example.org\"");
+        return None;
+    }
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+/// The host of a URL, without the port.
+fn host_of_url(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    Some(without_port(rest.split('/').next()?))
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+fn host_names(
+    settings: &Settings,
+    server_name: Option<&ServerName>,
+    base_url: Option<&str>,
+    checker: &mut Checker<'_>,
+) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let own = server_name.map(ServerName::host);
+    let own = own.into_iter().chain(base_url.and_then(host_of_url));
+    for name in own.chain(settings.server.host_names.iter().map(String::as_str)) {
+        let name = name.to_ascii_lowercase();
+        if ServerName::parse(&name).is_ok_and(|parsed| parsed.port().is_none()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        } else {
+            checker.problem("server.host_names", format!("`{name}` is not a host name without a port"));
+        }
+    }
+    names
+}
+
+fn discovery(
+    settings: &WellKnownSettings,
+    base_url: Option<String>,
+    checker: &mut Checker<'_>,
+) -> Option<Discovery> {
+    let mut support_contacts = Vec::new();
+    for contact in &settings.support_contacts {
+        let role = ContactRole::from(contact.role.as_str());
+        let mut contact_out = Contact::with_email_address(role, String::new());
+        contact_out.email_address.clone_from(&contact.email_address);
+        if let Some(matrix_id) = &contact.matrix_id {
+            match ruma::UserId::parse(matrix_id) {
+                Ok(user_id) => contact_out.matrix_id = Some(user_id),
+                Err(_) => {
+                    checker.problem("well_known.support_contacts", format!("`{matrix_id}` is not a user id"))
+                }
+            }
+        }
+        let reachable = contact.email_address.is_some() || contact.matrix_id.is_some();
+        checker.require(
+            reachable,
+            "well_known.support_contacts",
+            "a contact needs a matrix_id or an email_address",
+        );
+        support_contacts.push(contact_out);
+    }
+    if let Some(address) = &settings.federation_address
+        && ServerName::parse(address).is_err()
+    {
+        checker.problem("well_known.federation_address", "must be a host name, with or without a port");
+    }
+    Some(Discovery {
+        public_base_url: base_url?,
+        federation_address: settings.federation_address.clone(),
+        support_contacts,
+        support_page: settings.support_page.clone(),
+    })
+}
+
+fn storage(
+    settings: &StorageSettings,
+    development: bool,
+    checker: &mut Checker<'_>,
+) -> Option<StorageConfig> {
+    match settings.engine {
+        StorageEngine::Sqlite => {
+            checker.require(
+                settings.postgres.url.is_none(),
+                "storage.postgres.url",
+                "contradicts storage.engine = \"sqlite\"",
+            );
+            checker.require(settings.sqlite.readers > 0, "storage.sqlite.readers", "must be 1 at least");
+            let path = settings.sqlite.path.clone();
+            let path = path.or_else(|| development.then(|| PathBuf::from(DEVELOPMENT_DATABASE)));
+            if path.is_none() {
+                checker.problem(
+                    "storage.sqlite.path",
+                    "must be set, since server.name is not `localhost`: where is the organisation's data to be?",
+                );
+            }
+            let (readers, synchronous) = (settings.sqlite.readers, settings.sqlite.synchronous);
+            Some(StorageConfig::Sqlite { path: path?, readers, synchronous })
+        }
+        StorageEngine::Postgres => {
+            checker.require(
+                settings.sqlite.path.is_none(),
+                "storage.sqlite.path",
+                "contradicts storage.engine = \"postgres\"",
+            );
+            let connections = settings.postgres.connections;
+            checker.require(connections >= 2, "storage.postgres.connections", "must be 2 at least");
+            let url = settings.postgres.url.clone();
+            if url.is_none() {
+                checker.problem("storage.postgres.url", "must be set, since storage.engine is \"postgres\"");
+            }
+            Some(StorageConfig::Postgres { url: url?, connections })
+        }
+    }
+}
+
+fn media(settings: &MediaSettings, development: bool, checker: &mut Checker<'_>) -> Option<MediaConfig> {
+    let directory = settings.directory.clone();
+    let directory = directory.or_else(|| development.then(|| PathBuf::from(DEVELOPMENT_MEDIA)));
+    if directory.is_none() {
+        checker.problem(
+            "media.directory",
+            "must be set, since server.name is not `localhost`: where are the organisation's files to be?",
+        );
+    }
+    checker.require(settings.max_upload_size.0 > 0, "media.max_upload_size", "must be more than 0");
+    checker.require(settings.image_workers > 0, "media.image_workers", "must be 1 at least");
+    Some(MediaConfig { directory: directory?, settings: settings.clone() })
+}
+
+fn registration(settings: &RegistrationSettings, checker: &mut Checker<'_>) -> RegistrationConfig {
+    const SECOND_KEY: &str = "registration.anyone_may_register_without_token";
+    let open = settings.mode == RegistrationMode::Open;
+    checker.require(
+        !open || settings.anyone_may_register_without_token,
+        "registration.mode",
+        "\"open\" lets anyone in the world make accounts here; if that is meant, set \
+         registration.anyone_may_register_without_token = true as well",
+    );
+    checker.require(
+        open || !settings.anyone_may_register_without_token,
+        SECOND_KEY,
+        "contradicts registration.mode, which is not \"open\"",
+    );
+    match settings.mode {
+        RegistrationMode::Token => {
+            let usable =
+                settings.tokens.iter().all(|token| !token.reveal().is_empty() && token.reveal().len() <= 64);
+            checker.require(
+                !settings.tokens.is_empty(),
+                "registration.tokens",
+                "must name a token at least, since registration.mode is \"token\"",
+            );
+            checker.require(usable, "registration.tokens", "a token has 1 to 64 characters");
+            RegistrationConfig::Token(settings.tokens.clone())
+        }
+        mode => {
+            let none = settings.tokens.is_empty();
+            let reason = "have no effect, since registration.mode is not \"token\"";
+            checker.require(none, "registration.tokens", reason);
+            if mode == RegistrationMode::Open { RegistrationConfig::Open } else { RegistrationConfig::Closed }
+        }
+    }
+}
+
+fn accounts(settings: &AccountSettings, checker: &mut Checker<'_>) {
+    let length = settings.password_min_length;
+    checker.require((1..=128).contains(&length), "accounts.password_min_length", "must be from 1 to 128");
+    checker.require(settings.password_workers > 0, "accounts.password_workers", "must be 1 at least");
+    let refresh = settings.refresh_token_lifetime.unless_zero();
+    let access = settings.refreshable_access_token_lifetime.unless_zero();
+    let lasts = refresh.is_none_or(|refresh| access.is_some_and(|access| access < refresh));
+    checker.require(
+        lasts,
+        "accounts.refresh_token_lifetime",
+        "must be longer than accounts.refreshable_access_token_lifetime, or sessions end before they can be refreshed",
+    );
+}
+
+fn rooms(settings: &RoomSettings, checker: &mut Checker<'_>) -> Option<RoomsConfig> {
+    const DEFAULT: &str = "rooms.default_version";
+    const ALLOWED: &str = "rooms.allowed_versions";
+    let mut parse = |key: &str, name: &VersionName| {
+        let known = ["6", "7", "8", "9", "10", "11", "12"].contains(&name.0.as_str());
+        if !known {
+            checker.problem(key, format!("`{name}` is not a room version that is supported here (6 to 12)"));
+        }
+        RoomVersionId::try_from(name.0.as_str()).ok().filter(|_| known)
+    };
+    let default_version = parse(DEFAULT, &settings.default_version);
+    let allowed: Vec<_> = settings.allowed_versions.iter().map(|name| parse(ALLOWED, name)).collect();
+    let allowed_versions: Vec<_> = allowed.into_iter().flatten().collect();
+    let default_version = default_version?;
+    checker.require(
+        allowed_versions.contains(&default_version),
+        DEFAULT,
+        "is not one of rooms.allowed_versions",
+    );
+    Some(RoomsConfig { default_version, allowed_versions })
+}
+
+fn rate_limits(settings: &RateLimitSettings, checker: &mut Checker<'_>) {
+    let RateLimitSettings { login, registration, messages, joins, invites } = settings;
+    let limits: [(&str, &RateLimit); 5] = [
+        ("login", login),
+        ("registration", registration),
+        ("messages", messages),
+        ("joins", joins),
+        ("invites", invites),
+    ];
+    for (name, limit) in limits {
+        let rate = limit.per_second;
+        let key = format!("rate_limits.{name}.per_second");
+        checker.require(rate.is_finite() && rate >= 0.0, &key, "must be 0 (without limit) or more");
+        let key = format!("rate_limits.{name}.burst");
+        checker.require(rate == 0.0 || limit.burst > 0, &key, "must be 1 at least, or nothing could be done");
+    }
+}
+
+fn limits(settings: &LimitSettings, checker: &mut Checker<'_>) {
+    checker.require(
+        settings.max_request_size.0 >= SMALLEST_REQUEST_LIMIT_BYTES,
+        "limits.max_request_size",
+        "must be 128 KiB at least, for an event to fit in",
+    );
+    let timeline = settings.max_sync_timeline_events;
+    checker.require(timeline > 0, "limits.max_sync_timeline_events", "must be 1 at least");
+    checker.require(settings.max_messages_page > 0, "limits.max_messages_page", "must be 1 at least");
+}

@@ -1,0 +1,417 @@
+//! The settings as an operator writes them, with their defaults.
+//!
+//! Each section is a flat table, so that every key is known from the defaults alone. What a value means for
+//! others is for `check`.
+
+use std::path::PathBuf;
+
+use parvis_policy::encryption::EncryptionSettings;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    human::{ByteSize, HumanDuration, Listen, Network, VersionName},
+    secret::Secret,
+};
+
+/// The whole configuration. The example file documents each key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the sections are documented in their types")]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub well_known: WellKnownSettings,
+    pub listeners: ListenerSettings,
+    pub storage: StorageSettings,
+    pub media: MediaSettings,
+    pub registration: RegistrationSettings,
+    pub accounts: AccountSettings,
+    pub rooms: RoomSettings,
+    pub encryption: EncryptionSettings,
+    pub presence: PresenceSettings,
+    pub rate_limits: RateLimitSettings,
+    pub limits: LimitSettings,
+    pub logging: LoggingSettings,
+}
+
+/// The organisation's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// The server name: what follows the colon in user ids. It can never be changed.
+    pub name: String,
+    /// Further host names under which this organisation is asked.
+    pub host_names: Vec<String>,
+    /// The URL at which clients reach the server.
+    pub public_base_url: Option<String>,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self { name: "localhost".to_owned(), host_names: Vec::new(), public_base_url: None }
+    }
+}
+
+/// What the documents under `/.well-known/matrix` say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WellKnownSettings {
+    /// Where other servers reach this one, if not at its name.
+    pub federation_address: Option<String>,
+    /// A page with help.
+    pub support_page: Option<String>,
+    /// Whom to ask for help.
+    pub support_contacts: Vec<SupportContact>,
+}
+
+/// Somebody to ask for help.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupportContact {
+    /// What for: `m.role.admin` or `m.role.security`.
+    pub role: String,
+    /// A Matrix user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix_id: Option<String>,
+    /// An e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_address: Option<String>,
+}
+
+/// Where the process listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListenerSettings {
+    /// For clients, without TLS.
+    pub client: Listen,
+    /// For clients, with TLS.
+    pub tls: Listen,
+    /// The certificate chain, in PEM.
+    pub tls_certificate_file: Option<PathBuf>,
+    /// The private key, in PEM.
+    pub tls_key_file: Option<PathBuf>,
+    /// For Prometheus.
+    pub metrics: Listen,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for ListenerSettings {
+    fn default() -> Self {
+        let address = |bytes: [u8; 4], port| Listen(Some((bytes, port).into()));
+        let loopback = ["127.0.0.1", "::1"].map(|address| address.parse().ok());
+        Self {
+            client: address([127, 0, 0, 1], 8008),
+            tls: Listen(None),
+            tls_certificate_file: None,
+            tls_key_file: None,
+            metrics: Listen(None),
+            trusted_proxies: loopback.into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// Which database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StorageEngine {
+    /// Embedded, in a file.
+    #[default]
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// Where the data is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageSettings {
+    /// Which database.
+    pub engine: StorageEngine,
+    /// How much of it is kept in memory, about.
+    pub cache_size: ByteSize,
+    /// For the engine `sqlite`.
+    pub sqlite: SqliteSettings,
+    /// For the engine `postgres`.
+    pub postgres: PostgresSettings,
+}
+
+impl Default for StorageSettings {
+    fn default() -> Self {
+        Self {
+            engine: StorageEngine::default(),
+            cache_size: ByteSize::mebibytes(256),
+            sqlite: SqliteSettings::default(),
+            postgres: PostgresSettings::default(),
+        }
+    }
+}
+
+/// When SQLite waits for the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SqliteSynchronous {
+    /// At every commit: what was answered is never lost.
+    #[default]
+    Full,
+    /// At times: a power failure may lose the last moments, though never the database.
+    Normal,
+}
+
+/// The engine `sqlite`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqliteSettings {
+    /// The database's file.
+    pub path: Option<PathBuf>,
+    /// How many connections read.
+    pub readers: u32,
+    /// When to wait for the disk.
+    pub synchronous: SqliteSynchronous,
+}
+
+impl Default for SqliteSettings {
+    fn default() -> Self {
+        Self { path: None, readers: 4, synchronous: SqliteSynchronous::default() }
+    }
+}
+
+/// The engine `postgres`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PostgresSettings {
+    /// `postgres://user:password@host/database`.
+    pub url: Option<Secret>,
+    /// How many connections are open at most.
+    pub connections: u32,
+}
+
+impl Default for PostgresSettings {
+    fn default() -> Self {
+        Self { url: None, connections: 16 }
+    }
+}
+
+/// Files that users send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaSettings {
+    /// Where the files are.
+    pub directory: Option<PathBuf>,
+    /// The largest file.
+    pub max_upload_size: ByteSize,
+    /// The largest image, in pixels, of which thumbnails are made.
+    pub max_image_pixels: u64,
+    /// The widest thumbnail, in pixels.
+    pub max_thumbnail_width: u32,
+    /// The highest thumbnail, in pixels.
+    pub max_thumbnail_height: u32,
+    /// How many images are worked on at a time.
+    pub image_workers: u32,
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            max_upload_size: ByteSize::mebibytes(50),
+            max_image_pixels: 50_000_000,
+            max_thumbnail_width: 1600,
+            max_thumbnail_height: 1200,
+            image_workers: 2,
+        }
+    }
+}
+
+/// Who may register an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationMode {
+    /// Nobody; the administrator makes accounts.
+    #[default]
+    Closed,
+    /// Whoever has a token.
+    Token,
+    /// Anyone.
+    Open,
+}
+
+/// How accounts come about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistrationSettings {
+    /// Who may register.
+    pub mode: RegistrationMode,
+    /// The tokens for the mode `token`.
+    pub tokens: Vec<Secret>,
+    /// The second key for the mode `open`.
+    pub anyone_may_register_without_token: bool,
+}
+
+/// Passwords and sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountSettings {
+    /// The fewest characters of a password.
+    pub password_min_length: u32,
+    /// Whether a password needs a digit.
+    pub password_needs_digit: bool,
+    /// Whether a password needs a capital and a small letter.
+    pub password_needs_both_cases: bool,
+    /// Whether a password needs a character that is neither letter nor digit.
+    pub password_needs_symbol: bool,
+    /// How many passwords are hashed at a time.
+    pub password_workers: u32,
+    /// How long an access token lives that cannot be refreshed; 0 is for ever.
+    pub access_token_lifetime: HumanDuration,
+    /// How long an access token lives that can be refreshed; 0 is for ever.
+    pub refreshable_access_token_lifetime: HumanDuration,
+    /// How long a refresh token lives if it is not used; 0 is for ever.
+    pub refresh_token_lifetime: HumanDuration,
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self {
+            password_min_length: 8,
+            password_needs_digit: false,
+            password_needs_both_cases: false,
+            password_needs_symbol: false,
+            password_workers: 2,
+            access_token_lifetime: HumanDuration::seconds(0),
+            refreshable_access_token_lifetime: HumanDuration::seconds(3_600),
+            refresh_token_lifetime: HumanDuration::seconds(0),
+        }
+    }
+}
+
+/// What new rooms are like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoomSettings {
+    /// The version of new rooms.
+    pub default_version: VersionName,
+    /// The versions in which rooms may be made.
+    pub allowed_versions: Vec<VersionName>,
+}
+
+impl Default for RoomSettings {
+    fn default() -> Self {
+        let allowed_versions = (6..=12).map(|version: u8| VersionName(version.to_string())).collect();
+        Self { default_version: VersionName("12".to_owned()), allowed_versions }
+    }
+}
+
+/// How far presence goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PresenceMode {
+    /// Nobody sees anybody's.
+    Off,
+    /// The organisation's users see each other's.
+    #[default]
+    Local,
+    /// Other servers see it too.
+    On,
+}
+
+/// Who sees who is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PresenceSettings {
+    /// How far presence goes.
+    pub mode: PresenceMode,
+}
+
+/// How often something may be done, in the long run and at once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// How often per second in the long run; 0 is without limit.
+    pub per_second: f64,
+    /// How often at once.
+    pub burst: u32,
+}
+
+/// Limits for those who ask too often.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimitSettings {
+    /// Logins, per address and per account.
+    pub login: RateLimit,
+    /// Registrations, per address.
+    pub registration: RateLimit,
+    /// Messages and state, per user.
+    pub messages: RateLimit,
+    /// Joins, per user.
+    pub joins: RateLimit,
+    /// Invites, per user.
+    pub invites: RateLimit,
+}
+
+impl Default for RateLimitSettings {
+    fn default() -> Self {
+        let rate = |per_second, burst| RateLimit { per_second, burst };
+        Self {
+            login: rate(0.2, 20),
+            registration: rate(0.05, 5),
+            messages: rate(10.0, 100),
+            joins: rate(1.0, 50),
+            invites: rate(1.0, 50),
+        }
+    }
+}
+
+/// Bounds on what one request may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// The largest JSON body of a request.
+    pub max_request_size: ByteSize,
+    /// The most events per room in an answer to a sync.
+    pub max_sync_timeline_events: u32,
+    /// The longest that a sync waits for something new.
+    pub max_sync_wait: HumanDuration,
+    /// The most events in a page of history.
+    pub max_messages_page: u32,
+    /// How long running requests are waited for when the server stops.
+    pub shutdown_grace: HumanDuration,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            max_request_size: ByteSize::mebibytes(10),
+            max_sync_timeline_events: 100,
+            max_sync_wait: HumanDuration::seconds(300),
+            max_messages_page: 1000,
+            shutdown_grace: HumanDuration::seconds(10),
+        }
+    }
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoggingSettings {
+    /// A level, or a filter such as `info,parvis_rooms=debug`.
+    pub level: String,
+    /// How logs are written.
+    pub format: LogFormat,
+}
+
+impl Default for LoggingSettings {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::default() }
+    }
+}

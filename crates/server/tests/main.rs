@@ -1,0 +1,5 @@
+//! The server crate, seen from outside.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod config;
