@@ -6,19 +6,16 @@
 
 use std::sync::{Arc, OnceLock};
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
-};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, canonical_json::redact_content_in_place};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use crate::{
     FormatError, MAX_AUTH_EVENTS, MAX_DEPTH, MAX_PREV_EVENTS, Pdu, RoomVersion, ServerKey,
     canonical::{self, CanonicalJsonObject, CanonicalJsonValue, write_string, write_value},
     format::{check_count, check_event_bytes, check_field_bytes},
+    hash::{event_id, room_id_of_create, sha256_base64},
     pdu::Inner,
+    redaction::redacted_content,
 };
 
 /// An event that a local user is about to send.
@@ -60,8 +57,7 @@ impl EventDraft {
         let depth = self.depth.clamp(0, MAX_DEPTH);
         let layout = Layout { draft: &self, version, depth };
 
-        let hash = Sha256::digest(layout.write(&content.full, None, None, Redacts::Written).text);
-        let hash = STANDARD_NO_PAD.encode(hash);
+        let hash = sha256_base64(&layout.write(&content.full, None, None, Redacts::Written).text);
 
         // The signature and the event id are taken over the same text: redacted, without signatures.
         let bare = layout.write(&content.redacted, Some(&hash), None, Redacts::Omitted).text;
@@ -99,9 +95,8 @@ impl EventDraft {
         {
             content.insert("redacts".to_owned(), CanonicalJsonValue::String(target.to_string()));
         }
-        let full = to_bytes(&content);
-        redact_content_in_place(&mut content, &version.rules().redaction, &self.kind);
-        Ok(ContentTexts { full, redacted: to_bytes(&content) })
+        let redacted = redacted_content(&content, &self.kind, version);
+        Ok(ContentTexts { full: to_bytes(&content), redacted: to_bytes(&redacted) })
     }
 
     fn into_pdu(self, version: RoomVersion, event_id: OwnedEventId, depth: i64, written: Written) -> Pdu {
@@ -136,23 +131,6 @@ fn to_bytes(object: &CanonicalJsonObject) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     write_value(&mut out, object);
     out
-}
-
-/// The event id that the redacted text of an event without signatures gives.
-fn event_id(version: RoomVersion, bare: &[u8]) -> OwnedEventId {
-    let hash = Sha256::digest(bare);
-    let hash = if version.url_safe_event_ids() {
-        URL_SAFE_NO_PAD.encode(hash)
-    } else {
-        STANDARD_NO_PAD.encode(hash)
-    };
-    OwnedEventId::try_from(format!("${hash}")).unwrap_or_else(|_| unreachable!("a hash makes an event id"))
-}
-
-/// The room id of a room whose create event has this id.
-pub(crate) fn room_id_of_create(event_id: &ruma::EventId) -> OwnedRoomId {
-    let room_id = format!("!{}", event_id.as_str().trim_start_matches('$'));
-    OwnedRoomId::try_from(room_id).unwrap_or_else(|_| unreachable!("an event id makes a room id"))
 }
 
 struct Signature<'a> {

@@ -16,6 +16,7 @@ mod client_form;
 mod content;
 mod draft;
 mod format;
+mod hash;
 mod pdu;
 mod receive;
 mod redaction;

@@ -9,11 +9,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId, events::TimelineEventType};
+use ruma::{
+    EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, ServerName, UserId, events::TimelineEventType,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ClientForm, RoomVersion};
+use crate::{ClientForm, FormatError, RoomVersion, ServerKey, canonical, hash::signed_text};
 
 /// An event of a room, as federated and stored.
 ///
@@ -80,8 +82,8 @@ impl Pdu {
         json: impl Into<Arc<str>>,
     ) -> Result<Self, StoredPduError> {
         let json = json.into();
-        let fields: Fields<'_> = serde_json::from_str(&json)
-            .map_err(|error| StoredPduError { event_id: event_id.clone(), problem: error.to_string() })?;
+        let fields: Fields<'_> =
+            serde_json::from_str(&json).map_err(|error| StoredPduError::new(&event_id, error.to_string()))?;
         let start = (fields.content.get().as_ptr() as usize).saturating_sub(json.as_ptr() as usize);
         let content = start..start + fields.content.get().len();
         let redacts = redacts_of(version, &fields);
@@ -236,6 +238,21 @@ impl Pdu {
         &self.0.json
     }
 
+    /// The same event with one more signature: of the server of an invited user, or of the server that
+    /// vouches for a restricted join. The event id stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StoredPduError`] where the event's JSON, trusted when it was stored, is damaged.
+    pub fn cosign(&self, server: &ServerName, key: &ServerKey) -> Result<Self, StoredPduError> {
+        let damaged = |error: FormatError| StoredPduError::new(self.event_id(), error.to_string());
+        let mut object = canonical::parse_object(self.json().as_bytes()).map_err(damaged)?;
+        let signature = key.sign_bytes(signed_text(&object, self.version()).as_bytes());
+        key.insert_signature(&mut object, server, signature).map_err(damaged)?;
+        let (event_id, room_id) = (self.0.event_id.clone(), self.0.room_id.clone());
+        Self::from_stored(event_id, room_id, self.version(), canonical::to_text(&object))
+    }
+
     /// The form of the event that clients see, made once and shared by every clone of this event.
     pub fn client_form(&self) -> &ClientForm {
         self.0.client_form.get_or_init(|| ClientForm::new(self))
@@ -283,4 +300,10 @@ pub struct StoredPduError {
     pub event_id: OwnedEventId,
     /// What serde said.
     pub problem: String,
+}
+
+impl StoredPduError {
+    pub(crate) fn new(event_id: &EventId, problem: String) -> Self {
+        Self { event_id: event_id.to_owned(), problem }
+    }
 }

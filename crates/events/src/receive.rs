@@ -7,18 +7,19 @@
 use std::collections::BTreeSet;
 
 use ruma::{
-    EventId, OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, ServerName, UserId,
-    canonical_json::redact_in_place,
+    EventId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, ServerName,
+    SigningKeyAlgorithm, UserId,
     serde::Base64,
-    signatures::{PublicKeyMap, Verified, required_server_signatures_to_verify_event, verify_event},
+    signatures::{PublicKeyMap, PublicKeySet, verify_canonical_json_bytes},
 };
 use serde_json::value::RawValue;
 
 use crate::{
     FormatError, MAX_AUTH_EVENTS, MAX_DEPTH, MAX_FIELD_BYTES, MAX_PREV_EVENTS, Pdu, RoomVersion,
     canonical::{self, CanonicalJsonObject, CanonicalJsonValue},
-    draft::room_id_of_create,
     format::{check_count, check_event_bytes, check_field_bytes},
+    hash::{content_hash, event_id, room_id_of_create, signed_text},
+    redaction::redacted_event,
 };
 
 /// An event of which nothing is known but that it is a JSON object with integers.
@@ -66,33 +67,23 @@ impl RawPdu {
         let reader = Reader { object: &object, version };
         let kind = reader.required_text("type")?;
         reader.text("state_key")?;
-        let sender = reader.required_text("sender")?;
-        if <&UserId>::try_from(sender).is_err() {
-            return Err(FormatError::field("sender", "is not a user id"));
-        }
+        let sender = <&UserId>::try_from(reader.required_text("sender")?)
+            .map_err(|_| FormatError::field("sender", "is not a user id"))?;
         reader.integer("origin_server_ts", i64::MIN..=i64::MAX)?;
         reader.integer("depth", 0..=MAX_DEPTH)?;
         reader.object("content")?;
         reader.object("signatures")?;
-        reader.object("hashes")?;
+        reader.content_hash()?;
         reader.event_ids("prev_events", MAX_PREV_EVENTS)?;
         let auth_events = reader.event_ids("auth_events", MAX_AUTH_EVENTS)?;
         let room_id = reader.room_id(kind, &auth_events)?;
 
-        let event_id = reference_event_id(&object, version)?;
+        let sender = sender.to_owned();
+        let signed_text = signed_text(&object, version);
+        let event_id = event_id(version, signed_text.as_bytes());
         let room_id = room_id.unwrap_or_else(|| room_id_of_create(&event_id));
-        Ok(WellFormedPdu { version, object, event_id, room_id })
+        Ok(WellFormedPdu { version, object, signed_text, event_id, room_id, sender })
     }
-}
-
-/// The event id: `$` and the reference hash.
-fn reference_event_id(
-    object: &CanonicalJsonObject,
-    version: RoomVersion,
-) -> Result<OwnedEventId, FormatError> {
-    let hash = ruma::signatures::reference_hash(object, version.rules())
-        .map_err(|error| FormatError::NotCanonical(error.to_string()))?;
-    OwnedEventId::try_from(format!("${hash}")).map_err(|_| FormatError::field("event_id", "cannot be formed"))
 }
 
 /// Reads the fields of an event that nobody has checked.
@@ -128,12 +119,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object(&self, field: &'static str) -> Result<(), FormatError> {
+    fn object(&self, field: &'static str) -> Result<&'a CanonicalJsonObject, FormatError> {
         match self.object.get(field) {
-            Some(CanonicalJsonValue::Object(_)) => Ok(()),
+            Some(CanonicalJsonValue::Object(object)) => Ok(object),
             Some(_) => Err(FormatError::field(field, "must be an object")),
             None => Err(FormatError::field(field, "is missing")),
         }
+    }
+
+    fn content_hash(&self) -> Result<(), FormatError> {
+        let sha256 = text(self.object("hashes")?, "sha256");
+        sha256.map(drop).ok_or(FormatError::field("hashes", "has no sha256"))
     }
 
     fn event_ids(&self, field: &'static str, limit: usize) -> Result<Vec<&'a EventId>, FormatError> {
@@ -176,8 +172,11 @@ impl<'a> Reader<'a> {
 pub struct WellFormedPdu {
     version: RoomVersion,
     object: CanonicalJsonObject,
+    /// What signatures and event id are taken over.
+    signed_text: String,
     event_id: OwnedEventId,
     room_id: OwnedRoomId,
+    sender: OwnedUserId,
 }
 
 impl WellFormedPdu {
@@ -192,33 +191,62 @@ impl WellFormedPdu {
     }
 
     /// The user whom the event claims as its sender.
-    pub fn sender(&self) -> Option<&UserId> {
-        match self.object.get("sender") {
-            Some(CanonicalJsonValue::String(sender)) => sender.as_str().try_into().ok(),
+    pub fn sender(&self) -> &UserId {
+        &self.sender
+    }
+
+    /// The servers whose signatures the event needs: the sender's; also that of the user by whose right a
+    /// restricted room was joined. An invitation that answers one by a third party is not signed by the
+    /// sender's server.
+    ///
+    /// # Errors
+    ///
+    /// [`SignatureError`] where the event names, as the user by whose right it joins, what is no user.
+    pub fn required_signers(&self) -> Result<BTreeSet<OwnedServerName>, SignatureError> {
+        let mut servers = BTreeSet::new();
+        let content = self.member_content();
+        let is_third_party = content.is_some_and(|content| {
+            text(content, "membership") == Some("invite")
+                && matches!(content.get("third_party_invite"), Some(CanonicalJsonValue::Object(_)))
+        });
+        if !is_third_party {
+            servers.insert(self.sender.server_name().to_owned());
+        }
+        if self.version.restricted()
+            && let Some(authoriser) =
+                content.and_then(|content| content.get("join_authorised_via_users_server"))
+        {
+            let authoriser = match authoriser {
+                CanonicalJsonValue::String(user) => <&UserId>::try_from(user.as_str()).ok(),
+                _ => None,
+            };
+            let authoriser = authoriser.ok_or(SignatureError::NoSuchAuthoriser)?;
+            servers.insert(authoriser.server_name().to_owned());
+        }
+        Ok(servers)
+    }
+
+    /// The content of a membership event.
+    fn member_content(&self) -> Option<&CanonicalJsonObject> {
+        match self.object.get("content") {
+            Some(CanonicalJsonValue::Object(content))
+                if text(&self.object, "type") == Some("m.room.member") =>
+            {
+                Some(content)
+            }
             _ => None,
         }
     }
 
-    /// The servers whose signatures the event needs: the sender's; also the resident server's for a
-    /// restricted join; none of the sender for an invitation by a third party.
-    ///
-    /// # Errors
-    ///
-    /// [`SignatureError`] where the event names users that are none.
-    pub fn required_signers(&self) -> Result<BTreeSet<OwnedServerName>, SignatureError> {
-        required_server_signatures_to_verify_event(&self.object, &self.version.rules().signatures)
-            .map_err(|error| SignatureError(error.to_string()))
-    }
-
     /// The key ids under which a server has signed the event, so that the right keys can be fetched.
     pub fn key_ids_of(&self, server: &ServerName) -> Vec<&str> {
-        match self.object.get("signatures") {
-            Some(CanonicalJsonValue::Object(signatures)) => match signatures.get(server.as_str()) {
-                Some(CanonicalJsonValue::Object(of_server)) => of_server.keys().map(String::as_str).collect(),
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
-        }
+        self.signatures_of(server).into_iter().flatten().map(|(key_id, _)| key_id.as_str()).collect()
+    }
+
+    fn signatures_of(&self, server: &ServerName) -> Option<&CanonicalJsonObject> {
+        let CanonicalJsonValue::Object(signatures) = self.object.get("signatures")? else { return None };
+        let CanonicalJsonValue::Object(signatures) = signatures.get(server.as_str())? else { return None };
+        Some(signatures)
     }
 
     /// Checks signatures and content hash (the second and third check).
@@ -231,18 +259,53 @@ impl WellFormedPdu {
     ///
     /// [`SignatureError`]: a required signature is missing or false. The event is dropped.
     pub fn verify(self, keys: &PublicKeys) -> Result<SignedPdu, SignatureError> {
-        let Self { version, mut object, event_id, room_id } = self;
-        let verified = verify_event(&keys.0, &object, version.rules())
-            .map_err(|error| SignatureError(error.to_string()))?;
-        let hash_matches = verified == Verified::All;
-        if !hash_matches {
-            redact_in_place(&mut object, &version.rules().redaction, None)
-                .map_err(|error| SignatureError(error.to_string()))?;
+        for server in self.required_signers()? {
+            self.verify_server(&server, keys)?;
         }
-        let json = canonical::to_text(&object);
-        let pdu = Pdu::from_stored(event_id, room_id, version, json)
-            .map_err(|error| SignatureError(error.to_string()))?;
+        let Self { version, object, event_id, room_id, .. } = self;
+        let hash_matches = match object.get("hashes") {
+            Some(CanonicalJsonValue::Object(hashes)) => {
+                text(hashes, "sha256").is_some_and(|claimed| claimed == content_hash(&object))
+            }
+            _ => false,
+        };
+        let kept = if hash_matches { object } else { redacted_event(&object, version) };
+        let pdu = Pdu::from_stored(event_id, room_id, version, canonical::to_text(&kept))
+            .map_err(|error| SignatureError::Unreadable(error.problem))?;
         Ok(SignedPdu { pdu, hash_matches })
+    }
+
+    fn verify_server(&self, server: &ServerName, keys: &PublicKeys) -> Result<(), SignatureError> {
+        let missing = || SignatureError::Missing(server.to_owned());
+        let known = keys.of(server).ok_or_else(missing)?;
+        let mut verified = false;
+        for (key_id, signature) in self.signatures_of(server).ok_or_else(missing)? {
+            let Some(key) = known.get(key_id) else { continue };
+            let holds = match signature {
+                CanonicalJsonValue::String(signature) => self.holds(key, signature),
+                _ => false,
+            };
+            if !holds {
+                return Err(SignatureError::False { server: server.to_owned(), key_id: key_id.clone() });
+            }
+            verified = true;
+        }
+        verified.then_some(()).ok_or_else(missing)
+    }
+
+    fn holds(&self, key: &Base64, signature: &str) -> bool {
+        let text = self.signed_text.as_bytes();
+        let Ok(signature) = Base64::<ruma::serde::base64::Standard>::parse(signature) else { return false };
+        verify_canonical_json_bytes(&SigningKeyAlgorithm::Ed25519, key.as_bytes(), signature.as_bytes(), text)
+            .is_ok()
+    }
+}
+
+/// A string in an object.
+fn text<'a>(object: &'a CanonicalJsonObject, key: &str) -> Option<&'a str> {
+    match object.get(key) {
+        Some(CanonicalJsonValue::String(text)) => Some(text),
+        _ => None,
     }
 }
 
@@ -265,7 +328,7 @@ impl SignedPdu {
     }
 }
 
-/// Public keys of servers, by server name and key id.
+/// Ed25519 public keys of servers, by server name and key id.
 #[derive(Debug, Clone, Default)]
 pub struct PublicKeys(PublicKeyMap);
 
@@ -275,9 +338,12 @@ impl PublicKeys {
         Self::default()
     }
 
-    /// Adds a key. One that is not base64 is left out, and `false` returned.
+    /// Adds a key. One of another algorithm, or that is not base64, is left out, and `false` returned.
     pub fn insert(&mut self, server: &ServerName, key_id: &str, public_key_base64: &str) -> bool {
         let Ok(key) = Base64::parse(public_key_base64) else { return false };
+        if !key_id.starts_with("ed25519:") {
+            return false;
+        }
         self.0.entry(server.to_string()).or_default().insert(key_id.to_owned(), key);
         true
     }
@@ -286,9 +352,30 @@ impl PublicKeys {
     pub fn as_map(&self) -> &PublicKeyMap {
         &self.0
     }
+
+    fn of(&self, server: &ServerName) -> Option<&PublicKeySet> {
+        self.0.get(server.as_str())
+    }
 }
 
-/// A signature that an event needs is missing or false.
+/// Why an event's signatures do not vouch for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("signatures of the event: {0}")]
-pub struct SignatureError(String);
+pub enum SignatureError {
+    /// There is no signature of a server that must have signed, or none by a key that is known.
+    #[error("no signature of {0} by a known key")]
+    Missing(OwnedServerName),
+    /// A signature of a server that must have signed does not fit.
+    #[error("the signature of {server} by {key_id} is false")]
+    False {
+        /// The server.
+        server: OwnedServerName,
+        /// The key id.
+        key_id: String,
+    },
+    /// `join_authorised_via_users_server` names no user whose server could have signed.
+    #[error("join_authorised_via_users_server is not a user id")]
+    NoSuchAuthoriser,
+    /// The event cannot be read after all.
+    #[error("the event cannot be read: {0}")]
+    Unreadable(String),
+}
