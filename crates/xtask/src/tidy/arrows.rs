@@ -121,7 +121,8 @@ fn refuse(arrows: &Arrows, name: &str, place: &Place, import: &Import) -> Option
     if place.imports.contains(imported) {
         return None;
     }
-    if import.section == Section::Tests && *imported == arrows.testkit {
+    let is_below = || arrows.crates.get(imported).is_some_and(|below| below.floor < place.floor);
+    if import.section == Section::Tests && (*imported == arrows.testkit || is_below()) {
         return None;
     }
     Some(if arrows.development.contains(imported) {
@@ -194,6 +195,7 @@ development = ["testkit", "xtask"]
 testkit = "testkit"
 [crates]
 events = { floor = 1, imports = [] }
+ambient = { floor = 1, imports = [] }
 storage = { floor = 2, imports = ["events"] }
 rooms = { floor = 3, imports = ["events", "storage"] }
 sync = { floor = 3, imports = ["storage"] }
@@ -250,7 +252,9 @@ sync = { floor = 3, imports = ["storage"] }
     }
 
     #[test]
-    fn tests_may_not_reach_past_the_testkit() {
+    fn tests_may_use_any_floor_below_and_nothing_beside() {
+        assert_eq!(violations_of("[dev-dependencies]\nparvis-ambient.workspace = true\n"), [""; 0]);
+        assert_eq!(violations_of("[dependencies]\nparvis-ambient.workspace = true\n").len(), 1);
         assert_eq!(violations_of("[dev-dependencies]\nparvis-sync.workspace = true\n").len(), 1);
     }
 
