@@ -96,7 +96,7 @@ fn interop(steps: &mut Steps, postgres: Option<&Postgres>) {
             None => steps.skip(step, "there is no PostgreSQL"),
             Some(url) => steps.run(step, || {
                 let program = shell::build_parvis()?;
-                with(Program::new("node"), postgres)
+                Program::new("node")
                     .within(&shell::workspace())
                     .argument(&runner)
                     .arguments(["--parvis".as_ref(), program.as_os_str()])
