@@ -1,6 +1,8 @@
 //! `GET /sync?since=…&timeout=0` with nothing new: what it costs to find that nothing has changed, for
 //! accounts in few and in many rooms.
 
+use serde_json::json;
+
 use super::Ground;
 use crate::{
     connection::Failure,
@@ -14,13 +16,15 @@ const POLLERS: usize = 8;
 
 struct Poller {
     client: Client,
+    /// Query parameters that stay the same.
+    query: String,
     since: String,
 }
 
 impl Worker for Poller {
     async fn step(&mut self, _: usize) -> Result<(), Failure> {
-        let query = format!("timeout=0&set_presence=offline&since={}", matrix::encoded(&self.since));
-        let (_, next_batch) = self.client.sync(&query).await?;
+        let since = matrix::encoded(&self.since);
+        let (_, next_batch) = self.client.sync(&format!("{}&since={since}", self.query)).await?;
         self.since = next_batch;
         Ok(())
     }
@@ -31,13 +35,20 @@ pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure
     for rooms in ground.sizes.rooms.clone() {
         let user = ground.account_with_rooms(rooms).await?;
         let mut pollers = Vec::new();
-        for _ in 0..POLLERS {
-            let mut client = ground.client(&user);
-            let (_, since) = client.sync("timeout=0&set_presence=offline").await?;
-            pollers.push(Poller { client, since });
+        for n in 0..POLLERS {
+            pollers.push(poller(ground.client(&user), n).await?);
         }
         let name = Name { scenario: "empty-poll", shape: format!("{rooms} rooms"), unit: "syncs" };
         outcomes.push(ground.closed_loop(name, pollers, ground.bound(ground.sizes.requests)).await);
     }
     Ok(outcomes)
+}
+
+/// Each with a filter of its own: a server may answer requests that are alike, at the same time, together.
+async fn poller(mut client: Client, n: usize) -> Result<Poller, Failure> {
+    let filter = matrix::serialised(&json!({ "room": { "timeline": { "limit": 10 + n } } }));
+    let filter_id = client.upload_filter(filter).await?;
+    let query = format!("timeout=0&set_presence=offline&filter={}", matrix::encoded(&filter_id));
+    let (_, since) = client.sync(&query).await?;
+    Ok(Poller { client, query, since })
 }
