@@ -1,22 +1,150 @@
-//! `cargo xtask bench`: builds the load generator with optimisation and hands it the arguments.
+//! `cargo xtask bench`: the same load on Parvis and on Synapse, one after the other on this machine, and one
+//! Markdown table of what came out. `docs/performance.md` says how to read it.
+//!
+//! It starts and stops servers and the load generator; what is measured, and how, the generator knows.
 
+mod parvis;
+mod postgres;
+mod server;
+mod synapse;
+mod table;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use crate::shell::{Outcome, Program};
+use clap::ValueEnum;
+
+use crate::shell::{self, Failure, Outcome};
+use server::Running;
+use table::{Measured, Report};
+
+/// Room version of the rooms made on every server, so that all do the same work.
+const ROOM_VERSION: &str = "12";
+/// How long the machine is watched before anything starts.
+const QUIET_LOOK: Duration = Duration::from_secs(3);
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Small numbers: shows that everything works, measures nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Only these scenarios of the load generator.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Servers to measure, in this order.
+    #[arg(long, value_delimiter = ',', default_value = "parvis-sqlite,parvis-postgres,synapse-postgres")]
+    servers: Vec<Kind>,
+    /// The Markdown file to write [default: bench/report.md where cargo builds]; each server's full report goes
+    /// beside it as JSON.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Measure this program instead of a release build of Parvis.
+    #[arg(long)]
+    parvis: Option<PathBuf>,
     /// Handed to the load generator as they are.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    #[arg(last = true)]
+    generator: Vec<String>,
 }
 
-/// Runs `parvis-bench` in release mode; fails as it fails.
+/// A server on a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Parvis with its embedded database.
+    ParvisSqlite,
+    /// Parvis on PostgreSQL.
+    ParvisPostgres,
+    /// Synapse on PostgreSQL.
+    SynapsePostgres,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ParvisSqlite => "parvis-sqlite",
+            Self::ParvisPostgres => "parvis-postgres",
+            Self::SynapsePostgres => "synapse-postgres",
+        }
+    }
+}
+
+/// Measures each server and writes the table. A server that fails is reported, and the others are measured.
 pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
-    Program::cargo()
-        .arguments(["run", "--release", "--package", "parvis-bench", "--"])
-        .arguments(&arguments.arguments)
-        .run()?;
-    Ok(ExitCode::SUCCESS)
+    let generator = server::build_release("parvis-bench", "parvis-bench")?;
+    let parvis = parvis_program(arguments)?;
+    if arguments.servers.contains(&Kind::SynapsePostgres) {
+        synapse::install()?;
+    }
+    let out = arguments.out.clone().unwrap_or_else(|| shell::target().join("bench/report.md"));
+    if let Some(directory) = out.parent() {
+        std::fs::create_dir_all(directory).map_err(Failure::at(directory))?;
+    }
+    let busy_percent = table::busy_percent(QUIET_LOOK);
+    let mut measured = Vec::new();
+    let mut failed = false;
+    for kind in &arguments.servers {
+        println!("== {} ==", kind.name());
+        match measure(*kind, arguments, &generator, parvis.as_deref(), &out) {
+            Ok(report) => measured.push(Measured { kind: *kind, report }),
+            Err(failure) => {
+                eprintln!("{}: {failure}", kind.name());
+                failed = true;
+            }
+        }
+    }
+    let text = table::markdown(&measured, busy_percent);
+    std::fs::write(&out, &text).map_err(Failure::at(&out))?;
+    println!("{text}\nwritten to {}", out.display());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn parvis_program(arguments: &Arguments) -> Outcome<Option<PathBuf>> {
+    if arguments.servers.iter().all(|kind| *kind == Kind::SynapsePostgres) {
+        return Ok(None);
+    }
+    match &arguments.parvis {
+        Some(program) => Ok(Some(program.clone())),
+        None => server::build_release("parvis-server", "parvis").map(Some),
+    }
+}
+
+/// Starts one server, loads it, and stops it whatever happens.
+fn measure(
+    kind: Kind,
+    arguments: &Arguments,
+    generator: &Path,
+    parvis: Option<&Path>,
+    out: &Path,
+) -> Outcome<Report> {
+    let running = start(kind, parvis)?;
+    let json = out.with_extension(format!("{}.json", kind.name()));
+    let mut program = server::mortal()
+        .argument("--")
+        .argument(generator)
+        .arguments(["--url", &running.url(), "--register-dummy"])
+        .arguments(running.pids().iter().flat_map(|pid| ["--pid".to_owned(), pid.to_string()]))
+        .argument("--json")
+        .argument(&json);
+    if arguments.quick {
+        program = program.argument("--quick");
+    }
+    if !arguments.only.is_empty() {
+        program = program.argument("--only").argument(arguments.only.join(","));
+    }
+    let loaded = program.arguments(&arguments.generator).run();
+    if let Err(failure) = loaded {
+        return Err(Failure::new(format!("{failure}\nthe server said last:\n{}", running.last_words())));
+    }
+    let text = std::fs::read_to_string(&json).map_err(Failure::at(&json))?;
+    serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", json.display())))
+}
+
+fn start(kind: Kind, parvis: Option<&Path>) -> Outcome<Running> {
+    let program = || parvis.ok_or_else(|| Failure::new("there is no program of Parvis"));
+    match kind {
+        Kind::ParvisSqlite => parvis::start(program()?, None),
+        Kind::ParvisPostgres => parvis::start(program()?, Some(postgres::Cluster::start()?)),
+        Kind::SynapsePostgres => synapse::start(postgres::Cluster::start()?),
+    }
 }

@@ -32,7 +32,7 @@ enum Task {
     Tidy,
     /// Complement, the black-box conformance suite, against expected failures.
     Complement(complement::Arguments),
-    /// The load generator.
+    /// Parvis and Synapse under the same load.
     Bench(bench::Arguments),
 }
 

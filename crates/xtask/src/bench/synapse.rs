@@ -1,0 +1,94 @@
+//! Synapse from its Python package, set up as an operator of one small organisation would (one process, its
+//! defaults), with nothing in the way of load: no rate limits, no federation, little logging.
+
+use super::ROOM_VERSION;
+use super::postgres::Cluster;
+use super::server::{self, Running};
+use crate::shell::{self, Failure, Outcome, Program};
+
+/// The version that results are compared with.
+const VERSION: &str = "1.163.2";
+
+/// Password hashing is made cheap since registration is not measured; logging is at warnings, which favours
+/// Synapse (its generated configuration logs each request).
+const CONFIGURATION: &str = r#"
+server_name: "bench.localhost"
+public_baseurl: "http://127.0.0.1:@PORT@/"
+report_stats: false
+listeners:
+  - port: @PORT@
+    type: http
+    tls: false
+    bind_addresses: ["127.0.0.1"]
+    resources: [{ names: [client], compress: false }]
+database:
+  name: psycopg2
+  args: { host: "127.0.0.1", port: @DATABASE@, user: postgres, dbname: synapse, cp_min: 5, cp_max: 10 }
+log_config: "@DIRECTORY@/log.yaml"
+media_store_path: "@DIRECTORY@/media"
+signing_key_path: "@DIRECTORY@/signing.key"
+macaroon_secret_key: "only for load"
+form_secret: "only for load"
+trusted_key_servers: []
+suppress_key_server_warning: true
+federation_domain_whitelist: []
+default_room_version: "@ROOM_VERSION@"
+enable_registration: true
+enable_registration_without_verification: true
+bcrypt_rounds: 4
+rc_message: &off { per_second: 1000000, burst_count: 1000000 }
+rc_registration: *off
+rc_login: { address: *off, account: *off, failed_attempts: *off }
+rc_joins: { local: *off, remote: *off }
+rc_joins_per_room: *off
+rc_invites: { per_room: *off, per_user: *off, per_issuer: *off }
+rc_room_creation: *off
+"#;
+
+const LOGGING: &str = r#"
+version: 1
+handlers: { console: { class: logging.StreamHandler } }
+root: { level: WARNING, handlers: [console] }
+disable_existing_loggers: false
+"#;
+
+/// Installs Synapse into a Python environment of its own, once.
+pub(crate) fn install() -> Outcome<()> {
+    let environment = environment()?;
+    let done = environment.join("installed");
+    if done.is_file() {
+        return Ok(());
+    }
+    println!("installing Synapse {VERSION} into {}", environment.display());
+    Program::new("python3").arguments(["-m", "venv"]).argument(&environment).run()?;
+    Program::new(environment.join("bin/pip"))
+        .arguments(["install", "--quiet", &format!("matrix-synapse=={VERSION}"), "psycopg2-binary"])
+        .run()?;
+    std::fs::write(&done, VERSION).map_err(Failure::at(&done))
+}
+
+/// Starts it on this cluster.
+pub(crate) fn start(cluster: Cluster) -> Outcome<Running> {
+    let environment = environment()?;
+    let directory = server::directory()?;
+    let path = directory.path().display().to_string();
+    let port = server::free_port()?;
+    cluster.create("synapse")?;
+    let configuration = CONFIGURATION
+        .replace("@PORT@", &port.to_string())
+        .replace("@DATABASE@", &cluster.port().to_string())
+        .replace("@DIRECTORY@", &path)
+        .replace("@ROOM_VERSION@", ROOM_VERSION);
+    std::fs::write(directory.path().join("homeserver.yaml"), configuration)?;
+    std::fs::write(directory.path().join("log.yaml"), LOGGING)?;
+    Program::new(environment.join("bin/generate_signing_key"))
+        .arguments(["-o", &format!("{path}/signing.key")])
+        .capture()?;
+    let python = environment.join("bin/python");
+    let arguments = ["-m", "synapse.app.homeserver", "-c", &format!("{path}/homeserver.yaml")];
+    Running::start(&python, &arguments, directory, Some(cluster), port)
+}
+
+fn environment() -> Outcome<std::path::PathBuf> {
+    Ok(shell::cache()?.join(format!("synapse-{VERSION}")))
+}
