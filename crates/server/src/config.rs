@@ -12,6 +12,7 @@ mod secret;
 mod settings;
 mod show;
 
+pub(crate) use check::ANY_HOST;
 pub use check::{
     Config, MediaConfig, OrganisationConfig, ProcessConfig, RegistrationConfig, RoomsConfig, StorageConfig,
     TlsConfig,

@@ -1,6 +1,19 @@
 //! Parvis as a process: configuration, wiring, listeners, telemetry and shutdown.
 //!
-//! A homeserver is a value; this crate composes it from the engines and lets it be reached. It knows no rule of
-//! Matrix.
+//! A [`Homeserver`] is a value; this crate composes it from the engines and lets it be reached. A process
+//! ([`Process`]) holds as many as it is given. It knows no rule of Matrix.
 
 pub mod config;
+
+mod client_address;
+mod homeserver;
+mod hosts;
+mod listener;
+mod logging;
+mod metrics;
+mod process;
+mod tls;
+
+pub use homeserver::{Homeserver, StartError};
+pub use logging::start_logging;
+pub use process::{Process, ServeError};

@@ -112,7 +112,7 @@ fn environment_overrules_the_file_and_the_file_the_defaults() {
     assert_eq!(config.organisations[0].rate_limits.login.per_second, 7.0);
     assert_eq!(config.organisations[0].rate_limits.login.burst, 20);
     assert_eq!(config.organisations[0].rooms.default_version.as_str(), "11");
-    assert_eq!(config.organisations[0].host_names, ["localhost", "a.example", "b.example"]);
+    assert_eq!(config.organisations[0].host_names, ["localhost", "a.example", "b.example", "*"]);
     assert!(config.organisations[0].accounts.password_needs_digit);
 
     let origin = |key: &str| loaded.origins[key].clone();

@@ -27,6 +27,9 @@ const DEVELOPMENT_NAME: &str = "localhost";
 const DEVELOPMENT_DATABASE: &str = "data/parvis.db";
 const DEVELOPMENT_MEDIA: &str = "data/media";
 
+/// In place of a host name: any that no other organisation has.
+pub(crate) const ANY_HOST: &str = "*";
+
 /// An event of 64 KiB and what surrounds it must fit into a request.
 const SMALLEST_REQUEST_LIMIT_BYTES: u64 = 128 << 10;
 
@@ -245,7 +248,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     };
     let development = server_name.as_ref().is_some_and(|name| name.host() == DEVELOPMENT_NAME);
     let base_url = public_base_url(settings, development, checker);
-    let host_names = host_names(settings, server_name.as_deref(), base_url.as_deref(), checker);
+    let host_names = host_names(settings, server_name.as_deref(), base_url.as_deref(), development, checker);
     let discovery = discovery(&settings.well_known, base_url, checker);
     let storage = storage(&settings.storage, development, checker);
     let media = media(&settings.media, development, checker);
@@ -307,6 +310,7 @@ fn host_names(
     settings: &Settings,
     server_name: Option<&ServerName>,
     base_url: Option<&str>,
+    development: bool,
     checker: &mut Checker<'_>,
 ) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
@@ -314,13 +318,18 @@ fn host_names(
     let own = own.into_iter().chain(base_url.and_then(host_of_url));
     for name in own.chain(settings.server.host_names.iter().map(String::as_str)) {
         let name = name.to_ascii_lowercase();
-        if ServerName::parse(&name).is_ok_and(|parsed| parsed.port().is_none()) {
+        let is_host = ServerName::parse(&name).is_ok_and(|parsed| parsed.port().is_none());
+        if is_host || name == ANY_HOST {
             if !names.contains(&name) {
                 names.push(name);
             }
         } else {
             checker.problem("server.host_names", format!("`{name}` is not a host name without a port"));
         }
+    }
+    // Whoever develops asks under any name: localhost, 127.0.0.1, the machine's.
+    if development && !names.iter().any(|name| name == ANY_HOST) {
+        names.push(ANY_HOST.to_owned());
     }
     names
 }

@@ -1,0 +1,108 @@
+//! A homeserver, composed: one organisation's configuration, store and engines, and the router in front of them.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::Router;
+use parvis_ambient::Ambient;
+use parvis_client_api::ClientApi;
+use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
+use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{OrganisationConfig, SqliteSynchronous, StorageConfig};
+
+/// A homeserver. It shares nothing with any other in the process.
+#[derive(Debug)]
+pub struct Homeserver {
+    config: Arc<OrganisationConfig>,
+    store: Store,
+    router: Router,
+    stopping: CancellationToken,
+}
+
+/// Why a homeserver does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its store cannot be opened.
+    #[error("the storage of {server_name} cannot be opened: {source}")]
+    Storage {
+        /// Whose storage.
+        server_name: String,
+        /// What is wrong with it.
+        source: StorageError,
+    },
+}
+
+impl Homeserver {
+    /// Opens the store and composes the engines.
+    ///
+    /// # Errors
+    /// Any [`StartError`].
+    pub async fn start(config: OrganisationConfig, ambient: Ambient) -> Result<Self, StartError> {
+        let store = open_store(&config).await?;
+        let api = ClientApi { discovery: Arc::new(config.discovery.clone()), encryption: config.encryption };
+        let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize());
+        let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
+        Ok(Self { config: Arc::new(config), store, router, stopping: CancellationToken::new() })
+    }
+
+    /// What it was made from.
+    pub fn config(&self) -> &OrganisationConfig {
+        &self.config
+    }
+
+    /// Its whole HTTP surface.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Whether its database answers.
+    pub async fn is_healthy(&self) -> bool {
+        self.store.server_key().await.is_ok()
+    }
+
+    /// Ends what waits for something new, so that running requests come to their end.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Finishes writing and closes the store. To be called when no request runs any more.
+    pub async fn close(self) {
+        self.stop();
+        let Self { store, router, .. } = self;
+        // The handlers in the router hold the store too.
+        drop(router);
+        store.close().await;
+    }
+}
+
+async fn open_store(config: &OrganisationConfig) -> Result<Store, StartError> {
+    let settings = StoreSettings { database: database(&config.storage), cache_bytes: config.cache_bytes };
+    let server_name = || config.server_name.to_string();
+    Store::open(&settings).await.map_err(|source| StartError::Storage { server_name: server_name(), source })
+}
+
+fn database(config: &StorageConfig) -> DatabaseSettings {
+    match config {
+        StorageConfig::Sqlite { path, readers, synchronous } => DatabaseSettings::Sqlite {
+            path: path.clone(),
+            readers: *readers,
+            relaxed_durability: *synchronous == SqliteSynchronous::Normal,
+        },
+        StorageConfig::Postgres { url, connections } => {
+            DatabaseSettings::Postgres { url: url.reveal().to_owned(), connections: *connections }
+        }
+    }
+}
+
+/// The length of request ids: 16 letters and digits, 95 bits.
+const REQUEST_ID_LENGTH: usize = 16;
+
+#[expect(clippy::disallowed_methods, reason = "durations for logs and metrics, on which nothing depends")]
+fn telemetry(ambient: Ambient) -> Telemetry {
+    let start = Instant::now();
+    Telemetry {
+        new_request_id: Arc::new(move || ambient.chance.text(REQUEST_ID_LENGTH)),
+        elapsed: Arc::new(move || start.elapsed()),
+    }
+}

@@ -1,0 +1,212 @@
+//! The process: its homeservers behind its listeners, from start to shutdown.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, extract::State, middleware, response::IntoResponse, response::Response, routing::get};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use http::{HeaderValue, StatusCode, header};
+use parvis_ambient::{Ambient, Clock};
+use tokio::task::JoinSet;
+
+use crate::{
+    client_address,
+    config::{Config, ProcessConfig, TlsConfig},
+    homeserver::{Homeserver, StartError},
+    hosts::Hosts,
+    listener::Listener,
+    metrics::{self, Metrics},
+    tls,
+};
+
+/// How often metrics are folded.
+const FOLD_METRICS_EVERY: Duration = Duration::from_secs(5);
+
+/// Homeservers that can be reached.
+#[derive(Debug)]
+pub struct Process {
+    homeservers: Arc<Vec<Homeserver>>,
+    listening: JoinSet<io::Result<()>>,
+    background: JoinSet<()>,
+    handle: Handle<SocketAddr>,
+    shutdown_grace: Duration,
+    /// Where clients are served without TLS.
+    pub client_address: Option<SocketAddr>,
+    /// Where clients are served with TLS.
+    pub tls_address: Option<SocketAddr>,
+    /// Where Prometheus is served.
+    pub metrics_address: Option<SocketAddr>,
+}
+
+/// Why the process does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A homeserver does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The certificate files cannot be used.
+    #[error("cannot serve TLS: {0}")]
+    Certificate(io::Error),
+    /// The metrics cannot be set up.
+    #[error("cannot collect metrics: {0}")]
+    Metrics(String),
+}
+
+/// The sockets and what belongs to them, taken before anything is opened: a mistake there is found at once.
+struct Sockets {
+    client: Option<Listener>,
+    tls: Option<(Listener, RustlsConfig, TlsConfig)>,
+    metrics: Option<Listener>,
+}
+
+impl Sockets {
+    fn take(config: &ProcessConfig) -> Result<Self, ServeError> {
+        let tls = match &config.tls {
+            Some(tls) => {
+                let certificates = tls::load(tls).map_err(ServeError::Certificate)?;
+                Some((bind(tls.address)?, certificates, tls.clone()))
+            }
+            None => None,
+        };
+        let client = config.client_address.map(bind).transpose()?;
+        let metrics = config.metrics_address.map(bind).transpose()?;
+        Ok(Self { client, tls, metrics })
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<Listener, ServeError> {
+    Listener::bind(address).map_err(|source| ServeError::Listen { address, source })
+}
+
+impl Process {
+    /// Starts the homeservers and listens.
+    ///
+    /// # Errors
+    /// Any [`ServeError`]; nothing runs then.
+    pub async fn start(config: Config, ambient: Ambient) -> Result<Self, ServeError> {
+        let sockets = Sockets::take(&config.process)?;
+        let address = |listener: &Option<Listener>| listener.as_ref().map(|listener| listener.address);
+        let mut homeservers = Vec::new();
+        for organisation in config.organisations {
+            homeservers.push(Homeserver::start(organisation, ambient.clone()).await?);
+        }
+        let mut process = Self {
+            homeservers: Arc::new(homeservers),
+            listening: JoinSet::new(),
+            background: JoinSet::new(),
+            handle: Handle::new(),
+            shutdown_grace: config.process.shutdown_grace,
+            client_address: address(&sockets.client),
+            tls_address: sockets.tls.as_ref().map(|(listener, ..)| listener.address),
+            metrics_address: address(&sockets.metrics),
+        };
+        process.serve(sockets, &config.process, &ambient.clock)?;
+        Ok(process)
+    }
+
+    /// The homeservers.
+    pub fn homeservers(&self) -> &[Homeserver] {
+        &self.homeservers
+    }
+
+    fn serve(
+        &mut self,
+        sockets: Sockets,
+        config: &ProcessConfig,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(), ServeError> {
+        let mut router = self.router(config);
+        if let Some(listener) = sockets.metrics {
+            let metrics = Metrics::new().map_err(|error| ServeError::Metrics(error.to_string()))?;
+            router = router.layer(middleware::from_fn_with_state(metrics.clone(), metrics::observe));
+            self.background.spawn(fold_for_ever(metrics.clone(), Arc::clone(clock)));
+            self.listen(listener, metrics_router(metrics).merge(self.health_router()), None);
+        }
+        if let Some((listener, certificates, files)) = sockets.tls {
+            self.background.spawn(tls::keep_fresh(certificates.clone(), files, Arc::clone(clock)));
+            self.listen(listener, router.clone(), Some(certificates));
+        }
+        if let Some(listener) = sockets.client {
+            self.listen(listener, router, None);
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self, listener: Listener, router: Router, tls: Option<RustlsConfig>) {
+        tracing::info!(address = %listener.address, tls = tls.is_some(), "listening");
+        self.listening.spawn(listener.serve(router, tls, self.handle.clone()));
+    }
+
+    /// All homeservers behind their host names, and the process's own endpoint.
+    fn router(&self, config: &ProcessConfig) -> Router {
+        let mut hosts = Hosts::default();
+        for homeserver in self.homeservers.iter() {
+            hosts.add(&homeserver.config().host_names, &homeserver.router());
+        }
+        let trusted: Arc<[_]> = config.trusted_proxies.clone().into();
+        hosts
+            .into_router()
+            .layer(middleware::from_fn_with_state(trusted, client_address::find))
+            .merge(self.health_router())
+    }
+
+    fn health_router(&self) -> Router {
+        Router::new().route("/health", get(health)).with_state(Arc::clone(&self.homeservers))
+    }
+
+    /// Ends when a listener fails, which none should.
+    pub async fn failure(&mut self) -> io::Error {
+        match self.listening.join_next().await {
+            Some(Ok(Err(error))) => error,
+            Some(Err(error)) => io::Error::other(error),
+            Some(Ok(Ok(()))) | None => io::Error::other("a listener has ended"),
+        }
+    }
+
+    /// Accepts nothing more, ends what waits, lets running requests finish within the time of grace, and closes
+    /// the stores.
+    pub async fn stop(mut self) {
+        self.background.abort_all();
+        self.homeservers.iter().for_each(Homeserver::stop);
+        self.handle.graceful_shutdown(Some(self.shutdown_grace));
+        while self.listening.join_next().await.is_some() {}
+        let Some(homeservers) = Arc::into_inner(self.homeservers) else {
+            return tracing::warn!("requests are still running; the stores close with the process");
+        };
+        for homeserver in homeservers {
+            homeserver.close().await;
+        }
+    }
+}
+
+async fn fold_for_ever(metrics: Metrics, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep(FOLD_METRICS_EVERY).await;
+        metrics.fold();
+    }
+}
+
+fn metrics_router(metrics: Metrics) -> Router {
+    async fn render(State(metrics): State<Metrics>) -> Response {
+        let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        ([(header::CONTENT_TYPE, text)], metrics.render()).into_response()
+    }
+    Router::new().route("/metrics", get(render)).with_state(metrics)
+}
+
+/// 200 where every homeserver's database answers.
+async fn health(State(homeservers): State<Arc<Vec<Homeserver>>>) -> Response {
+    for homeserver in &*homeservers {
+        if !homeserver.is_healthy().await {
+            return (StatusCode::SERVICE_UNAVAILABLE, "a database does not answer\n").into_response();
+        }
+    }
+    "ok\n".into_response()
+}
