@@ -1,7 +1,5 @@
 //! The encryption switch as a table: level × class × client kind × action.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use parvis_policy::{
     ClientKind, RoomClass,
     encryption::{AtCreation, AtUpgrade, EncryptionSettings, Level, StateChange, StateChangeFacts, StripFor},

@@ -1,6 +1,10 @@
 //! How the process writes its log: to standard error, for people or for machines.
 
-use std::{any::Any, panic};
+use std::{
+    any::Any,
+    io::{self, IsTerminal},
+    panic,
+};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -9,7 +13,8 @@ use crate::config::{LogFormat, LoggingSettings};
 /// Starts logging, once for the process. Panics are logged too, by the one hook that knows where they happened.
 pub fn start_logging(settings: &LoggingSettings) {
     let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = io::stderr().is_terminal();
+    let builder = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     // A second start, in tests, changes nothing.
     let _ = match settings.format {
         LogFormat::Text => builder.try_init(),

@@ -44,9 +44,9 @@ pub(crate) async fn observe(State(telemetry): State<Telemetry>, request: Request
 
     let started = (telemetry.elapsed)();
     let mut response = next.run(request).instrument(span.clone()).await;
-    let duration_ms = (telemetry.elapsed)().saturating_sub(started).as_secs_f64() * 1000.0;
+    let duration_us = (telemetry.elapsed)().saturating_sub(started).as_micros();
 
-    span.in_scope(|| log(response.status().as_u16(), duration_ms));
+    span.in_scope(|| log(response.status().as_u16(), duration_us));
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -56,11 +56,11 @@ pub(crate) async fn observe(State(telemetry): State<Telemetry>, request: Request
     response
 }
 
-fn log(status: u16, duration_ms: f64) {
+fn log(status: u16, duration_us: u128) {
     if status >= 500 {
-        tracing::warn!(status, duration_ms, "answered");
+        tracing::warn!(status, duration_us, "answered");
     } else {
-        tracing::info!(status, duration_ms, "answered");
+        tracing::info!(status, duration_us, "answered");
     }
 }
 

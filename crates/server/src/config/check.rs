@@ -398,11 +398,6 @@ fn storage(
             Some(StorageConfig::Sqlite { path: path?, readers, synchronous })
         }
         StorageEngine::Postgres => {
-            checker.require(
-                settings.sqlite.path.is_none(),
-                "storage.sqlite.path",
-                "contradicts storage.engine = \"postgres\"",
-            );
             let connections = settings.postgres.connections;
             checker.require(connections >= 2, "storage.postgres.connections", "must be 2 at least");
             let url = settings.postgres.url.clone();

@@ -32,6 +32,7 @@ pub struct Sources {
 
 impl Sources {
     /// The process's own: its environment, and `given` or else `parvis.toml` here, if it exists.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn of_process(given: Option<PathBuf>) -> Self {
         let here = PathBuf::from("parvis.toml");
         let file = given.or_else(|| here.exists().then_some(here));
@@ -125,13 +126,18 @@ impl figment::Provider for Environment<'_> {
     fn data(&self) -> figment::Result<Map<Profile, Dict>> {
         let mut dict = Dict::new();
         for (name, value) in self.0 {
-            if let Some(name) = name.strip_prefix(PREFIX).filter(|name| *name != "CONFIG") {
+            if let Some(name) = name.strip_prefix(PREFIX).filter(|name| is_setting(name)) {
                 let path: Vec<String> = name.split("__").map(str::to_ascii_lowercase).collect();
                 insert(&mut dict, &path, parse(value));
             }
         }
         Ok(Profile::Default.collect(dict))
     }
+}
+
+/// `PARVIS_CONFIG` is for the command line, and `PARVIS_TEST_…` for the test suites.
+fn is_setting(name: &str) -> bool {
+    name != "CONFIG" && !name.starts_with("TEST_")
 }
 
 /// A variable's value as TOML where it is a value of TOML, and as text otherwise.

@@ -22,7 +22,8 @@ fn show_section(path: &str, section: &Value, origins: &BTreeMap<String, Origin>,
     let (sections, values): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, value)| value.is_object());
     let dotted = |key: &String| if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
     if !values.is_empty() {
-        let _ = write!(text, "{}[{path}]\n", if text.is_empty() { "" } else { "\n" });
+        let blank_line = if text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(text, "{blank_line}[{path}]");
     }
     for (key, value) in values {
         let origin = origins.get(&dotted(key)).unwrap_or(&Origin::Default);
