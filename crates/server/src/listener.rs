@@ -58,3 +58,45 @@ impl Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        sync::Notify,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn running_request_is_finished_after_the_listener_is_told_to_stop() {
+        let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let slow = {
+            let (entered, go_on) = (Arc::clone(&entered), Arc::clone(&go_on));
+            move || async move {
+                entered.notify_one();
+                go_on.notified().await;
+                "done"
+            }
+        };
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (address, handle) = (listener.address, Handle::new());
+        let router = Router::new().route("/", get(slow));
+        let serving = tokio::spawn(listener.serve(router, None, handle.clone()));
+
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        entered.notified().await;
+        handle.graceful_shutdown(Some(Duration::from_secs(10)));
+        go_on.notify_one();
+
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("done"), "{answer}");
+        serving.await.unwrap().unwrap();
+    }
+}

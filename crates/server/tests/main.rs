@@ -3,3 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod config;
+mod process;
+mod world;
