@@ -1,0 +1,130 @@
+//! The program as it is run.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::world::get;
+
+/// The program, with nothing of the surroundings in its environment.
+fn parvis(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parvis"));
+    command.args(arguments).env_clear().current_dir(directory);
+    command
+}
+
+/// Whether it succeeded, and what it wrote to standard output and standard error.
+fn run(directory: &Path, arguments: &[&str]) -> (bool, String, String) {
+    let output = parvis(directory, arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn help_names_the_commands() {
+    let directory = tempfile::tempdir().unwrap();
+    let (success, out, _) = run(directory.path(), &["--help"]);
+    assert!(success);
+    for command in ["serve", "config"] {
+        assert!(out.contains(command), "{out}");
+    }
+}
+
+#[test]
+fn check_tells_what_is_wrong_and_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(run(directory.path(), &["config", "check"]).0, "the defaults can be used");
+
+    std::fs::write(directory.path().join("parvis.toml"), "[registration]\nmod = \"open\"").unwrap();
+    let (success, out, error) = run(directory.path(), &["config", "check"]);
+    assert!(!success && out.is_empty());
+    assert!(
+        error.contains(
+            "parvis.toml: `registration.mod`: there is no such key; did you mean `registration.mode`?"
+        ),
+        "{error}"
+    );
+    assert!(!run(directory.path(), &["serve"]).0, "nor does it start");
+}
+
+#[test]
+fn show_prints_what_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("other.toml"), "presence.mode = \"off\"").unwrap();
+    let (success, out, _) = run(directory.path(), &["config", "show", "--config", "other.toml"]);
+    assert!(success);
+    assert!(out.contains("mode = \"off\"  # other.toml"), "{out}");
+}
+
+/// A server that is ended, one way or another, when the test is over.
+struct Server {
+    child: Child,
+    greeting: String,
+}
+
+impl Server {
+    fn start(directory: &Path, port: u16) -> Self {
+        let mut child = parvis(directory, &["serve"])
+            .env("PARVIS_LISTENERS__CLIENT", format!("127.0.0.1:{port}"))
+            .env("PARVIS_LOGGING__FORMAT", "json")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut greeting = String::new();
+        let out = child.stdout.take().unwrap();
+        // The second line comes when everything listens.
+        BufReader::new(out).lines().take(2).for_each(|line| greeting.push_str(&line.unwrap()));
+        Self { child, greeting }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// Whether it ended well, and its log.
+    fn end(mut self) -> (bool, String) {
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().success(), log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn unconfigured_server_greets_serves_and_stops_when_told() {
+    for signal in ["TERM", "INT"] {
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let server = Server::start(directory.path(), port);
+        assert!(server.greeting.contains("parvis user create"), "{}", server.greeting);
+        let answer = get(([127, 0, 0, 1], port).into(), "localhost", "/_matrix/client/versions").await;
+        assert_eq!(answer.status, 200);
+        assert!(directory.path().join("data/parvis.db").exists());
+
+        server.signal(signal);
+        let end = tokio::task::spawn_blocking(|| server.end());
+        let (success, log) = tokio::time::timeout(Duration::from_secs(10), end).await.unwrap().unwrap();
+        assert!(success, "{log}");
+        for line in log.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect("each line of the log is JSON");
+            assert!(line["level"] == "INFO", "{line}");
+        }
+        assert!(log.contains("stopped"), "{log}");
+    }
+}
