@@ -107,7 +107,7 @@ fn authorise_by_auth_events(pdu: &Pdu, known: impl Fn(&EventId) -> Option<Known>
 }
 
 /// The create event's id, where the room id tells it.
-fn create_event_id(pdu: &Pdu) -> Option<OwnedEventId> {
+pub(crate) fn create_event_id(pdu: &Pdu) -> Option<OwnedEventId> {
     if !pdu.version().room_id_is_create_hash() || pdu.is_create() {
         return None;
     }

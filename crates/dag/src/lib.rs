@@ -8,6 +8,7 @@
 
 mod auth;
 mod bridge;
+mod create;
 mod graph;
 mod judge;
 mod power;

@@ -1,14 +1,17 @@
 //! Power: who may do what in a room, read once from its power levels and creators.
 //!
-//! This view answers our own questions (whom to offer which action, whose redaction counts). What other
-//! servers' events may do is decided by the authorisation rules alone.
 //! <https://spec.matrix.org/v1.19/client-server-api/#mroompower_levels>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parvis_events::{Pdu, RoomVersion};
-use ruma::{OwnedUserId, UserId};
+use ruma::UserId;
 use serde_json::{Map, Value};
+
+use crate::{AuthError, create::CreateFacts};
+
+/// The greatest power level; the least is its negative.
+const MAX_LEVEL: i64 = (1 << 53) - 1;
 
 /// How much power a user has. Every level is below [`Power::Infinite`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,110 +29,223 @@ impl Power {
     }
 }
 
-/// The power levels of a room, with the defaults filled in.
+impl std::fmt::Display for Power {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Level(level) => level.fmt(f),
+            Self::Infinite => f.write_str("infinite"),
+        }
+    }
+}
+
+/// A field of power levels that holds one level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LevelField {
+    Ban,
+    EventsDefault,
+    Invite,
+    Kick,
+    Redact,
+    StateDefault,
+    UsersDefault,
+}
+
+impl LevelField {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Ban,
+        Self::EventsDefault,
+        Self::Invite,
+        Self::Kick,
+        Self::Redact,
+        Self::StateDefault,
+        Self::UsersDefault,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ban => "ban",
+            Self::EventsDefault => "events_default",
+            Self::Invite => "invite",
+            Self::Kick => "kick",
+            Self::Redact => "redact",
+            Self::StateDefault => "state_default",
+            Self::UsersDefault => "users_default",
+        }
+    }
+
+    /// The level where the field is absent.
+    pub(crate) fn default(self) -> i64 {
+        match self {
+            Self::EventsDefault | Self::Invite | Self::UsersDefault => 0,
+            Self::Ban | Self::Kick | Self::Redact | Self::StateDefault => 50,
+        }
+    }
+}
+
+/// What an `m.room.power_levels` event says, and no more: nothing is filled in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LevelContent {
+    fields: [Option<i64>; LevelField::ALL.len()],
+    pub(crate) events: BTreeMap<String, i64>,
+    pub(crate) notifications: BTreeMap<String, i64>,
+    pub(crate) users: BTreeMap<String, i64>,
+}
+
+impl LevelContent {
+    /// Reads a power levels event; remembered with it.
+    pub(crate) fn of(event: &Pdu) -> Arc<Result<Self, AuthError>> {
+        event.remembered(|event| {
+            let content: Map<String, Value> = event.content_as().unwrap_or_default();
+            Self::read(event.version(), &content)
+        })
+    }
+
+    /// Reads the content, all of which must be levels and maps of levels.
+    fn read(version: RoomVersion, content: &Map<String, Value>) -> Result<Self, AuthError> {
+        let mut fields = [None; LevelField::ALL.len()];
+        for (field, level) in LevelField::ALL.into_iter().zip(&mut fields) {
+            if let Some(value) = content.get(field.name()) {
+                *level = Some(read_level(version, value, field.name())?);
+            }
+        }
+        let map = |name: &str| -> Result<BTreeMap<String, i64>, AuthError> {
+            let Some(value) = content.get(name) else { return Ok(BTreeMap::new()) };
+            let entries = value
+                .as_object()
+                .ok_or_else(|| AuthError::new(format!("`{name}` in power levels is not an object")))?;
+            entries.iter().map(|(key, value)| Ok((key.clone(), read_level(version, value, key)?))).collect()
+        };
+        let users = map("users")?;
+        if let Some(user) = users.keys().find(|user| <&UserId>::try_from(user.as_str()).is_err()) {
+            return Err(AuthError::new(format!(
+                "`users` in power levels names `{user}`, which is no user id"
+            )));
+        }
+        Ok(Self { fields, events: map("events")?, notifications: map("notifications")?, users })
+    }
+
+    /// A field, where the event has it.
+    pub(crate) fn field(&self, field: LevelField) -> Option<i64> {
+        let position = LevelField::ALL.iter().position(|other| *other == field)?;
+        self.fields.get(position).copied().flatten()
+    }
+
+    /// A field with its default.
+    fn field_or_default(&self, field: LevelField) -> i64 {
+        self.field(field).unwrap_or_else(|| field.default())
+    }
+}
+
+/// A level: an integer, or in older rooms also a string of one.
+fn read_level(version: RoomVersion, value: &Value, name: &str) -> Result<i64, AuthError> {
+    let level = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) if !version.integer_power_levels() => text.trim().parse().ok(),
+        _ => None,
+    };
+    level
+        .filter(|level| (-MAX_LEVEL..=MAX_LEVEL).contains(level))
+        .ok_or_else(|| AuthError::new(format!("the power level of `{name}` is not an integer")))
+}
+
+/// The power levels of a room, with the defaults filled in. Cheap to make and to clone.
 #[derive(Debug, Clone)]
 pub struct PowerLevels {
-    /// Users above every level.
-    infinite: BTreeSet<OwnedUserId>,
-    users: BTreeMap<String, i64>,
-    users_default: i64,
-    events: BTreeMap<String, i64>,
-    events_default: i64,
-    state_default: i64,
-    notifications: BTreeMap<String, i64>,
-    ban: i64,
-    invite: i64,
-    kick: i64,
-    redact: i64,
+    create: Arc<CreateFacts>,
+    creators_are_infinite: bool,
+    /// What the room's power levels event says, if there is one.
+    content: Option<Arc<Result<LevelContent, AuthError>>>,
 }
 
 impl PowerLevels {
     /// Reads the power levels of a room from its create event and, if there is one, its
-    /// `m.room.power_levels` event.
+    /// `m.room.power_levels` event. Both are parsed once and remembered.
     ///
-    /// A value that is not a level counts as absent; the authorisation rules have kept such values out.
+    /// Levels that cannot be read count as absent; the authorisation rules have kept such events out.
     pub fn new(create: &Pdu, power_levels: Option<&Pdu>) -> Self {
-        let version = create.version();
-        let creators = creators(create);
-        let mut read = match power_levels {
-            Some(event) => Self::from_content(version, &event.content_as().unwrap_or_default()),
-            None => Self::without_event(version, &creators),
-        };
-        if version.creators_have_infinite_power() {
-            read.infinite = creators;
-        }
-        read
-    }
-
-    fn without_event(version: RoomVersion, creators: &BTreeSet<OwnedUserId>) -> Self {
-        let mut read = Self::from_content(version, &Map::new());
-        read.users = creators.iter().map(|creator| (creator.to_string(), 100)).collect();
-        read
-    }
-
-    fn from_content(version: RoomVersion, content: &Map<String, Value>) -> Self {
-        let level = |value: &Value| read_level(version, value);
-        let field = |name: &str, default: i64| content.get(name).and_then(level).unwrap_or(default);
-        let map = |name: &str| -> BTreeMap<String, i64> {
-            let entries = content.get(name).and_then(Value::as_object).into_iter().flatten();
-            entries.filter_map(|(key, value)| Some((key.clone(), level(value)?))).collect()
-        };
         Self {
-            infinite: BTreeSet::new(),
-            users: map("users"),
-            users_default: field("users_default", 0),
-            events: map("events"),
-            events_default: field("events_default", 0),
-            state_default: field("state_default", 50),
-            notifications: map("notifications"),
-            ban: field("ban", 50),
-            invite: field("invite", 0),
-            kick: field("kick", 50),
-            redact: field("redact", 50),
+            create: CreateFacts::of(create),
+            creators_are_infinite: create.version().creators_have_infinite_power(),
+            content: power_levels.map(LevelContent::of),
         }
+    }
+
+    /// Like [`PowerLevels::new`], but levels that cannot be read are an error.
+    pub(crate) fn checked(create: &Pdu, power_levels: Option<&Pdu>) -> Result<Self, AuthError> {
+        let levels = Self::new(create, power_levels);
+        match levels.content.as_deref() {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(levels),
+        }
+    }
+
+    /// What the room's power levels event says.
+    pub(crate) fn content(&self) -> Option<&LevelContent> {
+        self.content.as_deref()?.as_ref().ok()
+    }
+
+    pub(crate) fn create(&self) -> &CreateFacts {
+        &self.create
+    }
+
+    fn field(&self, field: LevelField) -> i64 {
+        self.content().map_or_else(|| field.default(), |content| content.field_or_default(field))
     }
 
     /// A user's power, whether the user is in the room or not.
     pub fn of(&self, user: &UserId) -> Power {
-        if self.infinite.contains(user) {
+        let is_creator = || self.create.creators.contains(user);
+        if self.creators_are_infinite && is_creator() {
             return Power::Infinite;
         }
-        Power::Level(self.users.get(user.as_str()).copied().unwrap_or(self.users_default))
+        Power::Level(match self.content() {
+            Some(content) => match content.users.get(user.as_str()) {
+                Some(level) => *level,
+                None => content.field_or_default(LevelField::UsersDefault),
+            },
+            None if is_creator() => 100,
+            None => LevelField::UsersDefault.default(),
+        })
+    }
+
+    fn of_event_type(&self, kind: &str, default: LevelField) -> i64 {
+        let explicit = self.content().and_then(|content| content.events.get(kind));
+        explicit.copied().unwrap_or_else(|| self.field(default))
     }
 
     /// The level needed to send a message event of this type.
     pub fn to_send(&self, kind: &str) -> i64 {
-        self.events.get(kind).copied().unwrap_or(self.events_default)
+        self.of_event_type(kind, LevelField::EventsDefault)
     }
 
     /// The level needed to send a state event of this type.
     pub fn to_set_state(&self, kind: &str) -> i64 {
-        self.events.get(kind).copied().unwrap_or(self.state_default)
+        self.of_event_type(kind, LevelField::StateDefault)
     }
 
     /// The level needed to invite.
     pub fn to_invite(&self) -> i64 {
-        self.invite
+        self.field(LevelField::Invite)
     }
 
     /// The level needed to remove somebody.
     pub fn to_kick(&self) -> i64 {
-        self.kick
+        self.field(LevelField::Kick)
     }
 
     /// The level needed to ban somebody.
     pub fn to_ban(&self) -> i64 {
-        self.ban
+        self.field(LevelField::Ban)
     }
 
     /// The level needed to redact what others sent.
     pub fn to_redact(&self) -> i64 {
-        self.redact
+        self.field(LevelField::Redact)
     }
 
     /// The level needed to notify in a way such as `room`.
     pub fn to_notify(&self, key: &str) -> i64 {
-        self.notifications.get(key).copied().unwrap_or(50)
+        self.content().and_then(|content| content.notifications.get(key)).copied().unwrap_or(50)
     }
 
     /// Whether a user has the power to send a message event of this type.
@@ -144,17 +260,17 @@ impl PowerLevels {
 
     /// Whether a user has the power to invite.
     pub fn can_invite(&self, user: &UserId) -> bool {
-        self.of(user).reaches(self.invite)
+        self.of(user).reaches(self.to_invite())
     }
 
     /// Whether a user has the power to remove another.
     pub fn can_kick(&self, user: &UserId, other: &UserId) -> bool {
-        self.of(user).reaches(self.kick) && self.of(user) > self.of(other)
+        self.of(user).reaches(self.to_kick()) && self.of(user) > self.of(other)
     }
 
     /// Whether a user has the power to ban another.
     pub fn can_ban(&self, user: &UserId, other: &UserId) -> bool {
-        self.of(user).reaches(self.ban) && self.of(user) > self.of(other)
+        self.of(user).reaches(self.to_ban()) && self.of(user) > self.of(other)
     }
 
     /// Whether a user has the power to notify in a way such as `room`.
@@ -168,7 +284,7 @@ impl PowerLevels {
     /// <https://spec.matrix.org/v1.19/rooms/v3/#handling-redactions>
     pub fn redaction_takes_effect(&self, redaction: &Pdu, target: &Pdu) -> bool {
         redaction.room_id() == target.room_id()
-            && (self.of(redaction.sender()).reaches(self.redact)
+            && (self.of(redaction.sender()).reaches(self.to_redact())
                 || redaction.sender().server_name() == target.sender().server_name())
     }
 
@@ -181,42 +297,10 @@ impl PowerLevels {
         let mut best: Option<(Power, &'a UserId)> = None;
         for user in joined {
             let power = self.of(user);
-            if power.reaches(self.invite) && best.is_none_or(|(most, _)| power > most) {
+            if power.reaches(self.to_invite()) && best.is_none_or(|(most, _)| power > most) {
                 best = Some((power, user));
             }
         }
         best.map(|(_, user)| user)
-    }
-}
-
-/// The creators of a room: whoever the version says made it, and whom the create event adds.
-fn creators(create: &Pdu) -> BTreeSet<OwnedUserId> {
-    #[derive(serde::Deserialize)]
-    struct Content {
-        creator: Option<Value>,
-        additional_creators: Option<Vec<Value>>,
-    }
-    let content = create.content_as::<Content>().ok();
-    let user = |value: &Value| OwnedUserId::try_from(value.as_str()?).ok();
-    let version = create.version();
-    let mut creators = BTreeSet::new();
-    if version.creator_is_sender() {
-        creators.insert(create.owned_sender().clone());
-    } else if let Some(creator) = content.as_ref().and_then(|content| user(content.creator.as_ref()?)) {
-        creators.insert(creator);
-    }
-    if version.additional_creators() {
-        let additional = content.and_then(|content| content.additional_creators).unwrap_or_default();
-        creators.extend(additional.iter().filter_map(user));
-    }
-    creators
-}
-
-/// A level: an integer, or in older rooms also a string of one.
-fn read_level(version: RoomVersion, value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) if !version.integer_power_levels() => text.trim().parse().ok(),
-        _ => None,
     }
 }

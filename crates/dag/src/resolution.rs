@@ -13,7 +13,7 @@ use ruma::{
     state_res::{self, utils::event_id_set::EventIdSet},
 };
 
-use crate::{Known, auth_types, bridge::Bridge};
+use crate::{Known, auth::auth_types_of, bridge::Bridge};
 
 /// A state of a room: event ids by (type, state key).
 pub type StateMap = HashMap<(String, String), OwnedEventId>;
@@ -105,11 +105,8 @@ pub fn resolve(
 pub fn relevant_keys<'a>(events: impl IntoIterator<Item = &'a Pdu>) -> HashSet<(String, String)> {
     let mut keys = HashSet::new();
     for event in events {
-        let (sender, kind, state_key) = (event.sender(), event.kind(), event.state_key());
         // An event that cannot be authorised by any state needs none.
-        keys.extend(
-            auth_types(event.version(), sender, kind, state_key, event.content()).unwrap_or_default(),
-        );
+        keys.extend(auth_types_of(event).unwrap_or_default());
     }
     keys
 }

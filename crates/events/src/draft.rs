@@ -118,6 +118,7 @@ impl EventDraft {
             auth_events: self.auth_events.into(),
             event_type: OnceLock::new(),
             client_form: OnceLock::new(),
+            memo: OnceLock::new(),
         })
     }
 }

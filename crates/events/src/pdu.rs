@@ -3,6 +3,7 @@
 //! Does not know whether the event was accepted, where it stands in a room, or what replaced it.
 
 use std::{
+    any::Any,
     borrow::Cow,
     fmt,
     ops::Range,
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) auth_events: Box<[OwnedEventId]>,
     pub(crate) event_type: OnceLock<TimelineEventType>,
     pub(crate) client_form: OnceLock<ClientForm>,
+    pub(crate) memo: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 /// The fields that are read out of an event's JSON.
@@ -105,6 +107,7 @@ impl Pdu {
             auth_events: auth_events.into(),
             event_type: OnceLock::new(),
             client_form: OnceLock::new(),
+            memo: OnceLock::new(),
             json,
         }))
     }
@@ -251,6 +254,23 @@ impl Pdu {
         key.insert_signature(&mut object, server, signature).map_err(damaged)?;
         let (event_id, room_id) = (self.0.event_id.clone(), self.0.room_id.clone());
         Self::from_stored(event_id, room_id, self.version(), canonical::to_text(&object))
+    }
+
+    /// What a reader works out of the event, remembered with it and shared by all clones: power levels, for
+    /// instance, are read for every event of a room.
+    ///
+    /// One thing is remembered for each event, the first that is asked for. Anything else is worked out anew
+    /// each time, so only one reader of a kind of event should remember.
+    pub fn remembered<T: Any + Send + Sync>(&self, work_out: impl FnOnce(&Self) -> T) -> Arc<T> {
+        if let Some(memo) = self.0.memo.get()
+            && let Ok(known) = Arc::downcast::<T>(memo.clone())
+        {
+            return known;
+        }
+        let result = Arc::new(work_out(self));
+        // Where another thread or another type was first, this result is used without being remembered.
+        let _ = self.0.memo.set(result.clone());
+        result
     }
 
     /// The form of the event that clients see, made once and shared by every clone of this event.
