@@ -198,7 +198,10 @@ pub(crate) fn install(packages: &[&str]) -> Outcome<()> {
     println!("installing {} with apt-get", packages.join(" "));
     let apt = || Program::new("apt-get").variable("DEBIAN_FRONTEND", "noninteractive").argument("-q");
     apt().arguments(["update"]).capture()?;
-    apt().arguments(["install", "-y", "--no-install-recommends"]).arguments(packages).capture()?;
+    apt()
+        .arguments(["install", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"])
+        .arguments(packages)
+        .capture()?;
     Ok(())
 }
 
@@ -220,7 +223,8 @@ pub(crate) fn wait_until(limit: Duration, child: &mut Child, mut ready: impl FnM
 /// Sends `signal` to a process that we started, waits until it ends, and kills it if it does not.
 pub(crate) fn end(child: &mut Child, signal: &str, limit: Duration) {
     let process = child.id().to_string();
-    let _ = Program::new("kill").arguments(["-s", signal, &process]).capture();
+    // The shell's own, since a small system has no such program.
+    let _ = Program::new("sh").arguments(["-c", "kill -s \"$0\" \"$1\"", signal, &process]).capture();
     if !wait_until_ended(child, limit) {
         let _ = child.kill();
         let _ = child.wait();

@@ -41,8 +41,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     licences(&mut steps);
 
     let postgres = database(&mut steps, arguments)?;
-    steps
-        .run("suites", || with(Program::cargo().arguments(["test", "--workspace"]), postgres.as_ref()).run());
+    steps.run("suites", || {
+        with(Program::cargo().arguments(["test", "--workspace", "--no-fail-fast"]), postgres.as_ref()).run()
+    });
     interop(&mut steps, postgres.as_ref());
     drop(postgres);
     Ok(steps.summary())

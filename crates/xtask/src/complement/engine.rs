@@ -54,6 +54,11 @@ impl Engine {
             )));
         }
         let daemon = daemon()?;
+        let usual = Self { address: None, process: None };
+        if usual.answers() {
+            println!("installing the Docker engine started it");
+            return Ok(usual);
+        }
         let log = home.join("engine.log");
         for way in WAYS {
             println!("starting a Docker engine {}(log: {})", describe(way), log.display());

@@ -86,6 +86,10 @@ impl Drop for Postgres {
 /// The folder of the newest server programs, installed if there are none.
 fn programs() -> Outcome<PathBuf> {
     if newest(Path::new(PROGRAMS)).is_none() && shell::find("initdb").is_none() {
+        // The package would make a cluster of its own and start it: only the programs are wanted.
+        shell::install(&["postgresql-common"])?;
+        let settings = Path::new("/etc/postgresql-common/createcluster.conf");
+        std::fs::write(settings, "create_main_cluster = false\n").map_err(Failure::at(settings))?;
         shell::install(&["postgresql"])?;
     }
     newest(Path::new(PROGRAMS))
