@@ -141,12 +141,12 @@ pub(crate) fn target() -> PathBuf {
 /// The server's program of the development profile, built if it is not fresh.
 pub(crate) fn build_parvis() -> Outcome<PathBuf> {
     Program::cargo().arguments(["build", "--package", "parvis-server"]).run()?;
-    let debug = target().join("debug");
-    ["parvis", "parvis-server"]
-        .iter()
-        .map(|name| debug.join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| Failure::new(format!("cargo built no program named parvis in {}", debug.display())))
+    let program = target().join("debug/parvis");
+    if program.is_file() {
+        Ok(program)
+    } else {
+        Err(Failure::new(format!("{} was not built", program.display())))
+    }
 }
 
 /// Where things are kept from run to run: `$XDG_CACHE_HOME/parvis`, else `~/.cache/parvis`.
