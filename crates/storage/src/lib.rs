@@ -37,7 +37,6 @@ pub use numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn, UserSn};
 pub use receipts::{NewReceipt, Receipt};
 pub use registry::{SchemaColumn, check_statements, pretend_newer_schema, schema};
 pub use rooms::{Alias, RoomHead};
-pub use state::StateChange;
 pub use state_tree::{Difference, StateRoot};
 pub use store::{Store, StoreSettings};
 pub use write_set::{TransactionKey, WriteSet};

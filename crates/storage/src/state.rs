@@ -23,14 +23,6 @@ statements! {
     ADD_SLOT(rows of 4, key 3) = "INSERT INTO slots (room_sn, type_sn, state_key, slot) VALUES {rows}";
 }
 
-/// A changed state, and what must be written for it.
-#[derive(Debug)]
-pub struct StateChange {
-    /// The state after the change.
-    pub root: StateRoot,
-    nodes: Vec<(NodeHash, Arc<Node>)>,
-}
-
 /// Nodes from the shared cache, from writes under way, and from what this operation has fetched.
 struct AtHand<'a> {
     shared: &'a Shared,
@@ -45,12 +37,6 @@ impl Nodes for AtHand<'_> {
 }
 
 impl WriteSet {
-    /// Writes the nodes of a changed state.
-    pub fn add_state(&mut self, change: StateChange) -> StateRoot {
-        self.nodes.extend(change.nodes);
-        change.root
-    }
-
     /// Gives a (type, state key) pair of a room its slot.
     pub fn add_slot(&mut self, room: RoomSn, kind: TypeSn, state_key: &str, slot: Slot) {
         self.write(&ADD_SLOT, vec![room.into(), kind.into(), state_key.into(), slot.0.into()]);
@@ -62,9 +48,17 @@ impl Store {
     /// Runs a pure function over the tree, fetching the nodes that it lacks until it has all.
     async fn with_nodes<T>(
         &self,
+        work: impl FnMut(&AtHand<'_>) -> Result<T, Missing>,
+    ) -> Result<T, StorageError> {
+        self.with_more_nodes(HashMap::new(), work).await
+    }
+
+    /// As [`with_nodes`](Self::with_nodes), with some nodes at hand that nobody else knows yet.
+    async fn with_more_nodes<T>(
+        &self,
+        mut fetched: HashMap<NodeHash, Arc<Node>>,
         mut work: impl FnMut(&AtHand<'_>) -> Result<T, Missing>,
     ) -> Result<T, StorageError> {
-        let mut fetched = HashMap::new();
         loop {
             let missing = {
                 let at_hand = AtHand { shared: &self.shared, fetched: RefCell::new(fetched) };
@@ -114,16 +108,19 @@ impl Store {
         self.with_nodes(|nodes| state_tree::diff(nodes, before, after)).await
     }
 
-    /// The state that follows from `root` by setting or clearing slots. Nothing is written: the change goes
-    /// into a write set.
+    /// The state that follows from `root` by setting or clearing slots. Its nodes go into the write set; the
+    /// root may be one that the same set has made.
     pub async fn change_state(
         &self,
+        set: &mut WriteSet,
         root: StateRoot,
         changes: &[(Slot, Option<EventSn>)],
-    ) -> Result<StateChange, StorageError> {
-        let Updated { root, nodes } =
-            self.with_nodes(|nodes| state_tree::update(nodes, root, changes)).await?;
-        Ok(StateChange { root, nodes })
+    ) -> Result<StateRoot, StorageError> {
+        let staged: HashMap<_, _> = set.nodes.iter().map(|(hash, node)| (*hash, Arc::clone(node))).collect();
+        let updated = self.with_more_nodes(staged, |nodes| state_tree::update(nodes, root, changes)).await?;
+        let Updated { root, nodes } = updated;
+        set.nodes.extend(nodes);
+        Ok(root)
     }
 
     /// The slot of a (type, state key) pair, if the room has ever had such an event.

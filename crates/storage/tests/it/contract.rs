@@ -255,19 +255,16 @@ async fn state_tree_is_read_back_from_the_database() {
         let (mut set, _) = room.message(&world.store, "holds the state").await;
         let changes: Vec<_> =
             (0..1_000).map(|slot| (Slot(slot), Some(EventSn(i64::from(slot) * 3)))).collect();
-        let change = world.store.change_state(StateRoot::EMPTY, &changes).await.unwrap();
-        let root = set.add_state(change);
-        let changed = world
-            .store
-            .change_state(root, &[(Slot(7), Some(EventSn(1))), (Slot(900), None)])
-            .await
-            .unwrap_err();
-        assert!(matches!(changed, StorageError::Corrupt(_)), "a state that nobody writes does not exist");
+        let store = &world.store;
+        let root = store.change_state(&mut set, StateRoot::EMPTY, &changes).await.unwrap();
+        let changes = [(Slot(7), Some(EventSn(1))), (Slot(900), None)];
+        let refused = store.change_state(&mut WriteSet::new(), root, &changes).await.unwrap_err();
+        assert!(matches!(refused, StorageError::Corrupt(_)), "a state that nobody writes does not exist");
+        let twice = store.change_state(&mut set, root, &changes).await.unwrap();
         world.store.commit(set).await.unwrap();
-        let change =
-            world.store.change_state(root, &[(Slot(7), Some(EventSn(1))), (Slot(900), None)]).await.unwrap();
         let mut set = WriteSet::new();
-        let other = set.add_state(change);
+        let other = world.store.change_state(&mut set, root, &changes).await.unwrap();
+        assert_eq!(twice, other);
         world.store.commit(set).await.unwrap();
         world.store.close().await;
 
