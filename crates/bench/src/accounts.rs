@@ -115,7 +115,7 @@ async fn log_in(server: &Arc<Server>, user: &str, password: &str) -> Result<Arc<
         "password": password,
     });
     let answer = connection.call(post("/_matrix/client/v3/login", serialised(&body))).await?;
-    account(&answer.success()?)
+    account(&answer.success("login")?)
 }
 
 /// User-interactive registration: ask, see which stages are wanted, take the next one, until it is done.
@@ -125,7 +125,7 @@ async fn register(server: &Arc<Server>, name: String, token: Option<&str>) -> Re
     for _ in 0..STAGES_LIMIT {
         let answer = connection.call(post("/_matrix/client/v3/register", serialised(&body))).await?;
         if answer.status != 401 {
-            return account(&answer.success()?);
+            return account(&answer.success("register")?);
         }
         let challenge: Value = parsed(&answer.body)?;
         let Some(auth) = next_stage(&challenge, token) else {

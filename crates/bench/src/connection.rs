@@ -45,6 +45,8 @@ pub(crate) enum Failure {
     Transport(String),
     /// An answer that is not 2xx.
     Refused {
+        /// The endpoint, as the specification names it.
+        endpoint: &'static str,
         /// HTTP status.
         status: u16,
         /// Matrix `errcode`, empty when the body has none.
@@ -58,7 +60,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transport(why) => write!(f, "no answer: {why}"),
-            Self::Refused { status, errcode } => write!(f, "{status} {errcode}"),
+            Self::Refused { endpoint, status, errcode } => write!(f, "{endpoint}: {status} {errcode}"),
             Self::Unexpected(what) => f.write_str(what),
         }
     }
@@ -89,13 +91,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The body of a 2xx answer.
-    pub(crate) fn success(self) -> Result<Bytes, Failure> {
+    /// The body of a 2xx answer of this endpoint.
+    pub(crate) fn success(self, endpoint: &'static str) -> Result<Bytes, Failure> {
         if (200..300).contains(&self.status) {
             return Ok(self.body);
         }
         let errcode = scan::text_of(&self.body, "errcode").unwrap_or_default().to_owned();
-        Err(Failure::Refused { status: self.status, errcode })
+        Err(Failure::Refused { endpoint, status: self.status, errcode })
     }
 }
 

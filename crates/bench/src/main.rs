@@ -30,7 +30,8 @@ use crate::{
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("parvis-bench: {failure}");
             ExitCode::FAILURE
@@ -38,7 +39,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: Options) -> Result<(), Failure> {
+/// Whether everything could be measured.
+async fn run(options: Options) -> Result<bool, Failure> {
     let server = Arc::new(Server::parse(&options.url)?);
     let run = format!("b{:x}", clock::epoch_ms());
     let source = source(&server, options.users, &run).await?;
@@ -46,15 +48,15 @@ async fn run(options: Options) -> Result<(), Failure> {
     let sizes = options.sizes.settle(options.quick);
     let accounts = Accounts::new(&server, source);
     let mut ground = Ground::new(server, accounts, watch, sizes, run);
-    let outcomes = scenarios::run(&mut ground, &options.only).await?;
+    let (outcomes, not_measured) = scenarios::run(&mut ground, &options.only).await;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let report = Report { url: options.url, cores, quick: options.quick, outcomes };
+    let report = Report { url: options.url, cores, quick: options.quick, outcomes, not_measured };
     print!("{}", report.table());
     if let Some(path) = options.json {
         let text = serde_json::to_string_pretty(&report).map_err(|e| Failure::Unexpected(e.to_string()))?;
         std::fs::write(&path, text).map_err(|e| Failure::Unexpected(format!("{}: {e}", path.display())))?;
     }
-    Ok(())
+    Ok(report.not_measured.is_empty())
 }
 
 /// The command line lets exactly one of the three through.

@@ -48,43 +48,43 @@ impl Client {
 
     /// `POST /createRoom`; the new room's id.
     pub(crate) async fn create_room(&mut self, body: &Bytes) -> Result<String, Failure> {
-        let body = self.post("/_matrix/client/v3/createRoom", body.clone()).await?;
+        let body = self.post("createRoom", "/_matrix/client/v3/createRoom", body.clone()).await?;
         owned(&body, "room_id")
     }
 
     /// `POST /rooms/{roomId}/join`.
     pub(crate) async fn join(&mut self, room_id: &str) -> Result<(), Failure> {
         let path = format!("/_matrix/client/v3/rooms/{}/join", encoded(room_id));
-        self.post(&path, Bytes::from_static(b"{}")).await.map(drop)
+        self.post("join", &path, Bytes::from_static(b"{}")).await.map(drop)
     }
 
     /// `PUT /rooms/{roomId}/send/m.room.message/{txnId}`. `room` is a [`send_path`].
     pub(crate) async fn send(&mut self, room: &str, txn_id: &str, body: &Bytes) -> Result<(), Failure> {
         let path = format!("{room}{txn_id}");
-        self.call(Method::PUT, &path, body.clone()).await?.success().map(drop)
+        self.call(Method::PUT, &path, body.clone()).await?.success("send").map(drop)
     }
 
     /// `POST /user/{userId}/filter`; the filter's id.
     pub(crate) async fn upload_filter(&mut self, filter: Bytes) -> Result<String, Failure> {
         let path = format!("/_matrix/client/v3/user/{}/filter", encoded(&self.account.user_id));
-        let body = self.post(&path, filter).await?;
+        let body = self.post("filter", &path, filter).await?;
         owned(&body, "filter_id")
     }
 
     /// `GET /sync` with these query parameters; the body and its `next_batch`.
     pub(crate) async fn sync(&mut self, query: &str) -> Result<(Bytes, String), Failure> {
-        let body = self.get(&format!("/_matrix/client/v3/sync?{query}")).await?;
+        let body = self.get("sync", &format!("/_matrix/client/v3/sync?{query}")).await?;
         let next_batch = owned(&body, "next_batch")?;
         Ok((body, next_batch))
     }
 
-    /// Any `GET` that must succeed.
-    pub(crate) async fn get(&mut self, path: &str) -> Result<Bytes, Failure> {
-        self.call(Method::GET, path, Bytes::new()).await?.success()
+    /// Any `GET` that must succeed; `endpoint` names it in the report should it fail.
+    pub(crate) async fn get(&mut self, endpoint: &'static str, path: &str) -> Result<Bytes, Failure> {
+        self.call(Method::GET, path, Bytes::new()).await?.success(endpoint)
     }
 
-    async fn post(&mut self, path: &str, body: Bytes) -> Result<Bytes, Failure> {
-        self.call(Method::POST, path, body).await?.success()
+    async fn post(&mut self, endpoint: &'static str, path: &str, body: Bytes) -> Result<Bytes, Failure> {
+        self.call(Method::POST, path, body).await?.success(endpoint)
     }
 
     async fn call(&mut self, method: Method, path: &str, body: Bytes) -> Result<Answer, Failure> {

@@ -65,6 +65,13 @@ pub(crate) enum Scenario {
     Fanout,
 }
 
+impl Scenario {
+    /// As it is written on the command line and in the report.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 /// Sizes as given; what is not given comes from the full or the quick preset.
 #[derive(Args, Debug)]
 pub(crate) struct GivenSizes {

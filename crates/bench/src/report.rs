@@ -1,6 +1,6 @@
 //! How the outcomes are shown: a table for people, JSON for `cargo xtask bench`.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ pub(crate) struct Report {
     pub(crate) quick: bool,
     /// In the order measured.
     pub(crate) outcomes: Vec<Outcome>,
+    /// Scenarios that could not be prepared, and why.
+    pub(crate) not_measured: BTreeMap<String, String>,
 }
 
 impl Report {
@@ -36,8 +38,12 @@ impl Report {
             "peak MiB",
             "others %"
         );
+        // Writing to a String cannot fail, here and below.
         for outcome in &self.outcomes {
             row(&mut out, outcome);
+        }
+        for (scenario, why) in &self.not_measured {
+            let _ = writeln!(out, "NOT MEASURED: {scenario}: {why}");
         }
         out
     }
@@ -52,7 +58,6 @@ fn row(out: &mut String, outcome: &Outcome) {
         )
     });
     let latency = outcome.latency_ms;
-    // Writing to a String cannot fail.
     let _ = writeln!(
         out,
         "{:<13}{:<24}{:>8}{:>10.1}{:>9.2}{:>9.2}{:>9.2}{:>11}{:>9}{:>9}{:>9.1}",

@@ -54,23 +54,36 @@ pub(crate) struct Ground {
     with_rooms: BTreeMap<usize, Arc<Account>>,
 }
 
-/// Runs the scenarios one after the other; all of them when none is named.
-pub(crate) async fn run(ground: &mut Ground, only: &[Scenario]) -> Result<Vec<Outcome>, Failure> {
+/// Runs the scenarios one after the other; all of them when none is named. What could not be prepared is told
+/// by the scenario's name, and the others go on.
+pub(crate) async fn run(ground: &mut Ground, only: &[Scenario]) -> (Vec<Outcome>, BTreeMap<String, String>) {
     let mut outcomes = Vec::new();
+    let mut not_measured = BTreeMap::new();
     for scenario in if only.is_empty() { &ALL } else { only } {
-        eprintln!("parvis-bench: {scenario:?}");
-        outcomes.extend(match scenario {
-            Scenario::Versions => versions::measure(ground).await?,
-            Scenario::Send => send::measure(ground).await?,
-            Scenario::CreateRoom => create_room::measure(ground).await?,
-            Scenario::Join => join::measure(ground).await?,
-            Scenario::Pagination => pagination::measure(ground).await?,
-            Scenario::InitialSync => initial_sync::measure(ground).await?,
-            Scenario::EmptyPoll => empty_poll::measure(ground).await?,
-            Scenario::Fanout => fanout::measure(ground).await?,
-        });
+        let name = scenario.name();
+        eprintln!("parvis-bench: {name}");
+        match measure(ground, *scenario).await {
+            Ok(measured) => outcomes.extend(measured),
+            Err(failure) => {
+                eprintln!("parvis-bench: {name}: {failure}");
+                not_measured.insert(name, failure.to_string());
+            }
+        }
     }
-    Ok(outcomes)
+    (outcomes, not_measured)
+}
+
+async fn measure(ground: &mut Ground, scenario: Scenario) -> Result<Vec<Outcome>, Failure> {
+    match scenario {
+        Scenario::Versions => versions::measure(ground).await,
+        Scenario::Send => send::measure(ground).await,
+        Scenario::CreateRoom => create_room::measure(ground).await,
+        Scenario::Join => join::measure(ground).await,
+        Scenario::Pagination => pagination::measure(ground).await,
+        Scenario::InitialSync => initial_sync::measure(ground).await,
+        Scenario::EmptyPoll => empty_poll::measure(ground).await,
+        Scenario::Fanout => fanout::measure(ground).await,
+    }
 }
 
 impl Ground {

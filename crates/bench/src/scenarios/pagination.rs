@@ -25,7 +25,7 @@ impl Worker for Reader {
             Some(from) => format!("{}&from={}", self.newest, matrix::encoded(&from)),
             None => self.newest.clone(),
         };
-        let page = self.client.get(&path).await?;
+        let page = self.client.get("messages", &path).await?;
         self.next = scan::text_of(&page, "end").map(str::to_owned);
         Ok(())
     }

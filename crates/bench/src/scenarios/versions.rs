@@ -20,7 +20,7 @@ impl Worker for Asker {
     async fn step(&mut self, _: usize) -> Result<(), Failure> {
         let path = "/_matrix/client/versions";
         let call = Call { method: Method::GET, path, bearer: None, body: Bytes::new() };
-        self.0.call(call).await?.success().map(drop)
+        self.0.call(call).await?.success("versions").map(drop)
     }
 }
 

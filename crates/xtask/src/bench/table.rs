@@ -25,6 +25,14 @@ pub(crate) struct Report {
     cores: usize,
     quick: bool,
     outcomes: Vec<Outcome>,
+    not_measured: BTreeMap<String, String>,
+}
+
+impl Report {
+    /// Whether every scenario could be measured.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.not_measured.is_empty()
+    }
 }
 
 #[derive(Deserialize)]
@@ -193,6 +201,9 @@ fn floors(out: &mut String, measured: &[Measured]) {
 
 fn failures(out: &mut String, measured: &[Measured]) {
     for one in measured {
+        for (scenario, why) in &one.report.not_measured {
+            let _ = write!(out, "\n**{}, {scenario}: not measured: {why}**\n", one.kind.name());
+        }
         for outcome in &one.report.outcomes {
             for (why, count) in &outcome.failures {
                 let (kind, scenario, shape) = (one.kind.name(), &outcome.scenario, &outcome.shape);
@@ -238,7 +249,7 @@ mod tests {
 
     fn measured(kind: Kind, per_second: f64, cpu: f64) -> Measured {
         let report = serde_json::json!({
-            "cores": 2, "quick": false,
+            "cores": 2, "quick": false, "not_measured": {},
             "outcomes": [{
                 "scenario": "send", "shape": "1 room", "unit": "messages", "operations": 10, "failures": {},
                 "per_second": per_second, "latency_ms": { "p50": 1.0, "p95": 1.0, "p99": 1.0 },
