@@ -4,7 +4,6 @@
 //! It starts and stops servers and the load generator; what is measured, and how, the generator knows.
 
 mod parvis;
-mod postgres;
 mod server;
 mod synapse;
 mod table;
@@ -15,6 +14,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::postgres::{Cluster, Commits};
 use crate::shell::{self, Failure, Outcome};
 use server::Running;
 use table::{Measured, Report};
@@ -150,7 +150,7 @@ fn start(kind: Kind, parvis: Option<&Path>) -> Outcome<Running> {
     let program = || parvis.ok_or_else(|| Failure::new("there is no program of Parvis"));
     match kind {
         Kind::ParvisSqlite => parvis::start(program()?, None),
-        Kind::ParvisPostgres => parvis::start(program()?, Some(postgres::Cluster::start()?)),
-        Kind::SynapsePostgres => synapse::start(postgres::Cluster::start()?),
+        Kind::ParvisPostgres => parvis::start(program()?, Some(Cluster::start(Commits::Durable)?)),
+        Kind::SynapsePostgres => synapse::start(Cluster::start(Commits::Durable)?),
     }
 }

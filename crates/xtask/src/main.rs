@@ -6,6 +6,7 @@
 
 mod bench;
 mod complement;
+mod postgres;
 mod shell;
 mod test;
 mod tidy;

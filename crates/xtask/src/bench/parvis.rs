@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::ROOM_VERSION;
-use super::postgres::Cluster;
 use super::server::{self, Running};
+use crate::postgres::{self, Cluster};
 use crate::shell::Outcome;
 
 /// Registration is open and rate limits are off, for a server that only the load generator can reach; logging
@@ -52,19 +52,19 @@ const ON_POSTGRES: &str = r#"
 engine = "postgres"
 
 [storage.postgres]
-url = "postgres://postgres@127.0.0.1:@DATABASE@/parvis"
+url = "@DATABASE@"
 "#;
 
 /// Starts it on this cluster, or on SQLite.
 pub(crate) fn start(program: &Path, cluster: Option<Cluster>) -> Outcome<Running> {
     let directory = server::directory()?;
     let path = directory.path().display().to_string();
-    let port = server::free_port()?;
+    let port = postgres::free_port()?;
     let storage = match &cluster {
         None => ON_SQLITE.to_owned(),
         Some(cluster) => {
             cluster.create("parvis")?;
-            ON_POSTGRES.replace("@DATABASE@", &cluster.port().to_string())
+            ON_POSTGRES.replace("@DATABASE@", &cluster.url("parvis"))
         }
     };
     let configuration = CONFIGURATION

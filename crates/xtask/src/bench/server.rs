@@ -2,14 +2,14 @@
 //! of it ends when the value is dropped, also on failure; and with us, if we are killed.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::postgres::Cluster;
+use crate::postgres::Cluster;
 use crate::shell::{self, Failure, Outcome, Program};
 
 /// Longest wait for a server to answer after its start.
@@ -87,18 +87,9 @@ pub(crate) fn build_release(package: &str, program: &str) -> Outcome<PathBuf> {
     if path.is_file() { Ok(path) } else { Err(Failure::new(format!("cargo built no {}", path.display()))) }
 }
 
-/// A directory that other users may pass through (the database runs as one), removed at the end.
+/// A directory for a server's files, removed at the end.
 pub(crate) fn directory() -> Outcome<TempDir> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let directory = tempfile::Builder::new().prefix("parvis-bench-").tempdir()?;
-    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o711))?;
-    Ok(directory)
-}
-
-/// A port of the loopback address that nobody uses now.
-pub(crate) fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    Ok(tempfile::Builder::new().prefix("parvis-bench-").tempdir()?)
 }
 
 /// Whether the server answers the request that every homeserver answers.

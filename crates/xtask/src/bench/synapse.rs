@@ -2,8 +2,8 @@
 //! defaults), with nothing in the way of load: no rate limits, no federation, little logging.
 
 use super::ROOM_VERSION;
-use super::postgres::Cluster;
 use super::server::{self, Running};
+use crate::postgres::{self, Cluster};
 use crate::shell::{self, Failure, Outcome, Program};
 
 /// The version that results are compared with.
@@ -23,7 +23,7 @@ listeners:
     resources: [{ names: [client], compress: false }]
 database:
   name: psycopg2
-  args: { host: "127.0.0.1", port: @DATABASE@, user: postgres, dbname: synapse, cp_min: 5, cp_max: 10 }
+  args: { host: "127.0.0.1", port: @DATABASE@, user: parvis, dbname: synapse, cp_min: 5, cp_max: 10 }
 log_config: "@DIRECTORY@/log.yaml"
 media_store_path: "@DIRECTORY@/media"
 signing_key_path: "@DIRECTORY@/signing.key"
@@ -72,7 +72,7 @@ pub(crate) fn start(cluster: Cluster) -> Outcome<Running> {
     let environment = environment()?;
     let directory = server::directory()?;
     let path = directory.path().display().to_string();
-    let port = server::free_port()?;
+    let port = postgres::free_port()?;
     cluster.create("synapse")?;
     let configuration = CONFIGURATION
         .replace("@PORT@", &port.to_string())
