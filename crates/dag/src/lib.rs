@@ -7,7 +7,6 @@
 //! <https://spec.matrix.org/v1.19/server-server-api/#pdus>
 
 mod auth;
-mod bridge;
 mod create;
 mod graph;
 mod judge;

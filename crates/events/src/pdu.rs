@@ -256,6 +256,13 @@ impl Pdu {
         Self::from_stored(event_id, room_id, self.version(), canonical::to_text(&object))
     }
 
+    /// About how many bytes of memory the event takes, for caches that are bounded by bytes. What was worked
+    /// out of it is counted as much as the event itself.
+    pub fn memory_bytes(&self) -> usize {
+        let ids = (self.0.prev_events.len() + self.0.auth_events.len()) * 64;
+        size_of::<Inner>() + 2 * self.0.json.len() + ids
+    }
+
     /// What a reader works out of the event, remembered with it and shared by all clones: power levels, for
     /// instance, are read for every event of a room.
     ///

@@ -11,5 +11,7 @@ mod auth_third_party;
 mod graph;
 mod judge;
 mod power;
+mod resolution;
+mod resolution_random;
 mod visibility;
 mod world;

@@ -239,3 +239,13 @@ fn printing_an_event_or_a_key_shows_no_content_and_no_secret() {
     assert!(!format!("{pdu:?}{:?}", pdu.client_form()).contains("hush"));
     assert_eq!(format!("{:?}", key()), r#"ServerKey { key_id: "ed25519:a1", .. }"#);
 }
+
+#[test]
+fn what_was_worked_out_of_an_event_is_remembered_by_all_its_clones() {
+    let pdu = draft("m.room.message", &json!({})).sign(RoomVersion::DEFAULT, &key()).unwrap();
+    let clone = pdu.clone();
+    assert_eq!(*pdu.remembered(|pdu| pdu.kind().len()), "m.room.message".len());
+    assert_eq!(*clone.remembered(|_| 0_usize), "m.room.message".len(), "not worked out again");
+    assert_eq!(*clone.remembered(|_| "another type"), "another type");
+    assert!(pdu.memory_bytes() > pdu.json().len());
+}
