@@ -1,5 +1,11 @@
 //! Account data: what clients keep about the account and about rooms. Push rules and tags are such data too.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use moka::sync::Cache;
 use ruma::exports::serde_json::value::RawValue;
 
 use crate::{
@@ -36,11 +42,62 @@ pub struct AccountData {
     pub content: Box<RawValue>,
 }
 
+/// Whose data, of which room, of which type.
+type Key = (UserSn, Option<RoomSn>, Box<str>);
+
+/// Account data that a write set changes, for the cache.
+pub(crate) struct AccountDataChange {
+    user: UserSn,
+    data: Arc<AccountData>,
+}
+
+/// Pieces of account data in memory, also those that are known not to be.
+#[derive(Debug)]
+pub(crate) struct AccountDataCache {
+    pieces: Cache<Key, Option<Arc<AccountData>>>,
+    generation: AtomicU64,
+}
+
+impl AccountDataCache {
+    /// A cache of at most so many bytes, about.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let weigh = |key: &Key, data: &Option<Arc<AccountData>>| {
+            let content = data.as_ref().map_or(0, |data| data.content.get().len());
+            u32::try_from(content + 2 * key.2.len() + 100).unwrap_or(u32::MAX)
+        };
+        Self {
+            pieces: Cache::builder().max_capacity(bytes).weigher(weigh).build(),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// Brings the cache up to date with a commit.
+    pub(crate) fn apply(&self, changes: &[AccountDataChange]) {
+        if !changes.is_empty() {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+        for AccountDataChange { user, data } in changes {
+            let key = (*user, data.room, data.kind.as_str().into());
+            self.pieces.insert(key, Some(Arc::clone(data)));
+        }
+    }
+
+    /// Keeps what was read, unless something changed since before the reading.
+    fn keep(&self, key: Key, data: Option<Arc<AccountData>>, generation: u64) {
+        self.pieces.insert(key.clone(), data);
+        if self.generation.load(Ordering::Acquire) != generation {
+            self.pieces.invalidate(&key);
+        }
+    }
+}
+
 impl WriteSet {
     /// Sets a piece of account data.
     pub fn put_account_data(&mut self, user: UserSn, room: Option<RoomSn>, kind: &str, content: &RawValue) {
         let position =
             self.announce(PendingChange::Other(Change::AccountData { user, room, kind: kind.into() }));
+        let data = AccountData { room, kind: kind.to_owned(), content: content.to_owned() };
+        self.account_data.push(AccountDataChange { user, data: Arc::new(data) });
         let room = room.unwrap_or(NO_ROOM);
         self.write(
             &PUT_ACCOUNT_DATA,
@@ -50,15 +107,24 @@ impl WriteSet {
 }
 
 impl Store {
-    /// One piece of account data.
+    /// One piece of account data, as last committed. The same `Arc` for as long as it does not change.
     pub async fn account_data(
         &self,
         user: UserSn,
         room: Option<RoomSn>,
         kind: &str,
-    ) -> Result<Option<AccountData>, StorageError> {
+    ) -> Result<Option<Arc<AccountData>>, StorageError> {
+        let cache = &self.shared.account_data;
+        let key = (user, room, Box::from(kind));
+        if let Some(known) = cache.pieces.get(&key) {
+            return Ok(known);
+        }
+        let generation = cache.generation.load(Ordering::Acquire);
         let values = vec![user.into(), room.unwrap_or(NO_ROOM).into(), kind.into()];
-        self.engine.fetch_one(&ACCOUNT_DATA, values).await?.map(|row| from_row(&row)).transpose()
+        let row = self.engine.fetch_one(&ACCOUNT_DATA, values).await?;
+        let data = row.map(|row| from_row(&row).map(Arc::new)).transpose()?;
+        cache.keep(key, data.clone(), generation);
+        Ok(data)
     }
 
     /// What changed in a user's account data after one position, up to another: in order of change.

@@ -7,6 +7,7 @@
 //! one stream. This crate knows nothing of HTTP, of authorisation or of the organisation's policy.
 
 mod account_data;
+mod aggregations;
 mod changes;
 mod dialect;
 mod engine;
@@ -23,11 +24,13 @@ mod state;
 mod state_tree;
 mod statement;
 mod store;
+mod token;
 mod value;
 mod write_set;
 mod writer;
 
 pub use account_data::AccountData;
+pub use aggregations::{Aggregation, ThreadPart};
 pub use changes::{Announced, Change};
 pub use engine::{DatabaseSettings, EngineKind};
 pub use error::{CommitError, StorageError};
@@ -35,9 +38,10 @@ pub use events::{Direction, EventFlags, NewEvent, Relation, StoredEvent, ThreadR
 pub use members::{Member, RoomMembers, UserRooms};
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn, UserSn};
 pub use receipts::{NewReceipt, Receipt};
-pub use registry::{SchemaColumn, check_statements, pretend_newer_schema, schema};
+pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_schema, schema};
 pub use rooms::{Alias, RoomHead};
 pub use state_tree::{Difference, StateRoot};
 pub use store::{Store, StoreSettings};
+pub use token::{Ephemeral, InvalidToken, Token};
 pub use write_set::{TransactionKey, WriteSet};
 pub use writer::{Committed, Submitted};

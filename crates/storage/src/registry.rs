@@ -1,14 +1,15 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, dialect, engine::Engine, error::StorageError, events, intern, members, receipts, rooms,
-    state, statement::Statement, store, store::Store, writer,
+    account_data, aggregations, dialect, engine::Engine, error::StorageError, events, intern, members,
+    receipts, rooms, state, statement::Statement, store, store::Store, writer,
 };
 
 /// Every registered statement.
 fn all() -> impl Iterator<Item = &'static Statement> {
     [
         account_data::STATEMENTS,
+        aggregations::STATEMENTS,
         events::STATEMENTS,
         intern::STATEMENTS,
         members::STATEMENTS,
@@ -133,4 +134,20 @@ pub async fn pretend_newer_schema(store: &Store) -> Result<(), StorageError> {
              SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
         )
         .await
+}
+
+/// Makes an empty schema in a PostgreSQL database (`postgres://…`, without options), in place of one of that
+/// name; gives the URL of a database that has only it. For tests.
+///
+/// # Errors
+/// If the server cannot be reached or refuses.
+pub async fn fresh_schema(server: &str, schema: &str) -> Result<String, StorageError> {
+    use sqlx::{AssertSqlSafe, Connection as _};
+    let mut connection = sqlx::PgConnection::connect(server).await?;
+    for text in [format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), format!("CREATE SCHEMA {schema}")] {
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await?;
+    }
+    connection.close().await?;
+    let separator = if server.contains('?') { '&' } else { '?' };
+    Ok(format!("{server}{separator}options=-csearch_path%3D{schema}"))
 }

@@ -169,6 +169,25 @@ impl Store {
         Ok(found.await?.into_iter().flatten().collect())
     }
 
+    /// The events in slots of states, in the order asked for: `None` for an empty slot. All nodes that memory
+    /// lacks are fetched together, level by level.
+    pub async fn slots_at(&self, places: &[(StateRoot, Slot)]) -> Result<Vec<Option<EventSn>>, StorageError> {
+        self.with_nodes(|nodes| {
+            let mut missing = Vec::new();
+            let mut found = Vec::with_capacity(places.len());
+            for (root, slot) in places {
+                match state_tree::get(nodes, *root, *slot) {
+                    Ok(event) => found.push(event),
+                    Err(Missing(hashes)) => missing.extend(hashes),
+                }
+            }
+            missing.sort_unstable();
+            missing.dedup();
+            if missing.is_empty() { Ok(found) } else { Err(Missing(missing)) }
+        })
+        .await
+    }
+
     /// One state event, by type and state key.
     pub async fn state_event(
         &self,

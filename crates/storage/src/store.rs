@@ -14,6 +14,8 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     EventSn, Position, RoomSn, Slot, TypeSn, UserSn,
+    account_data::AccountDataCache,
+    aggregations::Aggregation,
     changes::{Announced, Stream},
     engine::{DatabaseSettings, Engine, EngineKind},
     error::{CommitError, StorageError},
@@ -67,6 +69,10 @@ pub(crate) struct Shared {
     pub(crate) room_members: Cache<RoomSn, Arc<RoomMembers>>,
     events: Cache<EventSn, Arc<StoredEvent>>,
     nodes: Cache<NodeHash, Arc<Node>>,
+    pub(crate) aggregations: Cache<OwnedEventId, Arc<Aggregation>>,
+    pub(crate) no_children: Arc<Aggregation>,
+    pub(crate) relation_generation: AtomicU64,
+    pub(crate) account_data: AccountDataCache,
     pending: Mutex<Pending>,
     rewrites: AtomicU64,
     member_generation: Mutex<u64>,
@@ -109,6 +115,13 @@ impl Shared {
                 .max_capacity(cache_bytes / 4)
                 .weigher(|_, node: &Arc<Node>| u32::try_from(node.weight()).unwrap_or(u32::MAX))
                 .build(),
+            aggregations: Cache::builder()
+                .max_capacity(cache_bytes / 16)
+                .weigher(|_, aggregation: &Arc<Aggregation>| aggregation.weight())
+                .build(),
+            no_children: Arc::default(),
+            relation_generation: AtomicU64::new(0),
+            account_data: AccountDataCache::new(cache_bytes / 16),
             pending: Mutex::default(),
             rewrites: AtomicU64::new(0),
             member_generation: Mutex::new(0),
@@ -226,6 +239,7 @@ impl Shared {
         for (change, position) in set.changes.iter().zip(first.0 + 1..) {
             if let PendingChange::Event(event) = change {
                 let stored = event.stored_at(Position(position));
+                self.apply_relation(&stored);
                 self.event_sns.insert(stored.pdu.event_id().to_owned(), stored.sn);
                 self.events.insert(stored.sn, stored);
             }
@@ -236,6 +250,7 @@ impl Shared {
         if let Some(room) = set.room.as_ref().filter(|room| room.expected.is_none()) {
             self.remember_room(room.room, &room.head.room_id);
         }
+        self.account_data.apply(&set.account_data);
         if !set.members.is_empty() {
             let mut generation = self.member_generation.lock().unwrap_or_else(PoisonError::into_inner);
             *generation += 1;
@@ -244,6 +259,7 @@ impl Shared {
         if !set.rewritten.is_empty() {
             self.rewrites.fetch_add(1, Ordering::AcqRel);
             set.rewritten.iter().for_each(|event| self.events.invalidate(event));
+            self.forget_aggregations();
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::{
     DeviceSn, EventSn, RoomSn, Slot, TypeSn,
+    account_data::AccountDataChange,
     changes::Change,
     events::NewEvent,
     members::MemberChange,
@@ -32,6 +33,8 @@ pub struct WriteSet {
     pub(crate) slots: Vec<(RoomSn, TypeSn, Box<str>, Slot)>,
     /// Memberships that this set changes, for the cache.
     pub(crate) members: Vec<MemberChange>,
+    /// Account data that this set changes, for the cache.
+    pub(crate) account_data: Vec<AccountDataChange>,
 }
 
 /// One row for a multi-row insert, or one statement to run by itself.

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use parvis_storage::{DatabaseSettings, Store, StoreSettings};
+use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
 
 /// A store and what must live as long as it.
 pub(crate) struct World {
@@ -26,9 +26,7 @@ impl World {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let schema = format!("storage_{}_{number}", std::process::id());
-        let separator = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{separator}options=-csearch_path%3D{schema}");
-        make_schema(server, &schema).await;
+        let url = fresh_schema(server, &schema).await.unwrap();
         let database = DatabaseSettings::Postgres { url, connections: 4 };
         Self::open(database, tempfile::tempdir().unwrap()).await
     }
@@ -38,15 +36,6 @@ impl World {
         let store = Store::open(&settings).await.unwrap();
         Self { store, settings, _directory: directory }
     }
-}
-
-async fn make_schema(server: &str, schema: &str) {
-    use sqlx::{AssertSqlSafe, Connection as _};
-    let mut connection = sqlx::PgConnection::connect(server).await.unwrap();
-    for text in [format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), format!("CREATE SCHEMA {schema}")] {
-        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
-    }
-    connection.close().await.unwrap();
 }
 
 /// Runs a test on each engine at hand.

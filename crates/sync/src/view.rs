@@ -1,0 +1,147 @@
+//! What a reader sees of events: which of them, and what is said about each.
+//!
+//! Used by every operation that gives events to a client. Does not know which events were asked for, or why.
+
+mod dress;
+mod ignored;
+mod shown;
+mod standing;
+
+use std::{collections::HashSet, sync::Arc};
+
+use parvis_ambient::Ambient;
+use parvis_dag::may_see;
+use parvis_storage::{DeviceSn, EventFlags, Position, StorageError, Store, StoredEvent, UserSn};
+use ruma::OwnedUserId;
+
+pub use self::shown::{Relations, ShownEvent, ThreadSummary};
+use self::{ignored::IgnoreLists, standing::Standings};
+
+/// Who reads: a local user on one of their devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reader {
+    /// The user.
+    pub user: UserSn,
+    /// The device.
+    pub device: DeviceSn,
+}
+
+/// What readers see. Cheap to clone; all clones share what they remember.
+#[derive(Clone, Debug)]
+pub struct View {
+    store: Store,
+    ambient: Ambient,
+    standings: Standings,
+    ignored: IgnoreLists,
+}
+
+/// A reader, with what is the same for all events that they are shown at once.
+#[derive(Debug)]
+struct Reading {
+    reader: Reader,
+    user_id: OwnedUserId,
+    ignored: Arc<HashSet<OwnedUserId>>,
+    now_millis: i64,
+}
+
+impl View {
+    /// What the readers of a store see.
+    pub fn new(store: Store, ambient: Ambient) -> Self {
+        Self {
+            standings: Standings::new(store.clone()),
+            ignored: IgnoreLists::new(store.clone()),
+            store,
+            ambient,
+        }
+    }
+
+    /// Those of these events that the reader may see and does not ignore, in the order given, with what is
+    /// said about them.
+    ///
+    /// Events that are in no timeline (outliers, rejected and soft-failed ones, and those not yet durable) are
+    /// never seen. What users whom the reader ignores have sent is left out, save for state.
+    ///
+    /// The cost does not grow with the number of events when memory is warm: a look-up for each distinct state
+    /// at the events; from cold, a handful of queries in all.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn show(
+        &self,
+        reader: Reader,
+        events: &[Arc<StoredEvent>],
+    ) -> Result<Vec<ShownEvent>, StorageError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reading = self.reading(reader).await?;
+        self.show_to(&reading, events.to_vec(), Bundle::Everything).await
+    }
+
+    /// These events of a room's state for a reader who may see that state: all of them, with no more said about
+    /// them than their age.
+    pub fn show_state(&self, reader: Reader, events: &[Arc<StoredEvent>]) -> Vec<ShownEvent> {
+        let now_millis = self.ambient.now().millis();
+        events.iter().map(|event| ShownEvent::plain(event, reader.device, now_millis)).collect()
+    }
+
+    /// Whether the reader may see an event, were its sender ignored or not.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn may_see(&self, reader: Reader, event: &Arc<StoredEvent>) -> Result<bool, StorageError> {
+        let reading = self.reading(reader).await?;
+        Ok(!self.visible(&reading, vec![Arc::clone(event)]).await?.is_empty())
+    }
+
+    /// Whom a user ignores.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn ignored_by(&self, user: UserSn) -> Result<Arc<HashSet<OwnedUserId>>, StorageError> {
+        self.ignored.of(user).await
+    }
+
+    async fn reading(&self, reader: Reader) -> Result<Reading, StorageError> {
+        Ok(Reading {
+            reader,
+            user_id: self.store.user_id(reader.user).await?,
+            ignored: self.ignored.of(reader.user).await?,
+            now_millis: self.ambient.now().millis(),
+        })
+    }
+
+    /// Leaves out what the reader may not see or does not want to.
+    async fn show_to(
+        &self,
+        reading: &Reading,
+        mut events: Vec<Arc<StoredEvent>>,
+        bundle: Bundle,
+    ) -> Result<Vec<ShownEvent>, StorageError> {
+        events.retain(|event| event.pdu.is_state() || !reading.ignored.contains(event.pdu.sender()));
+        let visible = self.visible(reading, events).await?;
+        self.dress(reading, visible, bundle).await
+    }
+
+    async fn visible(
+        &self,
+        reading: &Reading,
+        mut events: Vec<Arc<StoredEvent>>,
+    ) -> Result<Vec<standing::Seen>, StorageError> {
+        events.retain(|event| event.flags == EventFlags::ACCEPTED && event.position != Position::START);
+        let mut seen = self.standings.at(reading.reader.user, &reading.user_id, events).await?;
+        seen.retain(|seen| may_see(&seen.event.pdu, &reading.user_id, seen.before, seen.joined_later));
+        Ok(seen)
+    }
+}
+
+/// How much of an event's children goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bundle {
+    /// Edits, references and threads.
+    Everything,
+    /// Only the newest edit: for the newest reply in a thread.
+    Edit,
+    /// Nothing: for the edit itself.
+    Nothing,
+}
