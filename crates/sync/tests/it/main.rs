@@ -1,4 +1,6 @@
 //! What clients are told, on SQLite and (where `PARVIS_TEST_POSTGRES` names a server) on PostgreSQL.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
 mod view;
 mod world;

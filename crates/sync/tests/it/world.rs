@@ -184,10 +184,6 @@ impl Room {
         room
     }
 
-    pub(crate) fn sn(&self) -> RoomSn {
-        self.head.room
-    }
-
     pub(crate) async fn visibility(&mut self, sender: &Person, visibility: &str) -> Arc<StoredEvent> {
         let content = json!({ "history_visibility": visibility });
         self.state(sender, "m.room.history_visibility", "", content).await
@@ -278,8 +274,7 @@ impl Room {
         let sn = EventSn(self.store.next_number().await.unwrap());
         let (slot, before) = (self.slot(set, &making).await, self.head.state_root);
         if let Some(slot) = slot.filter(|_| accepted) {
-            let change = self.store.change_state(before, &[(slot, Some(sn))]).await.unwrap();
-            self.head.state_root = set.add_state(change);
+            self.head.state_root = self.store.change_state(set, before, &[(slot, Some(sn))]).await.unwrap();
         }
         let member = pdu.membership();
         let target = match making.state_key.filter(|_| member.is_some()) {
