@@ -15,27 +15,16 @@ use ruma::{EventId, UserId};
 
 pub use self::selection::auth_types;
 pub(crate) use self::selection::auth_types_of;
-use crate::{Known, Power, PowerLevels, create::check_create, judge::create_event_id};
-
-/// The rule by which an event is not allowed, in words for the developer of the client that sent it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct AuthError(String);
-
-impl AuthError {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-
-    /// The rule, as a phrase.
-    pub fn reason(&self) -> &str {
-        &self.0
-    }
-}
+use crate::{
+    create::check_create,
+    error::AuthError,
+    known::{Known, create_event_id},
+    power::{Power, PowerLevels},
+};
 
 /// Refuses with a reason, which is only put together when it is needed.
 fn require(holds: bool, reason: impl FnOnce() -> String) -> Result<(), AuthError> {
-    if holds { Ok(()) } else { Err(AuthError(reason())) }
+    if holds { Ok(()) } else { Err(AuthError::new(reason())) }
 }
 
 /// Checks the rules that look only at the event and the events that it cites.
@@ -58,12 +47,12 @@ pub fn check_auth_events(pdu: &Pdu, known: impl Fn(&EventId) -> Option<Known>) -
     let mut seen = HashSet::new();
     for id in pdu.auth_events() {
         let Some(Known { pdu: cited, rejected }) = known(id) else {
-            return Err(AuthError(format!("the auth event {id} is not known")));
+            return Err(AuthError::new(format!("the auth event {id} is not known")));
         };
         require(!rejected, || format!("the auth event {id} was rejected"))?;
         require(cited.room_id() == pdu.room_id(), || format!("the auth event {id} is of another room"))?;
         let Some(state_key) = cited.state_key() else {
-            return Err(AuthError(format!("the auth event {id} is not a state event")));
+            return Err(AuthError::new(format!("the auth event {id} is not a state event")));
         };
         let key = (cited.kind().to_owned(), state_key.to_owned());
         require(expected.contains(&key), || format!("the auth event {id} ({}) has no say here", key.0))?;
@@ -140,9 +129,9 @@ impl<'a> Room<'a> {
     fn membership(&self, user: &UserId) -> Result<Membership, AuthError> {
         match self.event("m.room.member", user.as_str()) {
             None => Ok(Membership::Leave),
-            Some(event) => {
-                event.membership().ok_or_else(|| AuthError(format!("the membership of {user} is unreadable")))
-            }
+            Some(event) => event
+                .membership()
+                .ok_or_else(|| AuthError::new(format!("the membership of {user} is unreadable"))),
         }
     }
 

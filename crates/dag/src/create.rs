@@ -6,7 +6,7 @@ use parvis_events::{Pdu, RoomVersion};
 use ruma::{OwnedUserId, UserId};
 use serde_json::{Map, Value};
 
-use crate::AuthError;
+use crate::error::AuthError;
 
 /// The lasting facts of a room.
 #[derive(Debug)]

@@ -6,30 +6,13 @@
 use std::collections::HashMap;
 
 use parvis_events::{MAX_FIELD_BYTES, Pdu};
-use ruma::{EventId, OwnedEventId};
+use ruma::EventId;
 
-use crate::{AuthError, authorise, check_auth_events};
-
-/// An event together with what was decided about it.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// The event.
-    pub pdu: Pdu,
-    /// Whether it was rejected.
-    pub rejected: bool,
-}
-
-impl Known {
-    /// An event that was not rejected.
-    pub fn accepted(pdu: Pdu) -> Self {
-        Self { pdu, rejected: false }
-    }
-
-    /// An event that was rejected.
-    pub fn rejected(pdu: Pdu) -> Self {
-        Self { pdu, rejected: true }
-    }
-}
+use crate::{
+    auth::{authorise, check_auth_events},
+    error::AuthError,
+    known::{Known, create_event_id},
+};
 
 /// What is to be done with an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,12 +87,4 @@ fn authorise_by_auth_events(pdu: &Pdu, known: impl Fn(&EventId) -> Option<Known>
         }
     }
     authorise(pdu, |kind, state_key| cited.get(&(kind.to_owned(), state_key.to_owned())).cloned())
-}
-
-/// The create event's id, where the room id tells it.
-pub(crate) fn create_event_id(pdu: &Pdu) -> Option<OwnedEventId> {
-    if !pdu.version().room_id_is_create_hash() || pdu.is_create() {
-        return None;
-    }
-    EventId::parse(format!("${}", pdu.room_id().strip_sigil())).ok()
 }

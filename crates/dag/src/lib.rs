@@ -8,17 +8,21 @@
 
 mod auth;
 mod create;
+mod error;
 mod graph;
 mod judge;
+mod known;
 mod power;
 mod resolution;
 mod visibility;
 
-pub use auth::{AuthError, auth_types, authorise, check_auth_events};
+pub use auth::{auth_types, authorise, check_auth_events};
+pub use error::AuthError;
 pub use graph::{
     advance_extremities, auth_chain, conflicted_subgraph, forward_extremities, topological_order,
 };
-pub use judge::{Known, Verdict, judge};
+pub use judge::{Verdict, judge};
+pub use known::Known;
 pub use power::{Power, PowerLevels};
 pub use resolution::{Fork, ResolutionError, StateMap, relevant_keys, resolve};
 pub use visibility::{HistoryVisibility, Standing, may_see, server_may_see};

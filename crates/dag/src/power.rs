@@ -8,7 +8,7 @@ use parvis_events::{Pdu, RoomVersion};
 use ruma::UserId;
 use serde_json::{Map, Value};
 
-use crate::{AuthError, create::CreateFacts};
+use crate::{create::CreateFacts, error::AuthError};
 
 /// The greatest power level; the least is its negative.
 const MAX_LEVEL: i64 = (1 << 53) - 1;

@@ -12,7 +12,10 @@ use parvis_events::{Membership, Pdu, RoomVersion};
 use ruma::{EventId, OwnedEventId};
 
 use self::order::{by_mainline, by_power};
-use crate::{Known, auth::auth_types_of, authorise, judge::create_event_id};
+use crate::{
+    auth::{auth_types_of, authorise},
+    known::{Known, create_event_id},
+};
 
 /// A state of a room: event ids by (type, state key).
 pub type StateMap = HashMap<(String, String), OwnedEventId>;

@@ -5,13 +5,10 @@
 
 use std::{fmt, sync::Arc};
 
-use ruma::{EventId, RoomId};
+use ruma::{EventId, RoomId, UserId};
 use serde_json::value::RawValue;
 
-use crate::{
-    Pdu,
-    canonical::{self, CanonicalJsonValue, write_string, write_value},
-};
+use crate::canonical::{self, CanonicalJsonValue, write_string, write_value};
 
 /// The text of a client event without `room_id`, without `unsigned` and without the closing brace.
 ///
@@ -19,22 +16,62 @@ use crate::{
 #[derive(Clone)]
 pub struct ClientForm(Arc<str>);
 
-impl ClientForm {
-    pub(crate) fn new(pdu: &Pdu) -> Self {
-        let mut out = Vec::with_capacity(pdu.content_json().len() + 384);
+/// The fields of an event that clients see.
+pub(crate) struct ClientFields<'a> {
+    pub(crate) content: &'a str,
+    pub(crate) event_id: &'a EventId,
+    pub(crate) origin_server_ts: i64,
+    pub(crate) redacts: Option<&'a EventId>,
+    /// Whether `content` names the target of a redaction already.
+    pub(crate) redacts_in_content: bool,
+    pub(crate) sender: &'a UserId,
+    pub(crate) state_key: Option<&'a str>,
+    pub(crate) kind: &'a str,
+}
+
+impl ClientFields<'_> {
+    /// The content as clients see it: a redaction names its target there in every room version.
+    fn write_content(&self, out: &mut Vec<u8>) {
+        if let Some(target) = self.redacts
+            && !self.redacts_in_content
+            && let Ok(mut content) = canonical::parse_object(self.content.as_bytes())
+        {
+            content.insert("redacts".to_owned(), CanonicalJsonValue::String(target.to_string()));
+            write_value(out, &content);
+        } else {
+            out.extend_from_slice(self.content.as_bytes());
+        }
+    }
+
+    /// The fields that those see who are not in the room.
+    pub(crate) fn stripped(&self) -> String {
+        let mut out = Vec::with_capacity(self.content.len() + 192);
         out.extend_from_slice(b"{\"content\":");
-        write_content(&mut out, pdu);
-        write_text_field(&mut out, "event_id", pdu.event_id().as_str());
+        out.extend_from_slice(self.content.as_bytes());
+        write_text_field(&mut out, "sender", self.sender.as_str());
+        write_text_field(&mut out, "state_key", self.state_key.unwrap_or_default());
+        write_text_field(&mut out, "type", self.kind);
+        out.push(b'}');
+        canonical::into_string(out)
+    }
+}
+
+impl ClientForm {
+    pub(crate) fn new(fields: &ClientFields<'_>) -> Self {
+        let mut out = Vec::with_capacity(fields.content.len() + 384);
+        out.extend_from_slice(b"{\"content\":");
+        fields.write_content(&mut out);
+        write_text_field(&mut out, "event_id", fields.event_id.as_str());
         out.extend_from_slice(b",\"origin_server_ts\":");
-        write_value(&mut out, &pdu.origin_server_ts());
-        if let Some(target) = pdu.redacts() {
+        write_value(&mut out, &fields.origin_server_ts);
+        if let Some(target) = fields.redacts {
             write_text_field(&mut out, "redacts", target.as_str());
         }
-        write_text_field(&mut out, "sender", pdu.sender().as_str());
-        if let Some(state_key) = pdu.state_key() {
+        write_text_field(&mut out, "sender", fields.sender.as_str());
+        if let Some(state_key) = fields.state_key {
             write_text_field(&mut out, "state_key", state_key);
         }
-        write_text_field(&mut out, "type", pdu.kind());
+        write_text_field(&mut out, "type", fields.kind);
         Self(Arc::from(canonical::into_string(out)))
     }
 
@@ -47,19 +84,6 @@ impl ClientForm {
 impl fmt::Debug for ClientForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClientForm({} bytes)", self.0.len())
-    }
-}
-
-/// The content as clients see it: a redaction names its target there in every room version.
-fn write_content(out: &mut Vec<u8>, pdu: &Pdu) {
-    if let Some(target) = pdu.redacts()
-        && !pdu.version().redacts_in_content()
-        && let Ok(mut content) = canonical::parse_object(pdu.content_json().as_bytes())
-    {
-        content.insert("redacts".to_owned(), CanonicalJsonValue::String(target.to_string()));
-        write_value(out, &content);
-    } else {
-        out.extend_from_slice(pdu.content_json().as_bytes());
     }
 }
 
@@ -168,19 +192,6 @@ pub fn write_client_event(
     }
     unsigned.write(out);
     out.push(b'}');
-}
-
-/// The stripped form of a state event, shown to those who are not in the room.
-/// <https://spec.matrix.org/v1.19/client-server-api/#stripped-state>
-pub fn stripped_state(pdu: &Pdu) -> String {
-    let mut out = Vec::with_capacity(pdu.content_json().len() + 192);
-    out.extend_from_slice(b"{\"content\":");
-    out.extend_from_slice(pdu.content_json().as_bytes());
-    write_text_field(&mut out, "sender", pdu.sender().as_str());
-    write_text_field(&mut out, "state_key", pdu.state_key().unwrap_or_default());
-    write_text_field(&mut out, "type", pdu.kind());
-    out.push(b'}');
-    canonical::into_string(out)
 }
 
 fn write_text_field(out: &mut Vec<u8>, name: &str, value: &str) {

@@ -25,12 +25,11 @@ mod server_key;
 
 pub mod canonical;
 
-pub use client_form::{ClientForm, Unsigned, stripped_state, write_client_event};
+pub use client_form::{ClientForm, Unsigned, write_client_event};
 pub use content::{MemberContent, Membership, RelatesTo};
 pub use draft::EventDraft;
 pub use format::{FormatError, MAX_AUTH_EVENTS, MAX_DEPTH, MAX_FIELD_BYTES, MAX_PDU_BYTES, MAX_PREV_EVENTS};
-pub use pdu::{Pdu, StoredPduError};
+pub use pdu::{Pdu, StoredPduError, redact, stripped_state};
 pub use receive::{PublicKeys, RawPdu, SignatureError, SignedPdu, WellFormedPdu};
-pub use redaction::redact;
 pub use room_version::{RoomVersion, UnknownRoomVersion};
 pub use server_key::{InvalidServerKey, ServerKey};

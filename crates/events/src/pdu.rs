@@ -16,7 +16,15 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ClientForm, FormatError, RoomVersion, ServerKey, canonical, hash::signed_text};
+use crate::{
+    canonical,
+    client_form::{ClientFields, ClientForm},
+    format::FormatError,
+    hash::signed_text,
+    redaction::redacted_event,
+    room_version::RoomVersion,
+    server_key::ServerKey,
+};
 
 /// An event of a room, as federated and stored.
 ///
@@ -282,8 +290,40 @@ impl Pdu {
 
     /// The form of the event that clients see, made once and shared by every clone of this event.
     pub fn client_form(&self) -> &ClientForm {
-        self.0.client_form.get_or_init(|| ClientForm::new(self))
+        self.0.client_form.get_or_init(|| ClientForm::new(&self.client_fields()))
     }
+
+    fn client_fields(&self) -> ClientFields<'_> {
+        ClientFields {
+            content: self.content_json(),
+            event_id: self.event_id(),
+            origin_server_ts: self.origin_server_ts(),
+            redacts: self.redacts(),
+            redacts_in_content: self.version().redacts_in_content(),
+            sender: self.sender(),
+            state_key: self.state_key(),
+            kind: self.kind(),
+        }
+    }
+}
+
+/// The redacted form of an event, with the same event id and signatures.
+///
+/// # Errors
+///
+/// [`StoredPduError`] where the event's JSON, trusted when it was stored, is damaged.
+pub fn redact(pdu: &Pdu) -> Result<Pdu, StoredPduError> {
+    let object = canonical::parse_object(pdu.json().as_bytes())
+        .map_err(|error| StoredPduError::new(pdu.event_id(), error.to_string()))?;
+    let text = canonical::to_text(&redacted_event(&object, pdu.version()));
+    let (event_id, room_id) = (pdu.0.event_id.clone(), pdu.0.room_id.clone());
+    Pdu::from_stored(event_id, room_id, pdu.version(), text)
+}
+
+/// The stripped form of a state event, shown to those who are not in the room.
+/// <https://spec.matrix.org/v1.19/client-server-api/#stripped-state>
+pub fn stripped_state(pdu: &Pdu) -> String {
+    pdu.client_fields().stripped()
 }
 
 /// The target of a redaction. Whatever is not an event id is no target.

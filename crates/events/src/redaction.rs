@@ -7,26 +7,9 @@
 use ruma::room_version_rules::RedactionRules;
 
 use crate::{
-    Pdu, RoomVersion, StoredPduError,
-    canonical::{self, CanonicalJsonObject, CanonicalJsonValue},
+    canonical::{CanonicalJsonObject, CanonicalJsonValue},
+    room_version::RoomVersion,
 };
-
-/// The redacted form of an event, with the same event id and signatures.
-///
-/// # Errors
-///
-/// [`StoredPduError`] where the event's JSON, trusted when it was stored, is damaged.
-pub fn redact(pdu: &Pdu) -> Result<Pdu, StoredPduError> {
-    let object = canonical::parse_object(pdu.json().as_bytes())
-        .map_err(|error| StoredPduError::new(pdu.event_id(), error.to_string()))?;
-    let redacted = redacted_event(&object, pdu.version());
-    Pdu::from_stored(
-        pdu.owned_event_id().clone(),
-        pdu.owned_room_id().clone(),
-        pdu.version(),
-        canonical::to_text(&redacted),
-    )
-}
 
 /// What stays of an event.
 pub(crate) fn redacted_event(object: &CanonicalJsonObject, version: RoomVersion) -> CanonicalJsonObject {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parvis_events::Pdu;
 
-use super::{AuthError, require};
+use super::require;
 use crate::{
-    Power, PowerLevels,
-    power::{LevelContent, LevelField},
+    error::AuthError,
+    power::{LevelContent, LevelField, Power, PowerLevels},
 };
 
 pub(super) fn check(pdu: &Pdu, current: &PowerLevels) -> Result<(), AuthError> {
@@ -17,7 +17,7 @@ pub(super) fn check(pdu: &Pdu, current: &PowerLevels) -> Result<(), AuthError> {
         && let Some(creator) =
             current.create().creators.iter().find(|user| new.users.contains_key(user.as_str()))
     {
-        return Err(AuthError(format!(
+        return Err(AuthError::new(format!(
             "{creator} is a creator of the room, whom power levels must not name"
         )));
     }

@@ -3,7 +3,8 @@
 use parvis_events::{Membership, Pdu};
 use ruma::UserId;
 
-use super::{AuthError, Room, require, third_party};
+use super::{Room, require, third_party};
+use crate::error::AuthError;
 
 /// A membership event, with the names that the rules use.
 struct Change<'a> {
@@ -15,7 +16,7 @@ struct Change<'a> {
 pub(super) fn check(pdu: &Pdu, room: &Room<'_>) -> Result<(), AuthError> {
     let state_key = pdu.state_key().ok_or_else(|| AuthError::new("a membership event needs a state key"))?;
     let target = <&UserId>::try_from(state_key)
-        .map_err(|_| AuthError(format!("the state key `{state_key}` is not a user id")))?;
+        .map_err(|_| AuthError::new(format!("the state key `{state_key}` is not a user id")))?;
     // The signature that `join_authorised_via_users_server` demands is checked with the others.
     let change = Change { pdu, sender: pdu.sender(), target };
     match pdu.membership() {
@@ -57,7 +58,7 @@ impl Change<'_> {
         let content = self.pdu.member_content().unwrap_or_default();
         let authoriser = content.join_authorised_via_users_server.as_deref();
         let authoriser = authoriser.and_then(|user| <&UserId>::try_from(user).ok()).ok_or_else(|| {
-            AuthError(format!(
+            AuthError::new(format!(
                 "{} is not invited, and no member of the room vouches for the join",
                 self.target
             ))

@@ -4,7 +4,7 @@ use parvis_events::{Pdu, RoomVersion};
 use ruma::UserId;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::AuthError;
+use crate::error::AuthError;
 
 /// The keys (type, state key) of the state by which an event is authorised: those that exist in the current
 /// state become the event's `auth_events`.

@@ -13,7 +13,8 @@ use ruma::{
 };
 use serde_json::{Map, Value};
 
-use super::{AuthError, Room, require};
+use super::{Room, require};
+use crate::error::AuthError;
 
 /// `content.third_party_invite`, where the event has it, whatever it holds.
 pub(super) fn invitation(pdu: &Pdu) -> Option<Value> {
@@ -34,7 +35,7 @@ pub(super) fn check(
         signed.ok_or_else(|| AuthError::new("the third party's invitation has no signed part"))?;
     let field = |name: &str| match signed.get(name) {
         Some(CanonicalJsonValue::String(value)) => Ok(value.as_str()),
-        _ => Err(AuthError(format!("the signed part of the third party's invitation has no `{name}`"))),
+        _ => Err(AuthError::new(format!("the signed part of the third party's invitation has no `{name}`"))),
     };
     require(field("mxid")? == target.as_str(), || {
         format!("the third party's invitation is not for {target}")

@@ -9,7 +9,10 @@ use std::{
 use parvis_events::Pdu;
 use ruma::{EventId, OwnedEventId};
 
-use crate::{Power, PowerLevels, judge::create_event_id};
+use crate::{
+    known::create_event_id,
+    power::{Power, PowerLevels},
+};
 
 /// Reverse topological power ordering: what authorises stands before what it authorises; where that leaves
 /// the order open, greater power, then the earlier time, then the smaller event id comes first.
