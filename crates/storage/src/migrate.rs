@@ -23,6 +23,7 @@ macro_rules! migrations {
 
 migrations! {
     1 "0001_core",
+    3 "0003_media",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

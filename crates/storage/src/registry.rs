@@ -1,7 +1,7 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, aggregations, dialect, engine::Engine, error::StorageError, events, intern, members,
+    account_data, aggregations, dialect, engine::Engine, error::StorageError, events, intern, media, members,
     receipts, rooms, state, statement::Statement, store, store::Store, writer,
 };
 
@@ -12,6 +12,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         aggregations::STATEMENTS,
         events::STATEMENTS,
         intern::STATEMENTS,
+        media::STATEMENTS,
         members::STATEMENTS,
         receipts::STATEMENTS,
         rooms::STATEMENTS,

@@ -79,6 +79,8 @@ impl Row {
         opt_text -> Option<String>);
     getter!(/// Bytes that are not null.
         bytes -> Vec<u8>);
+    getter!(/// Bytes that may be null.
+        opt_bytes -> Option<Vec<u8>>);
     getter!(/// A BOOLEAN.
         bool -> bool);
 }

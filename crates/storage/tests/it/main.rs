@@ -4,4 +4,5 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod contract;
+mod media;
 mod world;
