@@ -1,1 +1,24 @@
-//! media
+//! Media: what users upload, its download, and thumbnails of it.
+//!
+//! Bytes lie in files under the hash of their content ([`blobs`]); the facts about them lie in the database. A
+//! file is never whole in memory: it is hashed while it is written, and read in pieces. Images are decoded only
+//! within bounds of pixels, bytes and workers. This crate knows nothing of HTTP, of rooms, or of who may see
+//! what: whoever knows a media id, which cannot be guessed, may ask for it.
+
+mod blobs;
+mod download;
+mod engine;
+mod error;
+mod labels;
+mod picture;
+mod settings;
+mod sizes;
+mod thumbnail;
+mod upload;
+
+pub use engine::Media;
+pub use error::{DownloadError, ThumbnailError, UploadError};
+pub use parvis_storage::{ContentHash, MediaContent, StoredThumbnail};
+pub use settings::Settings;
+pub use sizes::{Method, ThumbnailRequest};
+pub use upload::{Created, Offer};

@@ -36,7 +36,7 @@ pub use changes::{Announced, Change};
 pub use engine::{DatabaseSettings, EngineKind};
 pub use error::{CommitError, StorageError};
 pub use events::{Direction, EventFlags, NewEvent, Relation, StoredEvent, ThreadRoot};
-pub use media::{ContentHash, Media, MediaContent, Thumbnail, ThumbnailKey};
+pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
 pub use members::{Member, RoomMembers, UserRooms};
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn, UserSn};
 pub use receipts::{NewReceipt, Receipt};

@@ -40,7 +40,7 @@ pub type ContentHash = [u8; 32];
 
 /// Something that a user uploaded, or said they would upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Media {
+pub struct StoredMedia {
     /// The second part of its `mxc://` URI.
     pub media_id: String,
     /// Whose it is.
@@ -83,7 +83,7 @@ pub struct ThumbnailKey {
 
 /// A thumbnail that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Thumbnail {
+pub struct StoredThumbnail {
     /// Under which the bytes lie.
     pub hash: ContentHash,
     /// How many bytes there are.
@@ -94,7 +94,7 @@ pub struct Thumbnail {
 
 impl WriteSet {
     /// Keeps media: a new id, with or without content.
-    pub fn put_media(&mut self, media: &Media) {
+    pub fn put_media(&mut self, media: &StoredMedia) {
         let mut values = vec![
             media.media_id.as_str().into(),
             media.uploader.into(),
@@ -115,7 +115,7 @@ impl WriteSet {
     }
 
     /// Gives media its content. Refused with the guard `media_unused` if it has some already.
-    pub fn fill_media(&mut self, media: &Media) {
+    pub fn fill_media(&mut self, media: &StoredMedia) {
         self.demand_absent("media_unused", &MEDIA_WITH_CONTENT, vec![media.media_id.as_str().into()]);
         self.put_media(media);
     }
@@ -126,7 +126,7 @@ impl WriteSet {
     }
 
     /// Keeps a thumbnail.
-    pub fn put_thumbnail(&mut self, key: &ThumbnailKey, thumbnail: &Thumbnail) {
+    pub fn put_thumbnail(&mut self, key: &ThumbnailKey, thumbnail: &StoredThumbnail) {
         let mut values = key_values(key);
         values.extend([
             thumbnail.hash.as_slice().into(),
@@ -139,7 +139,7 @@ impl WriteSet {
 
 impl Store {
     /// Media by its id.
-    pub async fn media(&self, media_id: &str) -> Result<Option<Media>, StorageError> {
+    pub async fn media(&self, media_id: &str) -> Result<Option<StoredMedia>, StorageError> {
         let row = self.engine.fetch_one(&MEDIA, vec![media_id.into()]).await?;
         row.map(|row| media_from_row(&row)).transpose()
     }
@@ -152,10 +152,10 @@ impl Store {
     }
 
     /// A thumbnail that was made before.
-    pub async fn thumbnail(&self, key: &ThumbnailKey) -> Result<Option<Thumbnail>, StorageError> {
+    pub async fn thumbnail(&self, key: &ThumbnailKey) -> Result<Option<StoredThumbnail>, StorageError> {
         let row = self.engine.fetch_one(&THUMBNAIL, key_values(key)).await?;
         row.map(|row| {
-            Ok(Thumbnail {
+            Ok(StoredThumbnail {
                 hash: content_hash(row.bytes(0)?)?,
                 size_bytes: size(row.int(1)?)?,
                 content_type: row.text(2)?,
@@ -169,7 +169,7 @@ fn key_values(key: &ThumbnailKey) -> Vec<Value> {
     vec![key.source.as_slice().into(), key.width.into(), key.height.into(), key.method.as_str().into()]
 }
 
-fn media_from_row(row: &Row) -> Result<Media, StorageError> {
+fn media_from_row(row: &Row) -> Result<StoredMedia, StorageError> {
     let content = match row.opt_bytes(4)? {
         Some(hash) => Some(MediaContent {
             hash: content_hash(hash)?,
@@ -180,7 +180,7 @@ fn media_from_row(row: &Row) -> Result<Media, StorageError> {
         }),
         None => None,
     };
-    Ok(Media {
+    Ok(StoredMedia {
         media_id: row.text(0)?,
         uploader: UserSn(row.int(1)?),
         created_ts: row.int(2)?,

@@ -1,6 +1,8 @@
 //! Media and thumbnails.
 
-use parvis_storage::{CommitError, Media, MediaContent, Store, Thumbnail, ThumbnailKey, UserSn, WriteSet};
+use parvis_storage::{
+    CommitError, MediaContent, Store, StoredMedia, StoredThumbnail, ThumbnailKey, UserSn, WriteSet,
+};
 use ruma::user_id;
 
 use crate::world::{World, on_each_engine};
@@ -9,9 +11,9 @@ async fn alice(store: &Store) -> UserSn {
     store.intern_user(user_id!("@alice:parvis.test")).await.unwrap()
 }
 
-fn unused(media_id: &str, uploader: UserSn, expires_ts: i64) -> Media {
+fn unused(media_id: &str, uploader: UserSn, expires_ts: i64) -> StoredMedia {
     let media_id = media_id.to_owned();
-    Media { media_id, uploader, created_ts: 100, expires_ts: Some(expires_ts), content: None }
+    StoredMedia { media_id, uploader, created_ts: 100, expires_ts: Some(expires_ts), content: None }
 }
 
 fn content(byte: u8, filename: Option<&str>) -> MediaContent {
@@ -24,7 +26,7 @@ fn content(byte: u8, filename: Option<&str>) -> MediaContent {
     }
 }
 
-async fn put(store: &Store, media: &Media) {
+async fn put(store: &Store, media: &StoredMedia) {
     let mut set = WriteSet::new();
     set.put_media(media);
     store.commit(set).await.unwrap();
@@ -37,7 +39,7 @@ async fn media_is_read_back_as_it_was_kept() {
         let uploader = alice(store).await;
         for (id, filename) in [("named", Some("ä \" \\ /.png")), ("nameless", None)] {
             let content = Some(content(7, filename));
-            let media = Media { content, expires_ts: None, ..unused(id, uploader, 0) };
+            let media = StoredMedia { content, expires_ts: None, ..unused(id, uploader, 0) };
             put(store, &media).await;
             assert_eq!(store.media(id).await.unwrap(), Some(media));
         }
@@ -54,8 +56,8 @@ async fn content_comes_once() {
         put(store, &media).await;
         assert_eq!(store.media("later").await.unwrap().as_ref(), Some(&media));
 
-        let first = Media { content: Some(content(1, None)), ..media.clone() };
-        let second = Media { content: Some(content(2, None)), ..media };
+        let first = StoredMedia { content: Some(content(1, None)), ..media.clone() };
+        let second = StoredMedia { content: Some(content(2, None)), ..media };
         for (filled, refused) in [(&first, false), (&second, true)] {
             let mut set = WriteSet::new();
             set.fill_media(filled);
@@ -74,7 +76,7 @@ async fn unused_media_is_counted_until_it_expires_and_then_forgotten() {
         let uploader = alice(store).await;
         put(store, &unused("short", uploader, 200)).await;
         put(store, &unused("long", uploader, 300)).await;
-        put(store, &Media { content: Some(content(1, None)), ..unused("used", uploader, 300) }).await;
+        put(store, &StoredMedia { content: Some(content(1, None)), ..unused("used", uploader, 300) }).await;
         for (now, count) in [(199, 2), (200, 1), (300, 0)] {
             assert_eq!(store.count_unused_media(uploader, now).await.unwrap(), count, "at {now}");
         }
@@ -94,7 +96,8 @@ async fn thumbnail_is_found_by_source_size_and_method() {
     on_each_engine(async |world: World| {
         let store = &world.store;
         let key = ThumbnailKey { source: [1; 32], width: 96, height: u32::MAX, method: "crop".to_owned() };
-        let thumbnail = Thumbnail { hash: [2; 32], size_bytes: 17, content_type: "image/jpeg".to_owned() };
+        let thumbnail =
+            StoredThumbnail { hash: [2; 32], size_bytes: 17, content_type: "image/jpeg".to_owned() };
         let mut set = WriteSet::new();
         set.put_thumbnail(&key, &thumbnail);
         store.commit(set).await.unwrap();

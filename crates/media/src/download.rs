@@ -1,0 +1,74 @@
+//! Downloads: finding media, waiting for what is still to come, and reading it in pieces.
+
+use std::{io, ops::Range, time::Duration};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use parvis_storage::{ContentHash, MediaContent};
+
+use crate::{DownloadError, Media};
+
+/// How long one who waits for content goes without asking the database: the content may have come to another
+/// process.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Media {
+    /// The content of media. Where it has not come yet, waits for it, for as long as the client and the settings
+    /// allow.
+    ///
+    /// # Errors
+    /// [`DownloadError::NotFound`], also for media of other servers; [`DownloadError::NotYetUploaded`].
+    pub async fn find(
+        &self,
+        (server_name, media_id): (&str, &str),
+        wait: Duration,
+    ) -> Result<MediaContent, DownloadError> {
+        if !self.is_ours(server_name, media_id) {
+            return Err(DownloadError::NotFound);
+        }
+        let mut arrivals = self.arrivals.subscribe();
+        let until = self.ambient.now().plus(wait.min(self.settings.max_wait));
+        loop {
+            arrivals.mark_unchanged();
+            let media = self.store.media(media_id).await?.ok_or(DownloadError::NotFound)?;
+            if let Some(content) = media.content {
+                return Ok(content);
+            }
+            if self.has_expired(&media) {
+                return Err(DownloadError::NotFound);
+            }
+            let left = until.since(self.ambient.now());
+            if left.is_zero() {
+                return Err(DownloadError::NotYetUploaded);
+            }
+            tokio::select! {
+                // The sender lives as long as `self`.
+                _ = arrivals.changed() => {}
+                () = self.ambient.clock.sleep(left.min(ASK_AGAIN)) => {}
+            }
+        }
+    }
+
+    /// The content of media for one who has not said who they are: only what was stored before the organisation
+    /// closed that way.
+    ///
+    /// # Errors
+    /// As for [`find`](Self::find).
+    pub async fn find_open(&self, uri: (&str, &str), wait: Duration) -> Result<MediaContent, DownloadError> {
+        let content = self.find(uri, wait).await?;
+        let open = self.settings.open_before.is_some_and(|before| content.stored_ts < before.millis());
+        if open { Ok(content) } else { Err(DownloadError::NotFound) }
+    }
+
+    /// A part of a content, in pieces.
+    ///
+    /// # Errors
+    /// [`DownloadError::File`] if there is no such file.
+    pub async fn read(
+        &self,
+        hash: &ContentHash,
+        range: Range<u64>,
+    ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, DownloadError> {
+        Ok(self.blobs.read(hash, range).await?)
+    }
+}

@@ -1,0 +1,70 @@
+//! The engine itself: what its operations have in hand.
+
+use std::{io, sync::Arc};
+
+use parvis_ambient::Ambient;
+use parvis_storage::Store;
+use ruma::{MxcUri, OwnedMxcUri, OwnedServerName};
+use tokio::sync::{Semaphore, watch};
+
+use crate::{Settings, blobs::Blobs};
+
+/// A homeserver's media. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Media {
+    pub(crate) store: Store,
+    pub(crate) ambient: Ambient,
+    pub(crate) server_name: OwnedServerName,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) blobs: Blobs,
+    /// Counts the contents that came after their ids, and wakes those who wait for one.
+    pub(crate) arrivals: watch::Sender<u64>,
+    /// Those who work on images.
+    pub(crate) workers: Arc<Semaphore>,
+    /// Those who work on images or wait to do so.
+    pub(crate) queue: Arc<Semaphore>,
+}
+
+impl Media {
+    /// Opens the directory of files, making it if it is absent.
+    ///
+    /// # Errors
+    /// If the directory cannot be made or written.
+    pub async fn open(
+        settings: Settings,
+        store: Store,
+        ambient: Ambient,
+        server_name: OwnedServerName,
+    ) -> io::Result<Self> {
+        let workers = settings.image_workers.max(1);
+        let queue = workers.saturating_add(settings.image_queue).min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            blobs: Blobs::open(settings.directory.clone()).await?,
+            store,
+            ambient,
+            server_name,
+            settings: Arc::new(settings),
+            arrivals: watch::Sender::new(0),
+            workers: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
+            queue: Arc::new(Semaphore::new(queue)),
+        })
+    }
+
+    /// The largest file that may be uploaded, in bytes.
+    pub fn max_upload_bytes(&self) -> u64 {
+        self.settings.max_upload_bytes
+    }
+
+    /// The `mxc://` URI of media of this homeserver.
+    pub(crate) fn uri(&self, media_id: &str) -> OwnedMxcUri {
+        <&MxcUri>::from(format!("mxc://{}/{media_id}", self.server_name).as_str()).to_owned()
+    }
+
+    /// Whether these two parts of an `mxc://` URI can name media of this homeserver.
+    pub(crate) fn is_ours(&self, server_name: &str, media_id: &str) -> bool {
+        // Media ids are made of letters and digits. What is not made like one is not looked for.
+        let well_formed = (1..=255).contains(&media_id.len())
+            && media_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        server_name == self.server_name.as_str() && well_formed
+    }
+}

@@ -1,0 +1,8 @@
+//! What the media engine promises, on a store of its own.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod files;
+mod images;
+mod two_steps;
+mod world;
