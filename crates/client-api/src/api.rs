@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parvis_media::Media;
 use parvis_policy::encryption::EncryptionSettings;
 use ruma::api::client::discovery::discover_support::Contact;
 
@@ -13,6 +14,8 @@ pub struct ClientApi {
     pub discovery: Arc<Discovery>,
     /// The organisation's rules for encryption.
     pub encryption: EncryptionSettings,
+    /// Files that users send.
+    pub media: Media,
 }
 
 /// What clients and other servers are told about this homeserver.

@@ -7,8 +7,12 @@
 //! `handle`, and a line in `endpoints/<section>.rs`.
 
 mod api;
+mod disposition;
 mod endpoints;
 mod error;
+mod media_request;
+mod query;
+mod served_file;
 mod session;
 
 pub use api::{ClientApi, Discovery};

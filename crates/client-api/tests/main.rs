@@ -2,5 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod authenticated_media;
 mod discovery;
+mod media;
 mod world;

@@ -3,7 +3,7 @@
 use parvis_policy::encryption::{EncryptionSettings, Level};
 use serde_json::json;
 
-use crate::world::{api, get};
+use crate::world::World;
 
 const PATH: &str = "/.well-known/matrix/client";
 
@@ -14,24 +14,24 @@ async fn clients_learn_the_base_url_and_that_encryption_is_off() {
         "io.element.e2ee": { "default": false },
         "im.vector.riot.e2ee": { "default": false },
     });
-    assert_eq!(get(api(), PATH).await, (200, expected));
+    assert_eq!(World::new().await.get(PATH).await, (200, expected));
 }
 
 #[tokio::test]
 async fn encryption_forbidden_everywhere_is_published_as_disabled() {
     let forbidden = Level::Forbidden;
-    let mut api = api();
-    api.encryption =
+    let mut world = World::new().await;
+    world.api.encryption =
         EncryptionSettings { direct: forbidden, private: forbidden, public: forbidden, ..Default::default() };
-    let (_, body) = get(api, PATH).await;
+    let (_, body) = world.get(PATH).await;
     assert_eq!(body["io.element.e2ee"], json!({ "default": false, "force_disable": true }));
     assert_eq!(body["im.vector.riot.e2ee"], body["io.element.e2ee"]);
 }
 
 #[tokio::test]
 async fn nothing_is_published_where_clients_decide() {
-    let mut api = api();
-    (api.encryption.direct, api.encryption.private) = (Level::Client, Level::Client);
-    let (_, body) = get(api, PATH).await;
+    let mut world = World::new().await;
+    (world.api.encryption.direct, world.api.encryption.private) = (Level::Client, Level::Client);
+    let (_, body) = world.get(PATH).await;
     assert_eq!(body, json!({ "m.homeserver": { "base_url": "https://matrix.example.org" } }));
 }

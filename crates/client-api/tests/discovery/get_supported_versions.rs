@@ -3,13 +3,13 @@
 use parvis_policy::encryption::Level;
 use serde_json::json;
 
-use crate::world::{api, get};
+use crate::world::World;
 
 const PATH: &str = "/_matrix/client/versions";
 
 #[tokio::test]
 async fn versions_include_one_that_every_client_accepts() {
-    let (status, body) = get(api(), PATH).await;
+    let (status, body) = World::new().await.get(PATH).await;
     assert_eq!(status, 200);
     let versions = body["versions"].as_array().unwrap();
     for version in ["r0.6.1", "v1.1", "v1.11", "v1.12"] {
@@ -19,12 +19,12 @@ async fn versions_include_one_that_every_client_accepts() {
 
 #[tokio::test]
 async fn encryption_is_said_to_be_forced_only_where_it_is() {
-    let (_, plain) = get(api(), PATH).await;
+    let (_, plain) = World::new().await.get(PATH).await;
     assert!(plain["unstable_features"].get("io.element.e2ee_forced.private").is_none());
 
-    let mut api = api();
-    api.encryption.private = Level::Required;
-    let (_, body) = get(api, PATH).await;
+    let mut world = World::new().await;
+    world.api.encryption.private = Level::Required;
+    let (_, body) = world.get(PATH).await;
     assert_eq!(body["unstable_features"]["io.element.e2ee_forced.private"], true);
     assert!(body["unstable_features"].get("io.element.e2ee_forced.public").is_none());
 }
