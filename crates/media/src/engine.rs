@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use parvis_ambient::Ambient;
-use parvis_storage::Store;
+use parvis_storage::{Store, StoredMedia};
 use ruma::{MxcUri, OwnedMxcUri, OwnedServerName};
 use tokio::sync::{Semaphore, watch};
 
@@ -66,5 +66,10 @@ impl Media {
         let well_formed = (1..=255).contains(&media_id.len())
             && media_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         server_name == self.server_name.as_str() && well_formed
+    }
+
+    /// Whether the content of media that has none would come too late by now.
+    pub(crate) fn has_expired(&self, media: &StoredMedia) -> bool {
+        media.expires_ts.is_some_and(|expires| expires <= self.ambient.now().millis())
     }
 }

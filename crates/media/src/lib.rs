@@ -1,6 +1,6 @@
 //! Media: what users upload, its download, and thumbnails of it.
 //!
-//! Bytes lie in files under the hash of their content ([`blobs`]); the facts about them lie in the database. A
+//! Bytes lie in files under the hash of their content; the facts about them lie in the database. A
 //! file is never whole in memory: it is hashed while it is written, and read in pieces. Images are decoded only
 //! within bounds of pixels, bytes and workers. This crate knows nothing of HTTP, of rooms, or of who may see
 //! what: whoever knows a media id, which cannot be guessed, may ask for it.

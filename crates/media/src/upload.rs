@@ -130,11 +130,6 @@ impl Media {
         }
     }
 
-    /// Whether the content of media that has none would come too late by now.
-    pub(crate) fn has_expired(&self, media: &StoredMedia) -> bool {
-        media.expires_ts.is_some_and(|expires| expires <= self.ambient.now().millis())
-    }
-
     /// Writes a body into a file.
     async fn receive<S, E>(&self, offer: &Offer, mut body: S) -> Result<Kept, UploadError>
     where

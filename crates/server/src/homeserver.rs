@@ -1,15 +1,16 @@
 //! A homeserver, composed: one organisation's configuration, store and engines, and the router in front of them.
 
-use std::{sync::Arc, time::Instant};
+use std::{io, path::PathBuf, sync::Arc, time::Instant};
 
 use axum::Router;
-use parvis_ambient::Ambient;
+use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::ClientApi;
+use parvis_media::{Media, Settings as MediaSettings};
 use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{OrganisationConfig, SqliteSynchronous, StorageConfig};
+use crate::config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig};
 
 /// A homeserver. It shares nothing with any other in the process.
 #[derive(Debug)]
@@ -31,6 +32,16 @@ pub enum StartError {
         /// What is wrong with it.
         source: StorageError,
     },
+    /// Its files cannot be kept.
+    #[error("the media directory {} of {server_name} cannot be used: {source}", directory.display())]
+    Media {
+        /// Whose files.
+        server_name: String,
+        /// Where they would be.
+        directory: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
 }
 
 impl Homeserver {
@@ -40,7 +51,9 @@ impl Homeserver {
     /// Any [`StartError`].
     pub async fn start(config: OrganisationConfig, ambient: Ambient) -> Result<Self, StartError> {
         let store = open_store(&config).await?;
-        let api = ClientApi { discovery: Arc::new(config.discovery.clone()), encryption: config.encryption };
+        let media = open_media(&config, &store, &ambient).await?;
+        let discovery = Arc::new(config.discovery.clone());
+        let api = ClientApi { discovery, encryption: config.encryption, media };
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize());
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
         Ok(Self { config: Arc::new(config), store, router, stopping: CancellationToken::new() })
@@ -80,6 +93,33 @@ async fn open_store(config: &OrganisationConfig) -> Result<Store, StartError> {
     let settings = StoreSettings { database: database(&config.storage), cache_bytes: config.cache_bytes };
     let server_name = || config.server_name.to_string();
     Store::open(&settings).await.map_err(|source| StartError::Storage { server_name: server_name(), source })
+}
+
+async fn open_media(
+    config: &OrganisationConfig,
+    store: &Store,
+    ambient: &Ambient,
+) -> Result<Media, StartError> {
+    let settings = media_settings(&config.media);
+    let opened = Media::open(settings, store.clone(), ambient.clone(), config.server_name.clone()).await;
+    opened.map_err(|source| StartError::Media {
+        server_name: config.server_name.to_string(),
+        directory: config.media.directory.clone(),
+        source,
+    })
+}
+
+fn media_settings(config: &MediaConfig) -> MediaSettings {
+    let settings = &config.settings;
+    MediaSettings {
+        max_upload_bytes: settings.max_upload_size.0,
+        open_before: settings.unauthenticated_before_ms.map(Timestamp),
+        max_image_pixels: settings.max_image_pixels,
+        max_thumbnail_width: settings.max_thumbnail_width,
+        max_thumbnail_height: settings.max_thumbnail_height,
+        image_workers: usize::try_from(settings.image_workers).unwrap_or(usize::MAX),
+        ..MediaSettings::in_directory(&config.directory)
+    }
 }
 
 fn database(config: &StorageConfig) -> DatabaseSettings {

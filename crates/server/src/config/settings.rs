@@ -207,6 +207,9 @@ pub struct MediaSettings {
     pub max_thumbnail_height: u32,
     /// How many images are worked on at a time.
     pub image_workers: u32,
+    /// Files stored before this time, in milliseconds since the Unix epoch, are given to anyone who knows their
+    /// address, as the specification had it once.
+    pub unauthenticated_before_ms: Option<i64>,
 }
 
 impl Default for MediaSettings {
@@ -218,6 +221,7 @@ impl Default for MediaSettings {
             max_thumbnail_width: 1600,
             max_thumbnail_height: 1200,
             image_workers: 2,
+            unauthenticated_before_ms: None,
         }
     }
 }
