@@ -1,0 +1,151 @@
+// A Parvis process of our own: its configuration, its accounts, start, restart and end.
+
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+
+const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 20_000;
+const POLL_MS = 50;
+
+/** The configuration of a server for this suite: no limits on rates, presence on. `database` is "sqlite" or a URL. */
+function configuration({ port, database, directory }) {
+  const url = database === "sqlite" ? `sqlite:${join(directory, "parvis.db")}` : database;
+  return `server_name = "interop.localhost"
+
+[listen]
+address = "127.0.0.1:${port}"
+
+[database]
+url = ${JSON.stringify(url)}
+
+[media]
+path = ${JSON.stringify(join(directory, "media"))}
+
+[presence]
+mode = "local"
+
+[rate_limits]
+enabled = false
+`;
+}
+
+/** How the command line makes an account. */
+const createUserArguments = (config, name) => ["--config", config, "user", "create", name, "--password-stdin"];
+
+/** How the command line serves. */
+const serveArguments = (config) => ["serve", "--config", config];
+
+/** A port of the loopback that nobody listens on. */
+export async function freePort() {
+  const server = createServer();
+  const { port } = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const listen = (server) =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => resolve(server.address()));
+  });
+
+export class Parvis {
+  #process;
+  #ended;
+  #control;
+
+  /** Writes the configuration into `directory`, which also takes the data and the log. */
+  static async prepare({ binary, database, directory }) {
+    const port = await freePort();
+    const config = join(directory, "parvis.toml");
+    await writeFile(config, configuration({ port, database, directory }));
+    return new Parvis(binary, config, directory, port);
+  }
+
+  constructor(binary, config, directory, port) {
+    this.binary = binary;
+    this.config = config;
+    this.logPath = join(directory, "server.log");
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  /** Starts the process and returns once it answers. */
+  async start() {
+    const log = createWriteStream(this.logPath, { flags: "a" });
+    const process = spawn(this.binary, serveArguments(this.config), { stdio: ["ignore", "pipe", "pipe"] });
+    process.stdout.pipe(log, { end: false });
+    process.stderr.pipe(log, { end: false });
+    this.#process = process;
+    this.#ended = new Promise((resolve) => {
+      process.once("error", (error) => resolve(`cannot be started: ${error.message}`));
+      process.once("exit", (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`));
+    });
+    const early = await Promise.race([this.#ended, this.#answers()]);
+    if (early) throw new Error(`the server ${early} while it should start`);
+  }
+
+  async #answers() {
+    const deadline = Date.now() + START_LIMIT_MS;
+    while (Date.now() < deadline) {
+      const response = await fetch(`${this.url}/_matrix/client/versions`).catch(() => undefined);
+      if (response?.ok) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    return `did not answer in ${START_LIMIT_MS / 1000} s`;
+  }
+
+  /** Ends the process by SIGTERM; anything but a clean end in time is an error. */
+  async stop() {
+    const process = this.#process;
+    if (!process) return;
+    this.#process = undefined;
+    process.kill("SIGTERM");
+    const late = new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS, "does not end").unref());
+    const end = await Promise.race([this.#ended, late]);
+    if (end === "ended with code 0") return;
+    process.kill("SIGKILL");
+    throw new Error(`after SIGTERM the server ${end}`);
+  }
+
+  async createUser(name, password) {
+    const process = spawn(this.binary, createUserArguments(this.config, name), { stdio: ["pipe", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [process.stdout, process.stderr]) stream.on("data", (data) => { output += data; });
+    process.stdin.on("error", () => undefined); // it may end without reading
+    process.stdin.end(`${password}\n`);
+    const code = await new Promise((resolve, reject) => {
+      process.once("error", reject);
+      process.once("close", resolve);
+    });
+    if (code !== 0) throw new Error(`the account ${name} was not made (code ${code}): ${output}`);
+  }
+
+  /** Opens a door on the loopback through which a command can restart the server; returns that command. */
+  async offerRestart() {
+    this.#control = createServer((request, response) => {
+      this.stop().then(() => this.start()).then(
+        () => response.writeHead(204).end(),
+        (error) => response.writeHead(500).end(error.message),
+      );
+    });
+    const { port } = await listen(this.#control);
+    const script = `fetch("http://127.0.0.1:${port}",{method:"POST"}).then(async(r)=>{if(!r.ok)throw await r.text()})`;
+    return `'${process.execPath}' -e '${script}'`;
+  }
+
+  /** Ends everything; returns what was wrong with it, if anything. */
+  async close() {
+    this.#control?.close();
+    const faults = [];
+    await this.stop().catch((error) => faults.push(error.message));
+    if ((await this.log()).includes("panicked at")) faults.push("the server panicked, see its log");
+    return faults;
+  }
+
+  log() {
+    return readFile(this.logPath, "utf8").catch(() => "");
+  }
+}
