@@ -10,25 +10,33 @@ const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
 const POLL_MS = 50;
 
+/** What Parvis limits the rate of. */
+const LIMITED = ["login", "registration", "messages", "joins", "invites"];
+
 /** The configuration of a server for this suite: no limits on rates, presence on. `database` is "sqlite" or a URL. */
 function configuration({ port, database, directory }) {
-  const url = database === "sqlite" ? `sqlite:${join(directory, "parvis.db")}` : database;
-  return `server_name = "interop.localhost"
+  const text = JSON.stringify; // a TOML string is written as in JSON
+  const storage = database === "sqlite"
+    ? `engine = "sqlite"\nsqlite.path = ${text(join(directory, "parvis.db"))}`
+    : `engine = "postgres"\npostgres.url = ${text(database)}`;
+  return `[server]
+name = "interop.localhost"
+host_names = ["127.0.0.1"]
 
-[listen]
-address = "127.0.0.1:${port}"
+[listeners]
+client = "127.0.0.1:${port}"
 
-[database]
-url = ${JSON.stringify(url)}
+[storage]
+${storage}
 
 [media]
-path = ${JSON.stringify(join(directory, "media"))}
+directory = ${text(join(directory, "media"))}
 
 [presence]
 mode = "local"
 
 [rate_limits]
-enabled = false
+${LIMITED.map((what) => `${what}.per_second = 0`).join("\n")}
 `;
 }
 
