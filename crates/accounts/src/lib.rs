@@ -1,1 +1,37 @@
-//! accounts
+//! Accounts: who belongs to the organisation, how they prove it, and what they keep here.
+//!
+//! Users, passwords, sessions and devices, user-interactive authentication, profiles, account data, push rules,
+//! filters. This crate knows nothing of rooms, and nothing of HTTP: which failure is which status is the
+//! API's table.
+
+mod account_data;
+mod accounts;
+mod authentication;
+mod cache;
+mod devices;
+mod interactive;
+mod login;
+mod names;
+mod opening;
+mod password;
+mod push_rules;
+mod refresh;
+mod registration;
+mod secret;
+mod session;
+mod settings;
+
+pub use account_data::{AccountDataError, TagInfo};
+pub use accounts::Accounts;
+pub use authentication::AuthError;
+pub use devices::DeviceError;
+pub use interactive::{Challenge, InteractiveError, Operation, Stage};
+pub use login::LoginError;
+pub use names::NameError;
+pub use parvis_storage::{Account, Device, DeviceSn, Profile, RoomSn, StorageError, UserSn};
+pub use password::{HashError, WeakPassword};
+pub use push_rules::PushRuleError;
+pub use refresh::RefreshError;
+pub use registration::{CreateError, RegisterError, Registered, RegistrationRequest};
+pub use session::{NewDevice, OpenedSession, Session};
+pub use settings::{AccountsSettings, PasswordCost, PasswordRules, Registration, RegistrationToken};

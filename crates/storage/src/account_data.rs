@@ -23,13 +23,19 @@ statements! {
         "INSERT INTO account_data (user_sn, room_sn, type, content, position) VALUES {rows}
          ON CONFLICT (user_sn, room_sn, type) DO UPDATE SET content = excluded.content,
              position = excluded.position";
-    ACCOUNT_DATA = "SELECT room_sn, type, content FROM account_data WHERE user_sn = $1 AND room_sn = $2 AND type = $3";
-    ACCOUNT_DATA_CHANGED = "SELECT room_sn, type, content FROM account_data
+    ACCOUNT_DATA = "SELECT room_sn, type, content, position FROM account_data WHERE user_sn = $1 AND room_sn = $2 AND type = $3";
+    ACCOUNT_DATA_EXISTS = "SELECT 1 FROM account_data WHERE user_sn = $1 AND room_sn = $2 AND type = $3";
+    ACCOUNT_DATA_IS_AT = "SELECT 1 FROM account_data
+        WHERE user_sn = $1 AND room_sn = $2 AND type = $3 AND position = $4";
+    ACCOUNT_DATA_CHANGED = "SELECT room_sn, type, content, position FROM account_data
         WHERE user_sn = $1 AND position > $2 AND position <= $3 ORDER BY position";
 }
 
 /// The room number that account-wide data is stored under.
 const NO_ROOM: RoomSn = RoomSn(0);
+
+/// The guard of [`WriteSet::demand_account_data`]: somebody else has changed it.
+pub const ACCOUNT_DATA_IS_UNCHANGED: &str = "account_data_is_unchanged";
 
 /// One piece of account data.
 #[derive(Clone, Debug)]
@@ -40,6 +46,8 @@ pub struct AccountData {
     pub kind: String,
     /// The content, as JSON.
     pub content: Box<RawValue>,
+    /// Where in the stream it was last changed.
+    pub position: Position,
 }
 
 /// Whose data, of which room, of which type.
@@ -92,6 +100,26 @@ impl AccountDataCache {
 }
 
 impl WriteSet {
+    /// Demands that a piece of account data was last changed at this position; `None` for one that does not
+    /// exist. See [`ACCOUNT_DATA_IS_UNCHANGED`].
+    pub fn demand_account_data(
+        &mut self,
+        user: UserSn,
+        room: Option<RoomSn>,
+        kind: &str,
+        position: Option<Position>,
+    ) {
+        const NAME: &str = ACCOUNT_DATA_IS_UNCHANGED;
+        let mut values = vec![user.into(), room.unwrap_or(NO_ROOM).into(), kind.into()];
+        match position {
+            None => self.demand_absent(NAME, &ACCOUNT_DATA_EXISTS, values),
+            Some(position) => {
+                values.push(position.into());
+                self.demand_present(NAME, &ACCOUNT_DATA_IS_AT, values);
+            }
+        }
+    }
+
     /// Sets a piece of account data.
     pub fn put_account_data(&mut self, user: UserSn, room: Option<RoomSn>, kind: &str, content: &RawValue) {
         let position =
@@ -148,5 +176,6 @@ fn from_row(row: &Row) -> Result<AccountData, StorageError> {
         room: (room != NO_ROOM).then_some(room),
         kind: row.text(1)?,
         content: content.map_err(|_| StorageError::Corrupt("account data".to_owned()))?,
+        position: Position(row.int(3)?),
     })
 }

@@ -23,6 +23,7 @@ macro_rules! migrations {
 
 migrations! {
     1 "0001_core",
+    2 "0002_accounts",
     3 "0003_media",
 }
 

@@ -26,6 +26,8 @@ number! {
     TypeSn;
     /// Stands for a device of a local user. A device that is deleted and made again gets another number.
     DeviceSn;
+    /// Stands for a session: an access token and the refresh token that was given with it.
+    SessionSn;
     /// A place in the homeserver's one stream of changes. Positions become visible strictly in order.
     /// Events that arrive from before our history have negative positions.
     Position;

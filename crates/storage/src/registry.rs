@@ -1,8 +1,9 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, aggregations, dialect, engine::Engine, error::StorageError, events, intern, media, members,
-    receipts, rooms, state, statement::Statement, store, store::Store, writer,
+    account_data, accounts, aggregations, dialect, engine::Engine, error::StorageError, events, filters,
+    interactive_auth, intern, media, members, passes, profiles, pushers, receipts, rooms, sessions, state,
+    statement::Statement, store, store::Store, writer,
 };
 
 /// Every registered statement.
@@ -10,12 +11,19 @@ fn all() -> impl Iterator<Item = &'static Statement> {
     [
         account_data::STATEMENTS,
         aggregations::STATEMENTS,
+        accounts::STATEMENTS,
         events::STATEMENTS,
+        filters::STATEMENTS,
+        interactive_auth::STATEMENTS,
         intern::STATEMENTS,
         media::STATEMENTS,
         members::STATEMENTS,
+        passes::STATEMENTS,
+        profiles::STATEMENTS,
+        pushers::STATEMENTS,
         receipts::STATEMENTS,
         rooms::STATEMENTS,
+        sessions::STATEMENTS,
         state::STATEMENTS,
         store::STATEMENTS,
         writer::STATEMENTS,

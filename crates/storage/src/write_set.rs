@@ -131,6 +131,16 @@ impl WriteSet {
         self.guards.push(Guard { name, statement, values, finds: false });
     }
 
+    /// Demands that the statement finds a row.
+    pub(crate) fn demand_present(
+        &mut self,
+        name: &'static str,
+        statement: &'static Statement,
+        values: Vec<Value>,
+    ) {
+        self.guards.push(Guard { name, statement, values, finds: true });
+    }
+
     /// Notes a change that readers are told; gives the value that stands for its position.
     pub(crate) fn announce(&mut self, change: PendingChange) -> Value {
         let index = self.next_change();

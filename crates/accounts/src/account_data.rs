@@ -1,0 +1,171 @@
+//! Account data: what clients keep about the account and about rooms
+//! (<https://spec.matrix.org/v1.19/client-server-api/#client-config>). Tags are such data too.
+
+use std::collections::BTreeMap;
+
+use parvis_storage::{ACCOUNT_DATA_IS_UNCHANGED, CommitError, RoomSn, StorageError, UserSn, WriteSet};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::accounts::{Accounts, plain};
+
+/// The type of the push rules, which have endpoints of their own.
+pub(crate) const PUSH_RULES: &str = "m.push_rules";
+/// The type of a room's tags.
+const TAGS: &str = "m.tag";
+/// The type of the read marker, which has an endpoint of its own.
+const FULLY_READ: &str = "m.fully_read";
+/// The largest tag name, in bytes.
+const LONGEST_TAG: usize = 255;
+/// How often a change is tried again that others were quicker than.
+const TRIES: usize = 16;
+
+/// Why account data is not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountDataError {
+    /// There is none of this type.
+    #[error("there is no account data of this type")]
+    NotFound,
+    /// Data of this type has endpoints of its own.
+    #[error("account data of this type is not set here")]
+    NotHere,
+    /// The tag's name is too long.
+    #[error("a tag has {LONGEST_TAG} bytes at most")]
+    TagTooLong,
+    /// Others change the same data all the time.
+    #[error("the account data is changed by others all the time")]
+    Busy,
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A tag on a room: whatever the client keeps with it, such as its `order`.
+pub type TagInfo = serde_json::Map<String, serde_json::Value>;
+
+#[derive(Default, Serialize, Deserialize)]
+struct Tags {
+    #[serde(default)]
+    tags: BTreeMap<String, TagInfo>,
+}
+
+impl Accounts {
+    /// A piece of a user's account data, for a room or for the account.
+    ///
+    /// # Errors
+    /// [`AccountDataError::NotFound`], or if the store fails.
+    pub async fn account_data(
+        &self,
+        user: UserSn,
+        room: Option<RoomSn>,
+        kind: &str,
+    ) -> Result<Box<RawValue>, AccountDataError> {
+        let data = self.store.account_data(user, room, kind).await?.ok_or(AccountDataError::NotFound)?;
+        Ok(data.content)
+    }
+
+    /// Sets a piece of a user's account data.
+    ///
+    /// # Errors
+    /// [`AccountDataError::NotHere`] for push rules and read markers, or if the store fails.
+    pub async fn set_account_data(
+        &self,
+        user: UserSn,
+        room: Option<RoomSn>,
+        kind: &str,
+        content: &RawValue,
+    ) -> Result<(), AccountDataError> {
+        if kind == FULLY_READ || kind == PUSH_RULES {
+            return Err(AccountDataError::NotHere);
+        }
+        let mut set = WriteSet::new();
+        set.put_account_data(user, room, kind, content);
+        self.store.commit(set).await.map_err(plain)?;
+        Ok(())
+    }
+
+    /// The tags that a user has put on a room.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn tags(&self, user: UserSn, room: RoomSn) -> Result<BTreeMap<String, TagInfo>, StorageError> {
+        let stored = self.store.account_data(user, Some(room), TAGS).await?;
+        Ok(read_tags(stored.as_ref().map(|data| data.content.get())).tags)
+    }
+
+    /// Puts a tag on a room.
+    ///
+    /// # Errors
+    /// Any [`AccountDataError`].
+    pub async fn set_tag(
+        &self,
+        user: UserSn,
+        room: RoomSn,
+        tag: &str,
+        info: TagInfo,
+    ) -> Result<(), AccountDataError> {
+        if tag.len() > LONGEST_TAG {
+            return Err(AccountDataError::TagTooLong);
+        }
+        self.change_tags(user, room, |tags| {
+            tags.insert(tag.to_owned(), info.clone());
+        })
+        .await
+    }
+
+    /// Takes a tag off a room. It does not matter whether it was there.
+    ///
+    /// # Errors
+    /// Any [`AccountDataError`].
+    pub async fn delete_tag(&self, user: UserSn, room: RoomSn, tag: &str) -> Result<(), AccountDataError> {
+        self.change_tags(user, room, |tags| {
+            tags.remove(tag);
+        })
+        .await
+    }
+
+    async fn change_tags(
+        &self,
+        user: UserSn,
+        room: RoomSn,
+        change: impl Fn(&mut BTreeMap<String, TagInfo>),
+    ) -> Result<(), AccountDataError> {
+        self.change_account_data(user, Some(room), TAGS, |stored| {
+            let mut tags = read_tags(stored);
+            change(&mut tags.tags);
+            let content = to_raw_value(&tags).map_err(|_| StorageError::Corrupt("tags".to_owned()))?;
+            Ok::<_, AccountDataError>(Some(content))
+        })
+        .await
+    }
+
+    /// Reads a piece of account data, changes it and writes it, unless others have changed it meanwhile: then
+    /// again. `change` gives the new content, or `None` to leave everything as it is.
+    pub(crate) async fn change_account_data<E: From<AccountDataError>>(
+        &self,
+        user: UserSn,
+        room: Option<RoomSn>,
+        kind: &str,
+        change: impl Fn(Option<&str>) -> Result<Option<Box<RawValue>>, E>,
+    ) -> Result<(), E> {
+        for _ in 0..TRIES {
+            let stored = self.store.account_data(user, room, kind).await.map_err(AccountDataError::from)?;
+            let Some(content) = change(stored.as_ref().map(|data| data.content.get()))? else {
+                return Ok(());
+            };
+            let mut set = WriteSet::new();
+            set.demand_account_data(user, room, kind, stored.map(|data| data.position));
+            set.put_account_data(user, room, kind, &content);
+            match self.store.commit(set).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Guard(ACCOUNT_DATA_IS_UNCHANGED)) => {}
+                Err(error) => return Err(AccountDataError::from(plain(error)).into()),
+            }
+        }
+        Err(AccountDataError::Busy.into())
+    }
+}
+
+fn read_tags(stored: Option<&str>) -> Tags {
+    stored.and_then(|stored| serde_json::from_str(stored).ok()).unwrap_or_default()
+}

@@ -1,0 +1,126 @@
+//! Logging in: by password, or by a token that another session asked for.
+
+use std::time::Duration;
+
+use parvis_storage::{Account, CommitError, PASS_IS_UNUSED, Pass, PassPurpose, StorageError, WriteSet};
+
+use crate::{
+    accounts::{Accounts, plain},
+    names,
+    password::HashError,
+    secret::{self, TokenKind, new_token},
+    session::{NewDevice, OpenedSession, Session},
+};
+
+/// How long a login token is good.
+const LOGIN_TOKEN_LIFETIME: Duration = Duration::from_secs(120);
+
+/// Why somebody cannot log in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The name or the password is wrong; which of them is not said.
+    #[error("the user name or the password is wrong")]
+    WrongPassword,
+    /// The login token is wrong, was used, or has expired.
+    #[error("the login token is not good")]
+    WrongToken,
+    /// The account is closed for ever.
+    #[error("the account is deactivated")]
+    Deactivated,
+    /// The user is kept out for now.
+    #[error("the account is locked")]
+    Locked,
+    /// The device id cannot be one.
+    #[error("the device id is too long or empty")]
+    BadDeviceId,
+    /// Passwords cannot be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Accounts {
+    /// Logs in with a password. `name` is a localpart or a user id.
+    ///
+    /// # Errors
+    /// Any [`LoginError`].
+    pub async fn login_by_password(
+        &self,
+        name: &str,
+        password: &str,
+        device: NewDevice,
+    ) -> Result<OpenedSession, LoginError> {
+        let account = self.account_known_as(name).await?;
+        let hash = account.as_ref().and_then(|account| account.password_hash.clone());
+        let right = self.passwords.verify(password, hash).await?;
+        match account {
+            Some(account) if right => self.enter(account, device).await,
+            // A closed account has no password any more; to say so gives nothing away but that.
+            Some(account) if account.deactivated => Err(LoginError::Deactivated),
+            _ => Err(LoginError::WrongPassword),
+        }
+    }
+
+    /// Logs in with a login token, which is used up.
+    ///
+    /// # Errors
+    /// Any [`LoginError`].
+    pub async fn login_by_token(&self, token: &str, device: NewDevice) -> Result<OpenedSession, LoginError> {
+        let hash = secret::hash(token);
+        let pass = self.store.pass(&hash, PassPurpose::Login).await?;
+        let pass = pass.filter(|pass| pass.expires_ts > self.now().millis()).ok_or(LoginError::WrongToken)?;
+        let mut set = WriteSet::new();
+        set.use_pass(&hash, PassPurpose::Login);
+        match self.store.commit(set).await {
+            Ok(_) => {}
+            Err(CommitError::Guard(PASS_IS_UNUSED)) => return Err(LoginError::WrongToken),
+            Err(error) => return Err(plain(error).into()),
+        }
+        let account = self.store.account(pass.user).await?.ok_or(LoginError::WrongToken)?;
+        self.enter(account, device).await
+    }
+
+    /// A token with which another client can log in as this user, once, and how long it is good.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn login_token(&self, session: &Session) -> Result<(String, Duration), StorageError> {
+        let token = new_token(&*self.ambient.chance, TokenKind::Login);
+        let expires_ts = self.now().plus(LOGIN_TOKEN_LIFETIME).millis();
+        let mut set = WriteSet::new();
+        set.delete_old_passes(self.now().millis());
+        set.add_pass(&secret::hash(&token), PassPurpose::Login, Pass { user: session.user, expires_ts });
+        self.store.commit(set).await.map_err(plain)?;
+        Ok((token, LOGIN_TOKEN_LIFETIME))
+    }
+
+    /// Opens a session for somebody who has proved who they are.
+    pub(crate) async fn enter(
+        &self,
+        account: Account,
+        device: NewDevice,
+    ) -> Result<OpenedSession, LoginError> {
+        if account.deactivated {
+            return Err(LoginError::Deactivated);
+        }
+        if account.locked {
+            return Err(LoginError::Locked);
+        }
+        let fits = |id: &str| (1..=names::LONGEST_DEVICE_ID).contains(&id.len());
+        if device.device_id.as_ref().is_some_and(|id| !fits(id.as_str())) {
+            return Err(LoginError::BadDeviceId);
+        }
+        Ok(self.open_session(account.user, account.user_id, device).await?)
+    }
+
+    /// The account of whoever says that this is their name.
+    pub(crate) async fn account_known_as(&self, name: &str) -> Result<Option<Account>, StorageError> {
+        let Some(user_id) = names::known_as(name, &self.settings.server_name) else { return Ok(None) };
+        match self.store.find_user(&user_id).await? {
+            Some(user) => self.store.account(user).await,
+            None => Ok(None),
+        }
+    }
+}

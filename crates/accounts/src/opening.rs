@@ -1,0 +1,133 @@
+//! Opening sessions and ending them.
+
+use std::time::Duration;
+
+use parvis_storage::{
+    CommitError, DEVICE_IS_NEW, DeviceSn, NewSession, SessionSn, StorageError, UserSn, WriteSet,
+};
+use ruma::{OwnedDeviceId, OwnedUserId};
+
+use crate::{
+    accounts::{Accounts, plain},
+    secret::{self, TokenKind, new_token},
+    session::{NewDevice, OpenedSession, Session},
+};
+
+/// How often opening is tried where others make the same device.
+const TRIES: usize = 8;
+
+/// The tokens of a session, and the form in which they are kept.
+pub(crate) struct NewTokens {
+    pub(crate) new: NewSession,
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: Option<String>,
+    pub(crate) expires_in: Option<Duration>,
+}
+
+impl Accounts {
+    /// Opens a session. A device of that name is used again, and its other sessions end.
+    pub(crate) async fn open_session(
+        &self,
+        user: UserSn,
+        user_id: OwnedUserId,
+        device: NewDevice,
+    ) -> Result<OpenedSession, StorageError> {
+        let NewDevice { device_id, display_name, refreshable } = device;
+        let device_id = device_id.unwrap_or_else(|| self.new_device_id());
+        for _ in 0..TRIES {
+            let mut set = WriteSet::new();
+            let known = self.store.device(user, &device_id).await?;
+            let device = match &known {
+                Some(known) => known.device,
+                None => DeviceSn(self.store.next_number().await?),
+            };
+            match &known {
+                Some(_) => set.delete_sessions(device),
+                None => {
+                    let name = display_name.as_deref();
+                    set.add_device(user, device, &device_id, name, self.now().millis());
+                }
+            }
+            let tokens = self.new_tokens(user, device, refreshable).await?;
+            set.add_session(&tokens.new);
+            match self.store.commit(set).await {
+                Ok(_) => {}
+                // Somebody was quicker in making this device; now it is there.
+                Err(CommitError::Guard(DEVICE_IS_NEW)) => continue,
+                Err(error) => return Err(plain(error)),
+            }
+            if known.is_some() {
+                self.sessions.forget(|session| session.device == device);
+            }
+            return Ok(tokens.opened(user_id, device_id));
+        }
+        Err(StorageError::Corrupt("a device is made and taken away all the time".to_owned()))
+    }
+
+    pub(crate) async fn new_tokens(
+        &self,
+        user: UserSn,
+        device: DeviceSn,
+        refreshable: bool,
+    ) -> Result<NewTokens, StorageError> {
+        let chance = &*self.ambient.chance;
+        let access_token = new_token(chance, TokenKind::Access);
+        let refresh_token = refreshable.then(|| new_token(chance, TokenKind::Refresh));
+        let settings = &self.settings;
+        let expires_in = if refreshable {
+            settings.refreshable_access_token_lifetime
+        } else {
+            settings.access_token_lifetime
+        };
+        let now = self.now();
+        let after = |lifetime: Duration| now.plus(lifetime).millis();
+        let new = NewSession {
+            session: SessionSn(self.store.next_number().await?),
+            user,
+            device,
+            access_hash: secret::hash(&access_token),
+            access_expires_ts: expires_in.map(after),
+            refresh_hash: refresh_token.as_deref().map(secret::hash),
+            refresh_expires_ts: settings.refresh_token_lifetime.filter(|_| refreshable).map(after),
+            replaces: None,
+        };
+        Ok(NewTokens { new, access_token, refresh_token, expires_in })
+    }
+
+    fn new_device_id(&self) -> OwnedDeviceId {
+        self.ambient.chance.text(12).to_ascii_uppercase().into()
+    }
+
+    /// Ends a session and takes its device away.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn logout(&self, session: &Session) -> Result<(), StorageError> {
+        let mut set = WriteSet::new();
+        set.delete_device(session.device);
+        self.store.commit(set).await.map_err(plain)?;
+        self.sessions.forget(|other| other.device == session.device);
+        Ok(())
+    }
+
+    /// Ends all of a user's sessions and takes their devices away.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn logout_all(&self, user: UserSn) -> Result<(), StorageError> {
+        let mut set = WriteSet::new();
+        for device in self.store.devices(user).await? {
+            set.delete_device(device.device);
+        }
+        self.store.commit(set).await.map_err(plain)?;
+        self.sessions.forget(|other| other.user == user);
+        Ok(())
+    }
+}
+
+impl NewTokens {
+    pub(crate) fn opened(self, user_id: OwnedUserId, device_id: OwnedDeviceId) -> OpenedSession {
+        let Self { access_token, refresh_token, expires_in, .. } = self;
+        OpenedSession { user_id, device_id, access_token, refresh_token, expires_in }
+    }
+}

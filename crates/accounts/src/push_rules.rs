@@ -1,0 +1,255 @@
+//! Push rules: which events a user is told of
+//! (<https://spec.matrix.org/v1.19/client-server-api/#push-rules>).
+//!
+//! Kept as account data, and so told to all of a user's devices.
+
+use parvis_storage::{StorageError, UserSn};
+use ruma::{
+    UserId,
+    events::push_rules::PushRulesEventContent,
+    power_levels::NotificationPowerLevelsKey,
+    push::{
+        Action, ConditionalPushRule, ConditionalPushRuleInit, EventMatchConditionData, HighlightTweakValue,
+        InsertPushRuleError, NewPushRule, PatternedPushRule, PatternedPushRuleInit, PushCondition,
+        RemovePushRuleError, RuleKind, Ruleset, SenderNotificationPermissionConditionData, SoundTweakValue,
+        Tweak,
+    },
+};
+use serde_json::value::to_raw_value;
+
+use crate::{
+    account_data::{AccountDataError, PUSH_RULES},
+    accounts::Accounts,
+};
+
+/// How many rules a user may add. Each is tried for each event.
+const MOST_OWN_RULES: usize = 1_000;
+
+/// Why push rules are not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PushRuleError {
+    /// There is no such rule.
+    #[error("there is no such push rule")]
+    NotFound,
+    /// The rule named by `before` or `after` is not there.
+    #[error("the rule named by before or after is not there")]
+    NeighbourNotFound,
+    /// The rule or its place cannot be had: a sentence for people.
+    #[error("{0}")]
+    Invalid(String),
+    /// The rules could not be read or written.
+    #[error(transparent)]
+    AccountData(#[from] AccountDataError),
+}
+
+impl From<StorageError> for PushRuleError {
+    fn from(error: StorageError) -> Self {
+        Self::AccountData(error.into())
+    }
+}
+
+impl Accounts {
+    /// A user's push rules: those of the server as the user has set them, and the user's own.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn push_rules(&self, user: UserSn, user_id: &UserId) -> Result<Ruleset, StorageError> {
+        let stored = self.store.account_data(user, None, PUSH_RULES).await?;
+        let content = stored.and_then(|data| serde_json::from_str(data.content.get()).ok());
+        Ok(current_rules(content, user_id))
+    }
+
+    /// Sets one of the user's own rules.
+    ///
+    /// # Errors
+    /// Any [`PushRuleError`].
+    pub async fn set_push_rule(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        rule: NewPushRule,
+        after: Option<&str>,
+        before: Option<&str>,
+    ) -> Result<(), PushRuleError> {
+        self.change_rules(user, user_id, |rules| insert(rules, rule.clone(), after, before)).await
+    }
+
+    /// Takes away one of the user's own rules.
+    ///
+    /// # Errors
+    /// Any [`PushRuleError`].
+    pub async fn delete_push_rule(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        kind: RuleKind,
+        rule_id: &str,
+    ) -> Result<(), PushRuleError> {
+        let remove = |rules: &mut Ruleset| {
+            rules.remove(kind.clone(), rule_id).map_err(|error| match error {
+                RemovePushRuleError::NotFound => PushRuleError::NotFound,
+                other => PushRuleError::Invalid(other.to_string()),
+            })
+        };
+        self.change_rules(user, user_id, remove).await
+    }
+
+    /// Switches a rule on or off.
+    ///
+    /// # Errors
+    /// Any [`PushRuleError`].
+    pub async fn set_push_rule_enabled(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        kind: RuleKind,
+        rule_id: &str,
+        enabled: bool,
+    ) -> Result<(), PushRuleError> {
+        let set = |rules: &mut Ruleset| {
+            rules.set_enabled(kind.clone(), rule_id, enabled).map_err(|_| PushRuleError::NotFound)
+        };
+        self.change_rules(user, user_id, set).await
+    }
+
+    /// Sets what is done where a rule matches.
+    ///
+    /// # Errors
+    /// Any [`PushRuleError`].
+    pub async fn set_push_rule_actions(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        kind: RuleKind,
+        rule_id: &str,
+        actions: Vec<Action>,
+    ) -> Result<(), PushRuleError> {
+        let set = |rules: &mut Ruleset| {
+            let actions = actions.clone();
+            rules.set_actions(kind.clone(), rule_id, actions).map_err(|_| PushRuleError::NotFound)
+        };
+        self.change_rules(user, user_id, set).await
+    }
+
+    async fn change_rules(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        change: impl Fn(&mut Ruleset) -> Result<(), PushRuleError>,
+    ) -> Result<(), PushRuleError> {
+        self.change_account_data(user, None, PUSH_RULES, |stored| {
+            let mut rules =
+                current_rules(stored.and_then(|stored| serde_json::from_str(stored).ok()), user_id);
+            change(&mut rules)?;
+            let content = PushRulesEventContent::new(rules);
+            let content = to_raw_value(&content).map_err(|error| PushRuleError::Invalid(error.to_string()));
+            content.map(Some)
+        })
+        .await
+    }
+}
+
+/// The server's rules for a new user.
+pub(crate) fn default_push_rules(user_id: &UserId) -> PushRulesEventContent {
+    PushRulesEventContent::new(server_rules(user_id))
+}
+
+/// The stored rules, with the server's rules of today as the user has set them.
+fn current_rules(stored: Option<PushRulesEventContent>, user_id: &UserId) -> Ruleset {
+    let server = server_rules(user_id);
+    match stored {
+        Some(stored) => {
+            let mut rules = stored.global;
+            rules.update_with_server_default(server);
+            rules
+        }
+        None => server,
+    }
+}
+
+/// The specification's rules, and the three of old for clients that do not send `m.mentions`; those three do
+/// not match what has `m.mentions`.
+fn server_rules(user_id: &UserId) -> Ruleset {
+    let mut rules = Ruleset::server_default(user_id);
+    rules.content.insert(contains_user_name(user_id));
+    let mut overrides = std::mem::take(&mut rules.override_).into_iter().collect::<Vec<_>>();
+    let old =
+        [(".m.rule.is_user_mention", contains_display_name()), (".m.rule.is_room_mention", roomnotif())];
+    for (neighbour, rule) in old {
+        let place = overrides.iter().position(|rule| rule.rule_id == neighbour);
+        overrides.insert(place.map_or(overrides.len(), |place| place + 1), rule);
+    }
+    rules.override_ = overrides.into_iter().collect();
+    rules
+}
+
+fn highlight() -> Action {
+    Action::SetTweak(Tweak::Highlight(HighlightTweakValue::Yes))
+}
+
+fn default_sound() -> Action {
+    Action::SetTweak(Tweak::Sound(SoundTweakValue::Default))
+}
+
+fn contains_user_name(user_id: &UserId) -> PatternedPushRule {
+    PatternedPushRule::from(PatternedPushRuleInit {
+        actions: vec![Action::Notify, default_sound(), highlight()],
+        default: true,
+        enabled: true,
+        rule_id: ".m.rule.contains_user_name".to_owned(),
+        pattern: user_id.localpart().to_owned(),
+    })
+}
+
+fn contains_display_name() -> ConditionalPushRule {
+    #[expect(deprecated, reason = "for clients which do not send m.mentions")]
+    let condition = PushCondition::ContainsDisplayName;
+    ConditionalPushRule::from(ConditionalPushRuleInit {
+        actions: vec![Action::Notify, default_sound(), highlight()],
+        default: true,
+        enabled: true,
+        rule_id: ".m.rule.contains_display_name".to_owned(),
+        conditions: vec![condition],
+    })
+}
+
+fn roomnotif() -> ConditionalPushRule {
+    let body = EventMatchConditionData::new("content.body".to_owned(), "@room".to_owned());
+    let permission = SenderNotificationPermissionConditionData::new(NotificationPowerLevelsKey::Room);
+    ConditionalPushRule::from(ConditionalPushRuleInit {
+        actions: vec![Action::Notify, highlight()],
+        default: true,
+        enabled: true,
+        rule_id: ".m.rule.roomnotif".to_owned(),
+        conditions: vec![
+            PushCondition::EventMatch(body),
+            PushCondition::SenderNotificationPermission(permission),
+        ],
+    })
+}
+
+/// Puts a user's rule into its place.
+fn insert(
+    rules: &mut Ruleset,
+    rule: NewPushRule,
+    after: Option<&str>,
+    before: Option<&str>,
+) -> Result<(), PushRuleError> {
+    let (kind, rule_id) = (rule.kind(), rule.rule_id().to_owned());
+    let known = rules.get(kind.clone(), &rule_id).map(|known| known.enabled());
+    if known.is_none() && rules.iter().filter(|rule| !rule.is_server_default()).count() >= MOST_OWN_RULES {
+        return Err(PushRuleError::Invalid(format!("There are {MOST_OWN_RULES} rules already.")));
+    }
+    if known.is_some() && (after.is_some() || before.is_some()) {
+        // Moving within the set counts places while the rule still has its old one: take it out first.
+        rules.remove(kind.clone(), &rule_id).map_err(|error| PushRuleError::Invalid(error.to_string()))?;
+    }
+    rules.insert(rule, after, before).map_err(|error| match error {
+        InsertPushRuleError::UnknownRuleId => PushRuleError::NeighbourNotFound,
+        other => PushRuleError::Invalid(other.to_string()),
+    })?;
+    if known == Some(false) {
+        rules.set_enabled(kind, &rule_id, false).map_err(|_| PushRuleError::NotFound)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Making accounts: by people themselves where the organisation lets them, and by its administrators.
+
+use parvis_storage::{ACCOUNT_IS_NEW, Account, CommitError, StorageError, WriteSet};
+use ruma::OwnedUserId;
+use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
+
+use crate::{
+    account_data::PUSH_RULES,
+    accounts::{Accounts, plain},
+    interactive::{InteractiveError, Operation, Progress, Stage},
+    login::LoginError,
+    names::{self, NameError},
+    password::{HashError, WeakPassword},
+    push_rules::default_push_rules,
+    session::{NewDevice, OpenedSession},
+    settings::Registration,
+};
+
+/// Letters in a user name that we make up.
+const MADE_UP_NAME_LENGTH: usize = 12;
+
+/// Why an account is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The name cannot be a user's.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Somebody has the name, or had it.
+    #[error("the user name is taken")]
+    Taken,
+    /// The password is not accepted.
+    #[error(transparent)]
+    Password(#[from] WeakPassword),
+    /// Passwords cannot be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What somebody asks for who registers.
+#[derive(Clone, Debug, Default)]
+pub struct RegistrationRequest {
+    /// The localpart they want; one is made up if they do not say.
+    pub username: Option<String>,
+    /// The password they want.
+    pub password: Option<String>,
+    /// The device to log in on.
+    pub device: NewDevice,
+    /// Whether to log in at all.
+    pub log_in: bool,
+}
+
+/// Somebody has registered.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// Who they are now.
+    pub user_id: OwnedUserId,
+    /// Their session, if they asked for one.
+    pub session: Option<OpenedSession>,
+}
+
+/// Why somebody cannot register.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The organisation makes its accounts itself.
+    #[error("registration is closed")]
+    Closed,
+    /// There is no password.
+    #[error("a password is needed")]
+    NoPassword,
+    /// The account cannot be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// More must be proved, or something is wrong with how it was tried.
+    #[error(transparent)]
+    Interactive(#[from] InteractiveError),
+    /// The account is made, and logging in failed.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+impl From<StorageError> for RegisterError {
+    fn from(error: StorageError) -> Self {
+        Self::Create(error.into())
+    }
+}
+
+/// What a session of registering keeps from its first request, and at its end.
+#[derive(Serialize, Deserialize)]
+enum Saved {
+    /// What is asked for. A client may leave this out later on.
+    Asked { username: Option<String>, password_hash: Option<String> },
+    /// Who was registered, for a client that asks again because it had no answer.
+    Registered(OwnedUserId),
+}
+
+impl Accounts {
+    /// Whether a new account could have this localpart.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn is_available(&self, localpart: &str) -> Result<(), CreateError> {
+        let user_id = names::new_user_id(localpart, &self.settings.server_name)?;
+        self.check_free(&user_id).await
+    }
+
+    async fn check_free(&self, user_id: &ruma::UserId) -> Result<(), CreateError> {
+        if let Some(user) = self.store.find_user(user_id).await?
+            && self.store.account(user).await?.is_some()
+        {
+            return Err(CreateError::Taken);
+        }
+        Ok(())
+    }
+
+    /// Registers somebody, as far as the organisation lets them.
+    ///
+    /// # Errors
+    /// Any [`RegisterError`]: mostly an incomplete authentication, with what to do next.
+    pub async fn register(
+        &self,
+        request: RegistrationRequest,
+        operation: Operation<'_>,
+    ) -> Result<Registered, RegisterError> {
+        let flow = match &self.settings.registration {
+            Registration::Closed => return Err(RegisterError::Closed),
+            Registration::Token(_) => vec![Stage::RegistrationToken],
+            Registration::Open => vec![Stage::Dummy],
+        };
+        let mut progress = self.make_progress(operation, vec![flow], true).await?;
+        let saved = progress.auth.saved.as_deref().and_then(|saved| serde_json::from_str(saved).ok());
+        if let Some(Saved::Registered(user_id)) = saved {
+            return self.answer_again(user_id, request).await;
+        }
+        let (username, password_hash) = match saved {
+            Some(Saved::Asked { username, password_hash }) => (username, password_hash),
+            _ => (request.username.clone(), self.hash_wanted(&request).await?),
+        };
+        if !progress.is_complete() {
+            keep(&mut progress, &Saved::Asked { username, password_hash })?;
+            self.keep_progress(&progress).await?;
+            return Err(progress.challenge().into());
+        }
+        let password_hash = password_hash.ok_or(RegisterError::NoPassword)?;
+        let account = self.create_named(username.as_deref(), Some(password_hash), false).await?;
+        if progress.known {
+            keep(&mut progress, &Saved::Registered(account.user_id.clone()))?;
+            self.keep_progress(&progress).await?;
+        }
+        self.welcome(account, request).await
+    }
+
+    /// Looks at what is asked for before anything is proved, so that nobody goes through the stages in vain.
+    async fn hash_wanted(&self, request: &RegistrationRequest) -> Result<Option<String>, RegisterError> {
+        if let Some(username) = &request.username {
+            self.is_available(username).await?;
+        }
+        let Some(password) = &request.password else { return Ok(None) };
+        self.settings.password_rules.check(password).map_err(CreateError::from)?;
+        Ok(Some(self.passwords.hash(password).await.map_err(CreateError::from)?))
+    }
+
+    async fn answer_again(
+        &self,
+        user_id: OwnedUserId,
+        request: RegistrationRequest,
+    ) -> Result<Registered, RegisterError> {
+        let user = self.store.intern_user(&user_id).await?;
+        let account = self.store.account(user).await?.ok_or(CreateError::Taken)?;
+        self.welcome(account, request).await
+    }
+
+    async fn welcome(
+        &self,
+        account: Account,
+        request: RegistrationRequest,
+    ) -> Result<Registered, RegisterError> {
+        let user_id = account.user_id.clone();
+        let session = match request.log_in {
+            true => Some(self.enter(account, request.device).await?),
+            false => None,
+        };
+        Ok(Registered { user_id, session })
+    }
+
+    /// Makes an account. Without a password there is no login by password.
+    ///
+    /// # Errors
+    /// Any [`CreateError`].
+    pub async fn create(
+        &self,
+        localpart: &str,
+        password: Option<&str>,
+        is_admin: bool,
+    ) -> Result<Account, CreateError> {
+        self.is_available(localpart).await?;
+        let mut password_hash = None;
+        if let Some(password) = password {
+            self.settings.password_rules.check(password)?;
+            password_hash = Some(self.passwords.hash(password).await?);
+        }
+        self.create_named(Some(localpart), password_hash, is_admin).await
+    }
+
+    async fn create_named(
+        &self,
+        localpart: Option<&str>,
+        password_hash: Option<String>,
+        is_admin: bool,
+    ) -> Result<Account, CreateError> {
+        let made_up = || self.ambient.chance.text(MADE_UP_NAME_LENGTH).to_lowercase();
+        let localpart = localpart.map_or_else(made_up, str::to_owned);
+        let user_id = names::new_user_id(&localpart, &self.settings.server_name)?;
+        let account = Account {
+            user: self.store.intern_user(&user_id).await?,
+            user_id,
+            password_hash,
+            is_admin,
+            locked: false,
+            deactivated: false,
+            erased: false,
+            created_ts: self.now().millis(),
+        };
+        let rules = to_raw_value(&default_push_rules(&account.user_id))
+            .map_err(|error| StorageError::Corrupt(format!("the default push rules: {error}")))?;
+        let mut set = WriteSet::new();
+        set.add_account(&account);
+        set.put_in_directory(account.user, account.user_id.localpart(), None);
+        set.put_account_data(account.user, None, PUSH_RULES, &rules);
+        match self.store.commit(set).await {
+            Ok(_) => Ok(account),
+            Err(CommitError::Guard(ACCOUNT_IS_NEW)) => Err(CreateError::Taken),
+            Err(error) => Err(plain(error).into()),
+        }
+    }
+}
+
+fn keep(progress: &mut Progress, saved: &Saved) -> Result<(), StorageError> {
+    let saved = serde_json::to_string(saved)
+        .map_err(|error| StorageError::Corrupt(format!("a registration session: {error}")))?;
+    progress.auth.saved = Some(saved);
+    Ok(())
+}

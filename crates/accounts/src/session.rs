@@ -1,0 +1,49 @@
+//! Sessions: a user on a device, known by an access token.
+
+use std::time::Duration;
+
+use parvis_storage::{DeviceSn, SessionSn, UserSn};
+use ruma::{OwnedDeviceId, OwnedUserId};
+
+/// Who is calling: a user on one of their devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The user.
+    pub user: UserSn,
+    /// The user's name.
+    pub user_id: OwnedUserId,
+    /// The device.
+    pub device: DeviceSn,
+    /// The device's name.
+    pub device_id: OwnedDeviceId,
+    /// This session among those that the device has had.
+    pub session: SessionSn,
+    /// Whether the user administers this homeserver.
+    pub is_admin: bool,
+}
+
+/// A session that was just opened: what the client is told, once.
+#[derive(Clone, Debug)]
+pub struct OpenedSession {
+    /// The user.
+    pub user_id: OwnedUserId,
+    /// The device.
+    pub device_id: OwnedDeviceId,
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token, if the client can use one.
+    pub refresh_token: Option<String>,
+    /// How long the access token lives; `None` is for ever.
+    pub expires_in: Option<Duration>,
+}
+
+/// The device on which a session is opened, as the client asks for it.
+#[derive(Clone, Debug, Default)]
+pub struct NewDevice {
+    /// The device's name; a new one is made up if the client has none. A known device is used again.
+    pub device_id: Option<OwnedDeviceId>,
+    /// What people call it, if it is new.
+    pub display_name: Option<String>,
+    /// Whether the client can refresh its token.
+    pub refreshable: bool,
+}

@@ -1,0 +1,264 @@
+//! Devices and sessions: who is logged in, by the hashes of their tokens.
+//!
+//! Knows nothing of how tokens are made, or of when a session has expired: it only keeps the times.
+
+use std::collections::HashMap;
+
+use ruma::{OwnedDeviceId, OwnedUserId};
+
+use crate::{
+    DeviceSn, SessionSn, UserSn,
+    error::StorageError,
+    statement::statements,
+    store::Store,
+    value::{Row, Value},
+    write_set::WriteSet,
+};
+
+macro_rules! select_session {
+    ($column:literal) => {
+        concat!(
+            "SELECT s.session_sn, s.user_sn, u.user_id, s.device_sn, d.device_id, a.is_admin, a.locked,
+                 s.access_expires_ts, s.refresh_expires_ts, s.replaces_sn, d.last_seen_ts, d.last_seen_ip
+             FROM sessions s JOIN users u ON u.user_sn = s.user_sn JOIN accounts a ON a.user_sn = s.user_sn
+                 JOIN devices d ON d.device_sn = s.device_sn
+             WHERE s.",
+            $column,
+            " = $1"
+        )
+    };
+}
+
+macro_rules! select_device {
+    ($rest:literal) => {
+        concat!(
+            "SELECT device_sn, device_id, display_name, last_seen_ts, last_seen_ip FROM devices WHERE ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    DEVICE = select_device!("user_sn = $1 AND device_id = $2");
+    DEVICES = select_device!("user_sn = $1 ORDER BY device_sn");
+    DEVICE_EXISTS = "SELECT 1 FROM devices WHERE user_sn = $1 AND device_id = $2";
+    ADD_DEVICE(rows of 5, key 1) =
+        "INSERT INTO devices (device_sn, user_sn, device_id, display_name, created_ts) VALUES {rows}";
+    RENAME_DEVICE = "UPDATE devices SET display_name = $2 WHERE device_sn = $1";
+    SEE_DEVICE = "UPDATE devices SET last_seen_ts = $2, last_seen_ip = $3 WHERE device_sn = $1";
+    DELETE_DEVICE = "DELETE FROM devices WHERE device_sn = $1";
+    DELETE_PUSHERS_OF_DEVICE = "DELETE FROM pushers WHERE device_sn = $1";
+    SESSION_BY_ACCESS = select_session!("access_hash");
+    SESSION_BY_REFRESH = select_session!("refresh_hash");
+    SESSION_EXISTS = "SELECT 1 FROM sessions WHERE session_sn = $1";
+    ADD_SESSION(rows of 8, key 1) =
+        "INSERT INTO sessions (session_sn, user_sn, device_sn, access_hash, access_expires_ts, refresh_hash,
+             refresh_expires_ts, replaces_sn) VALUES {rows}";
+    SESSION_IS_USED = "UPDATE sessions SET replaces_sn = NULL WHERE session_sn = $1";
+    DELETE_SESSIONS = "DELETE FROM sessions WHERE device_sn = $1";
+    DELETE_OTHER_SESSIONS = "DELETE FROM sessions WHERE device_sn = $1 AND session_sn <> $2";
+}
+
+/// The guard of [`WriteSet::add_device`]: the user has such a device already.
+pub const DEVICE_IS_NEW: &str = "device_is_new";
+/// The guard of [`WriteSet::demand_session`]: the session is gone.
+pub const SESSION_IS_THERE: &str = "session_is_there";
+
+/// A device of a local user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The device.
+    pub device: DeviceSn,
+    /// Its name among the user's devices.
+    pub device_id: OwnedDeviceId,
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// When it was last used, about, in milliseconds since the Unix epoch.
+    pub last_seen_ts: Option<i64>,
+    /// From which address it was last used.
+    pub last_seen_ip: Option<String>,
+}
+
+/// A session to be kept. Tokens are given as hashes; times are milliseconds since the Unix epoch, and without
+/// one a token lives for ever.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The session.
+    pub session: SessionSn,
+    /// Whose.
+    pub user: UserSn,
+    /// On which device.
+    pub device: DeviceSn,
+    /// The access token.
+    pub access_hash: [u8; 32],
+    /// Until when the access token is good.
+    pub access_expires_ts: Option<i64>,
+    /// The refresh token, if there is one.
+    pub refresh_hash: Option<[u8; 32]>,
+    /// Until when the refresh token is good.
+    pub refresh_expires_ts: Option<i64>,
+    /// The session that this one replaces once it is used.
+    pub replaces: Option<SessionSn>,
+}
+
+/// A session as it was found by one of its tokens.
+#[derive(Clone, Debug)]
+pub struct StoredSession {
+    /// The session.
+    pub session: SessionSn,
+    /// Whose.
+    pub user: UserSn,
+    /// The user's name.
+    pub user_id: OwnedUserId,
+    /// On which device.
+    pub device: DeviceSn,
+    /// The device's name.
+    pub device_id: OwnedDeviceId,
+    /// Whether the user administers this homeserver.
+    pub is_admin: bool,
+    /// Whether the user is kept out.
+    pub locked: bool,
+    /// Until when the access token is good.
+    pub access_expires_ts: Option<i64>,
+    /// Until when the refresh token is good.
+    pub refresh_expires_ts: Option<i64>,
+    /// The session that this one replaces; `None` once it was used.
+    pub replaces: Option<SessionSn>,
+    /// When the device was last used, as far as it is written down.
+    pub last_seen_ts: Option<i64>,
+    /// From which address the device was last used, as far as it is written down.
+    pub last_seen_ip: Option<String>,
+}
+
+impl WriteSet {
+    /// Makes a device, and demands that the user has none of that name. See [`DEVICE_IS_NEW`].
+    pub fn add_device(
+        &mut self,
+        user: UserSn,
+        device: DeviceSn,
+        device_id: &ruma::DeviceId,
+        display_name: Option<&str>,
+        created_ts: i64,
+    ) {
+        let name = device_id.as_str();
+        self.demand_absent(DEVICE_IS_NEW, &DEVICE_EXISTS, vec![user.into(), name.into()]);
+        self.write(
+            &ADD_DEVICE,
+            vec![device.into(), user.into(), name.into(), display_name.into(), created_ts.into()],
+        );
+    }
+
+    /// Gives a device another name for people.
+    pub fn rename_device(&mut self, device: DeviceSn, display_name: Option<&str>) {
+        self.write(&RENAME_DEVICE, vec![device.into(), display_name.into()]);
+    }
+
+    /// Notes when and from where a device was used.
+    pub fn see_device(&mut self, device: DeviceSn, ts: i64, ip: Option<&str>) {
+        self.write(&SEE_DEVICE, vec![device.into(), ts.into(), ip.into()]);
+    }
+
+    /// Takes away a device, its sessions and its pushers.
+    pub fn delete_device(&mut self, device: DeviceSn) {
+        self.delete_sessions(device);
+        self.write(&DELETE_PUSHERS_OF_DEVICE, vec![device.into()]);
+        self.write(&DELETE_DEVICE, vec![device.into()]);
+    }
+
+    /// Adds a session.
+    pub fn add_session(&mut self, new: &NewSession) {
+        let replaces = new.replaces.map(|session| session.0);
+        self.write(
+            &ADD_SESSION,
+            vec![
+                new.session.into(),
+                new.user.into(),
+                new.device.into(),
+                new.access_hash.as_slice().into(),
+                new.access_expires_ts.into(),
+                new.refresh_hash.map(|hash| hash.to_vec()).into(),
+                new.refresh_expires_ts.into(),
+                replaces.into(),
+            ],
+        );
+    }
+
+    /// Demands that a session is still there. See [`SESSION_IS_THERE`].
+    pub fn demand_session(&mut self, session: SessionSn) {
+        self.demand_present(SESSION_IS_THERE, &SESSION_EXISTS, vec![session.into()]);
+    }
+
+    /// Ends all sessions of a device.
+    pub fn delete_sessions(&mut self, device: DeviceSn) {
+        self.write(&DELETE_SESSIONS, vec![device.into()]);
+    }
+
+    /// Notes that a session was used: it is the device's only one from now on.
+    pub fn settle_session(&mut self, device: DeviceSn, session: SessionSn) {
+        self.write(&DELETE_OTHER_SESSIONS, vec![device.into(), session.into()]);
+        self.write(&SESSION_IS_USED, vec![session.into()]);
+    }
+}
+
+impl Store {
+    /// A user's device by its name.
+    pub async fn device(
+        &self,
+        user: UserSn,
+        device_id: &ruma::DeviceId,
+    ) -> Result<Option<Device>, StorageError> {
+        let values = vec![user.into(), device_id.as_str().into()];
+        self.engine.fetch_one(&DEVICE, values).await?.map(|row| device_from_row(&row)).transpose()
+    }
+
+    /// A user's devices, the oldest first.
+    pub async fn devices(&self, user: UserSn) -> Result<Vec<Device>, StorageError> {
+        self.engine.fetch(&DEVICES, vec![user.into()]).await?.iter().map(device_from_row).collect()
+    }
+
+    /// A user's devices by name.
+    pub async fn devices_by_id(&self, user: UserSn) -> Result<HashMap<OwnedDeviceId, Device>, StorageError> {
+        let devices = self.devices(user).await?;
+        Ok(devices.into_iter().map(|device| (device.device_id.clone(), device)).collect())
+    }
+
+    /// The session that has the access token with this hash.
+    pub async fn session_by_access(&self, hash: &[u8; 32]) -> Result<Option<StoredSession>, StorageError> {
+        let row = self.engine.fetch_one(&SESSION_BY_ACCESS, vec![Value::from(hash.as_slice())]).await?;
+        row.map(|row| session_from_row(&row)).transpose()
+    }
+
+    /// The session that has the refresh token with this hash.
+    pub async fn session_by_refresh(&self, hash: &[u8; 32]) -> Result<Option<StoredSession>, StorageError> {
+        let row = self.engine.fetch_one(&SESSION_BY_REFRESH, vec![Value::from(hash.as_slice())]).await?;
+        row.map(|row| session_from_row(&row)).transpose()
+    }
+}
+
+fn device_from_row(row: &Row) -> Result<Device, StorageError> {
+    Ok(Device {
+        device: DeviceSn(row.int(0)?),
+        device_id: row.text(1)?.into(),
+        display_name: row.opt_text(2)?,
+        last_seen_ts: row.opt_int(3)?,
+        last_seen_ip: row.opt_text(4)?,
+    })
+}
+
+fn session_from_row(row: &Row) -> Result<StoredSession, StorageError> {
+    let user_id = OwnedUserId::try_from(row.text(2)?);
+    Ok(StoredSession {
+        session: SessionSn(row.int(0)?),
+        user: UserSn(row.int(1)?),
+        user_id: user_id.map_err(|_| StorageError::Corrupt("a user id".to_owned()))?,
+        device: DeviceSn(row.int(3)?),
+        device_id: row.text(4)?.into(),
+        is_admin: row.bool(5)?,
+        locked: row.bool(6)?,
+        access_expires_ts: row.opt_int(7)?,
+        refresh_expires_ts: row.opt_int(8)?,
+        replaces: row.opt_int(9)?.map(SessionSn),
+        last_seen_ts: row.opt_int(10)?,
+        last_seen_ip: row.opt_text(11)?,
+    })
+}
