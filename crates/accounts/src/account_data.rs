@@ -61,7 +61,7 @@ impl Accounts {
         kind: &str,
     ) -> Result<Box<RawValue>, AccountDataError> {
         let data = self.store.account_data(user, room, kind).await?.ok_or(AccountDataError::NotFound)?;
-        Ok(data.content)
+        Ok(data.content.clone())
     }
 
     /// Sets a piece of a user's account data.
@@ -154,7 +154,7 @@ impl Accounts {
                 return Ok(());
             };
             let mut set = WriteSet::new();
-            set.demand_account_data(user, room, kind, stored.map(|data| data.position));
+            set.demand_account_data(user, room, kind, stored.as_ref().map(|data| &*data.content));
             set.put_account_data(user, room, kind, &content);
             match self.store.commit(set).await {
                 Ok(_) => return Ok(()),

@@ -115,6 +115,13 @@ impl Accounts {
         Ok(self.open_session(account.user, account.user_id, device).await?)
     }
 
+    /// One form for all that a user may log in as, for counting attempts: the localpart if it can be one of a
+    /// user here, or else what was said.
+    pub fn canonical_name(&self, name: &str) -> String {
+        let known = names::known_as(name, &self.settings.server_name);
+        known.map_or_else(|| name.chars().take(255).collect(), |user_id| user_id.localpart().to_owned())
+    }
+
     /// The account of whoever says that this is their name.
     pub(crate) async fn account_known_as(&self, name: &str) -> Result<Option<Account>, StorageError> {
         let Some(user_id) = names::known_as(name, &self.settings.server_name) else { return Ok(None) };

@@ -136,7 +136,8 @@ impl Accounts {
             return self.answer_again(user_id, request).await;
         }
         let (username, password_hash) = match saved {
-            Some(Saved::Asked { username, password_hash }) => (username, password_hash),
+            Some(Saved::Asked { username, password_hash: Some(hash) }) => (username, Some(hash)),
+            // Nothing was said yet, or no password.
             _ => (request.username.clone(), self.hash_wanted(&request).await?),
         };
         if !progress.is_complete() {

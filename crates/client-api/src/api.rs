@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use parvis_accounts::Accounts;
 use parvis_media::Media;
 use parvis_policy::encryption::EncryptionSettings;
-use ruma::api::client::discovery::discover_support::Contact;
+use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
+
+use crate::rate_limit::RateLimits;
 
 /// The state of the handlers: one handle for each engine, and what is published about this homeserver. Cheap
 /// to clone. A handler uses the one or two handles that it needs.
@@ -16,6 +19,21 @@ pub struct ClientApi {
     pub encryption: EncryptionSettings,
     /// Files that users send.
     pub media: Media,
+    /// The versions of new rooms.
+    pub room_versions: Arc<RoomVersions>,
+    /// Who belongs here.
+    pub accounts: Accounts,
+    /// Limits for those who ask too often.
+    pub limits: Arc<RateLimits>,
+}
+
+/// The versions of new rooms.
+#[derive(Clone, Debug)]
+pub struct RoomVersions {
+    /// The one that a room gets if nobody asks for another.
+    pub default: RoomVersionId,
+    /// Those in which rooms may be made.
+    pub allowed: Vec<RoomVersionId>,
 }
 
 /// What clients and other servers are told about this homeserver.

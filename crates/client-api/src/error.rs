@@ -1,5 +1,7 @@
 //! The table from the engines' errors to Matrix errors: one `From` for each family of operations.
 
+mod accounts;
+
 use std::time::Duration;
 
 use http::StatusCode;

@@ -10,14 +10,17 @@ mod api;
 mod disposition;
 mod endpoints;
 mod error;
+mod interactive;
 mod media_request;
 mod query;
+mod rate_limit;
 mod served_file;
 mod session;
 
-pub use api::{ClientApi, Discovery};
+pub use api::{ClientApi, Discovery, RoomVersions};
 pub use error::ApiError;
-pub use session::Session;
+pub use parvis_accounts::Session;
+pub use rate_limit::{RateLimit, RateLimitKey, RateLimitSettings, RateLimiter, RateLimits};
 
 /// The router of the client-server API, to be put into the envelope. `body_limit_bytes` bounds JSON bodies.
 pub fn router(api: ClientApi, body_limit_bytes: usize) -> axum::Router {

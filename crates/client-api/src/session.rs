@@ -1,25 +1,24 @@
-//! Who is calling.
+//! From an access token to the session that it belongs to.
 
 use http::request::Parts;
-use parvis_wire::{Authenticator, MatrixError};
-use ruma::{OwnedDeviceId, OwnedUserId};
+use parvis_accounts::{AuthError, Session};
+use parvis_wire::{Authenticator, ClientAddress, MatrixError};
 
-use crate::ClientApi;
-
-/// A user on one of their devices.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// The user.
-    pub user_id: OwnedUserId,
-    /// The device on which they are logged in.
-    pub device_id: OwnedDeviceId,
-}
+use crate::{ApiError, ClientApi};
 
 impl Authenticator for ClientApi {
     type Principal = Session;
 
-    /// No access tokens have been given out, so none is known.
-    async fn authenticate(&self, _: &str, _: &Parts) -> Result<Session, MatrixError> {
-        Err(MatrixError::unknown_token(false))
+    async fn authenticate(&self, token: &str, request: &Parts) -> Result<Session, MatrixError> {
+        let from = request.extensions.get::<ClientAddress>().map(|address| address.0);
+        match self.accounts.authenticate(token, from).await {
+            // A locked user may still log out (https://spec.matrix.org/v1.19/client-server-api/#account-locking).
+            Err(AuthError::Locked(session)) if is_logout(request.uri.path()) => Ok(*session),
+            outcome => outcome.map_err(|error| ApiError::from(error).into()),
+        }
     }
+}
+
+fn is_logout(path: &str) -> bool {
+    path.ends_with("/logout") || path.ends_with("/logout/all")
 }

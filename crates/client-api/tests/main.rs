@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod account;
 mod authenticated_media;
 mod discovery;
 mod media;
+mod session;
 mod world;

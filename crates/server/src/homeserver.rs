@@ -3,14 +3,18 @@
 use std::{io, path::PathBuf, sync::Arc, time::Instant};
 
 use axum::Router;
+use parvis_accounts::Accounts;
 use parvis_ambient::{Ambient, Timestamp};
-use parvis_client_api::ClientApi;
+use parvis_client_api::{ClientApi, RateLimits};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig};
+use crate::{
+    config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
+    engine_settings::{accounts_settings, rate_limits, room_versions},
+};
 
 /// A homeserver. It shares nothing with any other in the process.
 #[derive(Debug)]
@@ -52,8 +56,16 @@ impl Homeserver {
     pub async fn start(config: OrganisationConfig, ambient: Ambient) -> Result<Self, StartError> {
         let store = open_store(&config).await?;
         let media = open_media(&config, &store, &ambient).await?;
-        let discovery = Arc::new(config.discovery.clone());
-        let api = ClientApi { discovery, encryption: config.encryption, media };
+        let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
+        let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
+        let api = ClientApi {
+            discovery: Arc::new(config.discovery.clone()),
+            encryption: config.encryption,
+            room_versions: Arc::new(room_versions(&config.rooms)),
+            accounts,
+            limits: Arc::new(limits),
+            media,
+        };
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize());
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
         Ok(Self { config: Arc::new(config), store, router, stopping: CancellationToken::new() })

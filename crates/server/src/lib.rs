@@ -6,6 +6,7 @@
 pub mod config;
 
 mod client_address;
+mod engine_settings;
 mod homeserver;
 mod hosts;
 mod listener;

@@ -23,11 +23,11 @@ statements! {
         "INSERT INTO account_data (user_sn, room_sn, type, content, position) VALUES {rows}
          ON CONFLICT (user_sn, room_sn, type) DO UPDATE SET content = excluded.content,
              position = excluded.position";
-    ACCOUNT_DATA = "SELECT room_sn, type, content, position FROM account_data WHERE user_sn = $1 AND room_sn = $2 AND type = $3";
+    ACCOUNT_DATA = "SELECT room_sn, type, content FROM account_data WHERE user_sn = $1 AND room_sn = $2 AND type = $3";
     ACCOUNT_DATA_EXISTS = "SELECT 1 FROM account_data WHERE user_sn = $1 AND room_sn = $2 AND type = $3";
-    ACCOUNT_DATA_IS_AT = "SELECT 1 FROM account_data
-        WHERE user_sn = $1 AND room_sn = $2 AND type = $3 AND position = $4";
-    ACCOUNT_DATA_CHANGED = "SELECT room_sn, type, content, position FROM account_data
+    ACCOUNT_DATA_IS = "SELECT 1 FROM account_data
+        WHERE user_sn = $1 AND room_sn = $2 AND type = $3 AND content = $4";
+    ACCOUNT_DATA_CHANGED = "SELECT room_sn, type, content FROM account_data
         WHERE user_sn = $1 AND position > $2 AND position <= $3 ORDER BY position";
 }
 
@@ -46,8 +46,6 @@ pub struct AccountData {
     pub kind: String,
     /// The content, as JSON.
     pub content: Box<RawValue>,
-    /// Where in the stream it was last changed.
-    pub position: Position,
 }
 
 /// Whose data, of which room, of which type.
@@ -100,22 +98,22 @@ impl AccountDataCache {
 }
 
 impl WriteSet {
-    /// Demands that a piece of account data was last changed at this position; `None` for one that does not
+    /// Demands that a piece of account data has this content, to the letter; `None` for one that does not
     /// exist. See [`ACCOUNT_DATA_IS_UNCHANGED`].
     pub fn demand_account_data(
         &mut self,
         user: UserSn,
         room: Option<RoomSn>,
         kind: &str,
-        position: Option<Position>,
+        content: Option<&RawValue>,
     ) {
         const NAME: &str = ACCOUNT_DATA_IS_UNCHANGED;
         let mut values = vec![user.into(), room.unwrap_or(NO_ROOM).into(), kind.into()];
-        match position {
+        match content {
             None => self.demand_absent(NAME, &ACCOUNT_DATA_EXISTS, values),
-            Some(position) => {
-                values.push(position.into());
-                self.demand_present(NAME, &ACCOUNT_DATA_IS_AT, values);
+            Some(content) => {
+                values.push(content.get().into());
+                self.demand_present(NAME, &ACCOUNT_DATA_IS, values);
             }
         }
     }
@@ -176,6 +174,5 @@ fn from_row(row: &Row) -> Result<AccountData, StorageError> {
         room: (room != NO_ROOM).then_some(room),
         kind: row.text(1)?,
         content: content.map_err(|_| StorageError::Corrupt("account data".to_owned()))?,
-        position: Position(row.int(3)?),
     })
 }

@@ -7,8 +7,8 @@
 //! one stream. This crate knows nothing of HTTP, of authorisation or of the organisation's policy.
 
 mod account_data;
-mod aggregations;
 mod accounts;
+mod aggregations;
 mod changes;
 mod dialect;
 mod engine;
@@ -37,15 +37,15 @@ mod value;
 mod write_set;
 mod writer;
 
-pub use aggregations::{Aggregation, ThreadPart};
 pub use account_data::{ACCOUNT_DATA_IS_UNCHANGED, AccountData};
 pub use accounts::{ACCOUNT_IS_NEW, Account};
+pub use aggregations::{Aggregation, ThreadPart};
 pub use changes::{Announced, Change};
 pub use engine::{DatabaseSettings, EngineKind};
 pub use error::{CommitError, StorageError};
 pub use events::{Direction, EventFlags, NewEvent, Relation, StoredEvent, ThreadRoot};
-pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
 pub use interactive_auth::InteractiveAuth;
+pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
 pub use members::{Member, RoomMembers, UserRooms};
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
 pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};

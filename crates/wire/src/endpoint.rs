@@ -12,7 +12,8 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header, request::Parts};
 use ruma::api::{
-    IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponseExt, path_builder::PathBuilder,
+    IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponse, OutgoingResponseExt,
+    path_builder::PathBuilder,
 };
 
 use crate::{
@@ -103,12 +104,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     {
         Self::with_own_reply(move |state, call| {
             let answer = handler(state, call);
-            async move {
-                let response = answer.await.map_err(Into::into)?;
-                let response =
-                    response.try_into_http_response::<BytesMut>().map_err(MatrixError::internal)?;
-                Ok::<_, MatrixError>(response.map(|body| Body::from(body.freeze())))
-            }
+            async move { typed_response(answer.await.map_err(Into::into)?) }
         })
     }
 
@@ -183,6 +179,15 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         }
         Self { method: T::METHOD, paths, body_limit_bytes: None, run }
     }
+}
+
+/// The HTTP response of a ruma response, for handlers that make their own.
+///
+/// # Errors
+/// 500 for one that cannot be written, such as a header with a line break.
+pub fn typed_response(response: impl OutgoingResponse) -> Result<Response, MatrixError> {
+    let response = response.try_into_http_response::<BytesMut>().map_err(MatrixError::internal)?;
+    Ok(response.map(|body| Body::from(body.freeze())))
 }
 
 /// Authenticates, reads and parses. In this order: a stranger's body is not read.

@@ -1,0 +1,61 @@
+//! `POST /_matrix/client/v3/register`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register>).
+
+use axum::response::Response;
+use parvis_accounts::{NewDevice, Operation, RegistrationRequest};
+use parvis_wire::{MatrixError, Stream, typed_response};
+use ruma::{OwnedDeviceId, api::client::account::register::v3::Response as Registered};
+use serde::Deserialize;
+
+use crate::{ApiError, ClientApi, RateLimitKey, interactive};
+
+#[derive(Deserialize)]
+struct Request {
+    username: Option<String>,
+    password: Option<String>,
+    device_id: Option<OwnedDeviceId>,
+    initial_device_display_name: Option<String>,
+    #[serde(default)]
+    inhibit_login: bool,
+    #[serde(default)]
+    refresh_token: bool,
+}
+
+/// Makes an account for whoever asks, as far as the organisation lets them.
+pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Response, ApiError> {
+    if is_guest(stream.parts.uri.query()) {
+        return Err(MatrixError::forbidden("There are no guests here.").into());
+    }
+    let address = stream.client_address().map(|address| address.0);
+    let parts = stream.parts;
+    let body = interactive::read::<Request>(stream.body).await?;
+    let asks = body.request.username.is_some() || body.request.password.is_some();
+    if asks {
+        api.limits.registration.count(RateLimitKey::Address(address))?;
+    }
+    let request = RegistrationRequest {
+        username: body.request.username,
+        password: body.request.password,
+        device: NewDevice {
+            device_id: body.request.device_id,
+            display_name: body.request.initial_device_display_name,
+            refreshable: body.request.refresh_token,
+        },
+        log_in: !body.request.inhibit_login,
+    };
+    let name = interactive::operation_name(&parts);
+    let operation = Operation { session: None, name: &name, body: &body.fields };
+    let registered = api.accounts.register(request, operation).await?;
+    let mut response = Registered::new(registered.user_id);
+    if let Some(session) = registered.session {
+        response.access_token = Some(session.access_token);
+        response.device_id = Some(session.device_id);
+        response.refresh_token = session.refresh_token;
+        response.expires_in = session.expires_in;
+    }
+    Ok(typed_response(response)?)
+}
+
+fn is_guest(query: Option<&str>) -> bool {
+    query.unwrap_or_default().split('&').any(|pair| pair == "kind=guest")
+}

@@ -1,0 +1,90 @@
+//! `POST /_matrix/client/v3/login`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3login>).
+//!
+//! The body is read here: ruma's type cannot read one without a `type`.
+
+use axum::response::Response;
+use parvis_accounts::{LoginError, NewDevice, OpenedSession};
+use parvis_wire::{MatrixError, Stream, parse_json, read_body, typed_response};
+use ruma::{OwnedDeviceId, api::client::session::login::v3::Response as LoggedIn};
+use serde::Deserialize;
+
+use crate::{ApiError, ClientApi, RateLimitKey};
+
+/// The largest body of a login.
+const BODY_LIMIT_BYTES: usize = 16 << 10;
+
+#[derive(Deserialize)]
+struct Request {
+    #[serde(rename = "type")]
+    kind: String,
+    identifier: Option<Identifier>,
+    /// The identifier of old.
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    device_id: Option<OwnedDeviceId>,
+    initial_device_display_name: Option<String>,
+    #[serde(default)]
+    refresh_token: bool,
+}
+
+#[derive(Deserialize)]
+struct Identifier {
+    #[serde(rename = "type")]
+    kind: String,
+    user: Option<String>,
+}
+
+/// Opens a session for whoever proves who they are.
+pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Response, ApiError> {
+    let address = stream.client_address().map(|address| address.0);
+    let request: Request = parse_json(&read_body(stream.body, BODY_LIMIT_BYTES).await?)?;
+    api.limits.login.count(RateLimitKey::Address(address))?;
+    let session = match request.kind.as_str() {
+        "m.login.password" => by_password(&api, request).await?,
+        "m.login.token" => by_token(&api, request).await?,
+        _ => return Err(unknown("This way of logging in is not known here.").into()),
+    };
+    let OpenedSession { user_id, device_id, access_token, refresh_token, expires_in } = session;
+    let mut response = LoggedIn::new(user_id, access_token, device_id);
+    response.refresh_token = refresh_token;
+    response.expires_in = expires_in;
+    Ok(typed_response(response)?)
+}
+
+async fn by_password(api: &ClientApi, request: Request) -> Result<OpenedSession, ApiError> {
+    let name = match &request.identifier {
+        Some(identifier) if identifier.kind == "m.id.user" => identifier.user.as_deref(),
+        Some(_) => return Err(MatrixError::forbidden("Users are known by their user ids alone.").into()),
+        None => request.user.as_deref(),
+    };
+    let name = name.ok_or_else(|| MatrixError::missing_param("The user is missing."))?;
+    let password = request.password.as_deref();
+    let password = password.ok_or_else(|| MatrixError::missing_param("The password is missing."))?;
+    let account = RateLimitKey::Account(api.accounts.canonical_name(name));
+    api.limits.login.peek(&account)?;
+    let outcome = api.accounts.login_by_password(name, password, device(&request)).await;
+    if let Err(LoginError::WrongPassword) = outcome {
+        api.limits.login.count(account)?;
+    }
+    Ok(outcome?)
+}
+
+async fn by_token(api: &ClientApi, request: Request) -> Result<OpenedSession, ApiError> {
+    let token = request.token.as_deref();
+    let token = token.ok_or_else(|| MatrixError::missing_param("The token is missing."))?;
+    Ok(api.accounts.login_by_token(token, device(&request)).await?)
+}
+
+fn device(request: &Request) -> NewDevice {
+    NewDevice {
+        device_id: request.device_id.clone(),
+        display_name: request.initial_device_display_name.clone(),
+        refreshable: request.refresh_token,
+    }
+}
+
+fn unknown(message: &'static str) -> MatrixError {
+    MatrixError::new(http::StatusCode::BAD_REQUEST, ruma::api::error::ErrorCode::Unknown, message)
+}

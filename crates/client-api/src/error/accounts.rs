@@ -1,0 +1,140 @@
+//! The failures of the accounts engine.
+
+use http::StatusCode;
+use parvis_accounts::{
+    AccountDataError, AuthError, Challenge, CreateError, DeviceError, HashError, InteractiveError,
+    LoginError, PushRuleError, RefreshError, RegisterError, Stage, StorageError,
+};
+use parvis_wire::MatrixError;
+use ruma::api::{
+    client::uiaa::{AuthFlow, AuthType, UiaaInfo},
+    error::ErrorCode,
+};
+use serde_json::value::RawValue;
+
+use super::ApiError;
+
+/// Declares how the errors of an engine become Matrix errors.
+macro_rules! table {
+    ($($error:ty => |$name:ident| $answer:expr;)+) => {
+        $(impl From<$error> for ApiError {
+            fn from($name: $error) -> Self {
+                Self($answer)
+            }
+        })+
+    };
+}
+
+fn bad_request(errcode: ErrorCode, error: impl std::fmt::Display) -> MatrixError {
+    MatrixError::new(StatusCode::BAD_REQUEST, errcode, error.to_string())
+}
+
+/// 401 that lets the client keep what it has.
+fn locked() -> MatrixError {
+    let error = MatrixError::new(StatusCode::UNAUTHORIZED, ErrorCode::UserLocked, "The account is locked.");
+    error.with("soft_logout", true)
+}
+
+fn deactivated() -> MatrixError {
+    MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::UserDeactivated, "The account is deactivated.")
+}
+
+table! {
+    StorageError => |error| MatrixError::internal(error);
+
+    HashError => |error| MatrixError::internal(error);
+
+    AuthError => |error| match error {
+        AuthError::Unknown => MatrixError::unknown_token(false),
+        AuthError::Expired => MatrixError::unknown_token(true),
+        AuthError::Locked(_) => locked(),
+        AuthError::Storage(error) => MatrixError::internal(error),
+    };
+
+    LoginError => |error| match error {
+        LoginError::WrongPassword => MatrixError::forbidden("The user name or the password is wrong."),
+        LoginError::WrongToken => MatrixError::forbidden("The login token is not good."),
+        LoginError::Deactivated => deactivated(),
+        LoginError::Locked => locked(),
+        LoginError::BadDeviceId => MatrixError::invalid_param("The device id is empty or too long."),
+        LoginError::Hash(error) => MatrixError::internal(error),
+        LoginError::Storage(error) => MatrixError::internal(error),
+    };
+
+    RefreshError => |error| match error {
+        RefreshError::Unknown => MatrixError::unknown_token(false),
+        RefreshError::Expired => MatrixError::unknown_token(true),
+        RefreshError::Locked => locked(),
+        RefreshError::Storage(error) => MatrixError::internal(error),
+    };
+
+    InteractiveError => |error| match error {
+        InteractiveError::Incomplete(incomplete) => challenge(*incomplete),
+        InteractiveError::OtherRequest => {
+            MatrixError::forbidden("This authentication session belongs to another request.")
+        }
+        InteractiveError::BadAuth(error) => MatrixError::bad_json(format!("auth: {error}")),
+        InteractiveError::Hash(error) => MatrixError::internal(error),
+        InteractiveError::Storage(error) => MatrixError::internal(error),
+    };
+
+    CreateError => |error| match error {
+        CreateError::Name(error) => bad_request(ErrorCode::InvalidUsername, error),
+        CreateError::Taken => bad_request(ErrorCode::UserInUse, "This user name is taken."),
+        CreateError::Password(error) => bad_request(ErrorCode::WeakPassword, error),
+        CreateError::Hash(error) => MatrixError::internal(error),
+        CreateError::Storage(error) => MatrixError::internal(error),
+    };
+
+    RegisterError => |error| match error {
+        RegisterError::Closed => {
+            MatrixError::forbidden("Registration is closed. Ask the administrators for an account.")
+        }
+        RegisterError::NoPassword => MatrixError::missing_param("A password is needed."),
+        RegisterError::Create(error) => Self::from(error).0,
+        RegisterError::Interactive(error) => Self::from(error).0,
+        RegisterError::Login(error) => Self::from(error).0,
+    };
+
+    DeviceError => |error| match error {
+        DeviceError::NotFound => MatrixError::not_found("There is no such device."),
+        DeviceError::NameTooLong => bad_request(ErrorCode::TooLarge, error),
+        DeviceError::Storage(error) => MatrixError::internal(error),
+    };
+
+    AccountDataError => |error| match error {
+        AccountDataError::NotFound => MatrixError::not_found("There is no account data of this type."),
+        AccountDataError::NotHere => {
+            MatrixError::bad_json("Data of this type has an endpoint of its own.")
+                .with_status(StatusCode::METHOD_NOT_ALLOWED)
+        }
+        AccountDataError::TagTooLong => bad_request(ErrorCode::InvalidParam, error),
+        AccountDataError::Busy => MatrixError::internal(error),
+        AccountDataError::Storage(error) => MatrixError::internal(error),
+    };
+
+    PushRuleError => |error| match error {
+        PushRuleError::NotFound => MatrixError::not_found("There is no such push rule."),
+        PushRuleError::NeighbourNotFound => {
+            MatrixError::not_found("The rule named by `before` or `after` is not there.")
+        }
+        PushRuleError::Invalid(reason) => MatrixError::invalid_param(reason),
+        PushRuleError::AccountData(error) => Self::from(error).0,
+    };
+}
+
+/// The 401 that asks for more.
+fn challenge(challenge: Challenge) -> MatrixError {
+    let flow = |stages: &Vec<Stage>| {
+        AuthFlow::new(stages.iter().map(|stage| AuthType::from(stage.name())).collect())
+    };
+    let mut info = UiaaInfo::new(challenge.flows.iter().map(flow).collect());
+    info.completed = challenge.completed.iter().map(|stage| AuthType::from(stage.as_str())).collect();
+    info.params = RawValue::from_string("{}".to_owned()).ok();
+    info.session = Some(challenge.session);
+    let error = MatrixError::interactive_authentication(&info);
+    match challenge.problem {
+        Some(problem) => error.with("errcode", "M_FORBIDDEN").with("error", problem),
+        None => error,
+    }
+}

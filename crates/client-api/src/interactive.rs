@@ -1,0 +1,62 @@
+//! User-interactive authentication over HTTP: bodies with an `auth`, and the 401 that asks for more
+//! (<https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api>).
+//!
+//! Such bodies are read here and not by ruma: the session is bound to the body as it came, and an `auth` that
+//! is incomplete must be answered, not refused.
+
+use axum::body::Body;
+use http::request::Parts;
+use parvis_accounts::{InteractiveError, Operation, Session};
+use parvis_wire::{MatrixError, parse_json, read_body};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{ApiError, ClientApi, RateLimitKey};
+
+/// The largest body of such a request.
+const BODY_LIMIT_BYTES: usize = 64 << 10;
+
+/// A body that may have an `auth`, and what else it says.
+pub(crate) struct InteractiveBody<T> {
+    /// What it says.
+    pub(crate) request: T,
+    /// All of it.
+    pub(crate) fields: Map<String, Value>,
+}
+
+/// Reads the body of a request.
+pub(crate) async fn read<T: DeserializeOwned>(body: Body) -> Result<InteractiveBody<T>, MatrixError> {
+    let body = read_body(body, BODY_LIMIT_BYTES).await?;
+    Ok(InteractiveBody { request: parse_json(&body)?, fields: parse_json(&body)? })
+}
+
+/// What the session of an authentication is bound to: the method and the path.
+pub(crate) fn operation_name(parts: &Parts) -> String {
+    format!("{} {}", parts.method, parts.uri.path())
+}
+
+/// Returns if the user has proved who they are for this request.
+///
+/// # Errors
+/// Mostly the 401 that asks for more. 429 for those who try passwords.
+pub(crate) async fn confirm(
+    api: &ClientApi,
+    session: &Session,
+    parts: &Parts,
+    fields: &Map<String, Value>,
+) -> Result<(), ApiError> {
+    let account = RateLimitKey::Account(session.user_id.localpart().to_owned());
+    let tries_password = fields.get("auth").is_some_and(|auth| auth.get("password").is_some());
+    if tries_password {
+        api.limits.login.peek(&account)?;
+    }
+    let operation = Operation { session: Some(session), name: &operation_name(parts), body: fields };
+    let outcome = api.accounts.confirm(operation).await;
+    if let Err(InteractiveError::Incomplete(challenge)) = &outcome
+        && tries_password
+        && challenge.problem.is_some()
+    {
+        api.limits.login.count(account)?;
+    }
+    Ok(outcome?)
+}

@@ -1,0 +1,3 @@
+//! Accounts: making, changing and closing them.
+
+mod register;

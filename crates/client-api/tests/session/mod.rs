@@ -1,0 +1,4 @@
+//! Sessions: logging in, going on, logging out.
+
+mod login;
+mod logout;

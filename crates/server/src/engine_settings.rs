@@ -1,0 +1,50 @@
+//! From the configuration to the settings of the engines, which know nothing of files and keys.
+
+use parvis_accounts::{AccountsSettings, PasswordRules, Registration, RegistrationToken};
+use parvis_client_api::{RateLimit, RateLimitSettings, RoomVersions};
+
+use crate::config::{self, OrganisationConfig, RegistrationConfig, RoomsConfig};
+
+/// The versions of new rooms.
+pub(crate) fn room_versions(config: &RoomsConfig) -> RoomVersions {
+    RoomVersions { default: config.default_version.clone(), allowed: config.allowed_versions.clone() }
+}
+
+/// How accounts work.
+pub(crate) fn accounts_settings(config: &OrganisationConfig) -> AccountsSettings {
+    let accounts = &config.accounts;
+    let lifetime = |setting: config::HumanDuration| Some(setting.0).filter(|lifetime| !lifetime.is_zero());
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    AccountsSettings {
+        registration: match &config.registration {
+            RegistrationConfig::Closed => Registration::Closed,
+            RegistrationConfig::Open => Registration::Open,
+            RegistrationConfig::Token(tokens) => Registration::Token(
+                tokens.iter().map(|token| RegistrationToken(token.reveal().to_owned())).collect(),
+            ),
+        },
+        password_rules: PasswordRules {
+            min_length: count(accounts.password_min_length),
+            needs_digit: accounts.password_needs_digit,
+            needs_both_cases: accounts.password_needs_both_cases,
+            needs_symbol: accounts.password_needs_symbol,
+        },
+        password_workers: count(accounts.password_workers),
+        access_token_lifetime: lifetime(accounts.access_token_lifetime),
+        refreshable_access_token_lifetime: lifetime(accounts.refreshable_access_token_lifetime),
+        refresh_token_lifetime: lifetime(accounts.refresh_token_lifetime),
+        ..AccountsSettings::new(config.server_name.clone())
+    }
+}
+
+/// Limits for those who ask too often.
+pub(crate) fn rate_limits(settings: &config::RateLimitSettings) -> RateLimitSettings {
+    let limit = |limit: config::RateLimit| RateLimit { per_second: limit.per_second, burst: limit.burst };
+    RateLimitSettings {
+        login: limit(settings.login),
+        registration: limit(settings.registration),
+        messages: limit(settings.messages),
+        joins: limit(settings.joins),
+        invites: limit(settings.invites),
+    }
+}
