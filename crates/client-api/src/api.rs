@@ -5,6 +5,8 @@ use std::sync::Arc;
 use parvis_accounts::Accounts;
 use parvis_media::Media;
 use parvis_policy::encryption::EncryptionSettings;
+use parvis_rooms::Rooms;
+use parvis_sync::View;
 use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
 
 use crate::rate_limit::RateLimits;
@@ -21,6 +23,10 @@ pub struct ClientApi {
     pub media: Media,
     /// The versions of new rooms.
     pub room_versions: Arc<RoomVersions>,
+    /// The rooms.
+    pub rooms: Rooms,
+    /// What readers see of events.
+    pub view: View,
     /// Who belongs here.
     pub accounts: Accounts,
     /// Limits for those who ask too often.

@@ -2,11 +2,18 @@
 
 mod account;
 mod authenticated_media;
+mod directory;
 mod discovery;
 mod media;
+mod membership;
+mod message;
+mod relations;
+mod room;
 mod session;
+mod state;
 
-use parvis_wire::Endpoints;
+use parvis_rooms::HistoryToken;
+use parvis_wire::{Endpoints, MatrixError};
 
 use crate::ClientApi;
 
@@ -14,7 +21,19 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
     Endpoints::new()
         .merge(account::endpoints())
         .merge(authenticated_media::endpoints())
+        .merge(directory::endpoints())
         .merge(discovery::endpoints())
         .merge(media::endpoints())
+        .merge(membership::endpoints())
+        .merge(message::endpoints())
+        .merge(relations::endpoints())
+        .merge(room::endpoints())
         .merge(session::endpoints())
+        .merge(state::endpoints())
+}
+
+/// A place in a room's history, from a parameter of this name.
+pub(crate) fn token(text: Option<&str>, name: &str) -> Result<Option<HistoryToken>, MatrixError> {
+    let bad = || MatrixError::invalid_param(format!("`{name}` is no token of this server"));
+    text.map(|text| HistoryToken::parse(text).ok_or_else(bad)).transpose()
 }

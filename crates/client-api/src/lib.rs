@@ -6,14 +6,17 @@
 //! To add an endpoint: a file `endpoints/<section>/<operation>.rs`, named as ruma names it, with a function
 //! `handle`, and a line in `endpoints/<section>.rs`.
 
+mod actor;
 mod api;
 mod disposition;
 mod endpoints;
 mod error;
+mod event_filter;
 mod interactive;
 mod media_request;
 mod query;
 mod rate_limit;
+mod reply;
 mod served_file;
 mod session;
 

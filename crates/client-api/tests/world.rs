@@ -16,8 +16,11 @@ use http_body_util::BodyExt;
 use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Registration};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock, Timestamp};
 use parvis_client_api::{ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, router};
+use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
+use parvis_rooms::{Identity, RoomSettings, Rooms};
 use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
+use parvis_sync::View;
 use parvis_wire::ClientAddress;
 use ruma::{RoomVersionId, server_name};
 use serde_json::{Value, json};
@@ -72,6 +75,20 @@ pub(crate) struct Client {
     pub(crate) token: String,
 }
 
+fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
+    let identity = Identity {
+        server_name: server_name!("parvis.test").to_owned(),
+        key: Arc::new(ServerKey::generate([9; 32], "1").unwrap()),
+    };
+    let settings = RoomSettings {
+        default_version: RoomVersion::V12,
+        allowed_versions: RoomVersion::supported().collect(),
+        encryption: Default::default(),
+        may_publish: true,
+    };
+    Rooms::new(store.clone(), ambient.clone(), identity, settings)
+}
+
 impl World {
     /// A world on SQLite in which anyone may register and nobody is limited.
     pub(crate) async fn new() -> Self {
@@ -105,6 +122,8 @@ impl World {
                 default: RoomVersionId::V12,
                 allowed: vec![RoomVersionId::V11, RoomVersionId::V12],
             }),
+            rooms: rooms(&store, &ambient),
+            view: View::new(store.clone(), ambient.clone()),
             accounts,
             limits,
             media,

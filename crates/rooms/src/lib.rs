@@ -1,1 +1,132 @@
-//! rooms
+//! Rooms: making them, entering them, sending into them, and reading what they hold.
+//!
+//! Every event enters a room through one door ([`admit`]): it is built on the room's head, judged by the
+//! rules of `dag`, and handed to storage as one write set with all that belongs to it. This crate asks
+//! `policy` what the organisation wants, and knows nothing of HTTP or of who waits for news.
+
+mod admit;
+mod alias;
+mod content;
+mod create;
+mod directory;
+mod error;
+mod hierarchy;
+mod history;
+mod membership;
+mod profile;
+mod send;
+mod state;
+mod upgrade;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use moka::sync::Cache;
+use parvis_ambient::Ambient;
+use parvis_events::{RoomVersion, ServerKey};
+use parvis_policy::{ClientKind, encryption::EncryptionSettings};
+use parvis_storage::{DeviceSn, Store, UserSn};
+use ruma::{OwnedServerName, OwnedUserId, RoomId};
+
+pub use create::{CreateRoom, InitialState};
+pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
+pub use error::RoomError;
+pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom};
+pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
+pub use membership::Action;
+pub use parvis_storage::{Direction, RoomSn, StoredEvent};
+pub use send::SendEvent;
+
+use crate::admit::Desk;
+
+/// Who this homeserver is to others: its name, and the key that it signs with.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The server name.
+    pub server_name: OwnedServerName,
+    /// The signing key.
+    pub key: Arc<ServerKey>,
+}
+
+/// What rooms are made like here.
+#[derive(Clone, Debug)]
+pub struct RoomSettings {
+    /// The version of new rooms.
+    pub default_version: RoomVersion,
+    /// The versions in which rooms may be made.
+    pub allowed_versions: Vec<RoomVersion>,
+    /// The organisation's rules for encryption.
+    pub encryption: EncryptionSettings,
+    /// Whether users may list rooms in the public directory.
+    pub may_publish: bool,
+}
+
+/// A local user who does something, and with what.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The user's number.
+    pub user: UserSn,
+    /// The user's id.
+    pub user_id: OwnedUserId,
+    /// The device, where a transaction id counts.
+    pub device: Option<DeviceSn>,
+    /// What the user's client does about encryption by itself.
+    pub client: ClientKind,
+}
+
+/// The rooms of one homeserver. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    store: Store,
+    ambient: Ambient,
+    identity: Identity,
+    settings: Arc<RoomSettings>,
+    desks: Cache<RoomSn, Arc<Desk>>,
+    /// When the newest room was made, in milliseconds since the epoch.
+    newest: Arc<AtomicI64>,
+}
+
+/// How many rooms are kept ready for the next event.
+const DESKS: u64 = 4_096;
+/// How long a room is kept ready that nobody writes to.
+const DESK_IDLE: Duration = Duration::from_secs(600);
+
+impl Rooms {
+    /// The rooms in a store.
+    pub fn new(store: Store, ambient: Ambient, identity: Identity, settings: RoomSettings) -> Self {
+        let desks = Cache::builder().max_capacity(DESKS).time_to_idle(DESK_IDLE).build();
+        Self { store, ambient, identity, settings: Arc::new(settings), desks, newest: Arc::default() }
+    }
+
+    /// The number of a room.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownRoom`].
+    pub async fn find(&self, room_id: &RoomId) -> Result<RoomSn, RoomError> {
+        self.store.room_sn(room_id).await?.ok_or(RoomError::UnknownRoom)
+    }
+
+    /// The time to write into a create event. Two rooms never get the same: where a room's id is the hash of
+    /// its create event, two rooms made alike in the same millisecond would be one.
+    fn creation_ts(&self) -> i64 {
+        let now = self.ambient.now().millis();
+        let next = |newest: i64| Some(now.max(newest + 1));
+        let before = self.newest.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        before.map_or(now, |newest| now.max(newest + 1))
+    }
+
+    /// The name of this server.
+    pub fn server_name(&self) -> &ruma::ServerName {
+        &self.identity.server_name
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &RoomSettings {
+        &self.settings
+    }
+}

@@ -2,12 +2,25 @@
 
 use parvis_accounts::{AccountsSettings, PasswordRules, Registration, RegistrationToken};
 use parvis_client_api::{RateLimit, RateLimitSettings, RoomVersions};
+use parvis_events::RoomVersion;
+use parvis_rooms::RoomSettings;
 
 use crate::config::{self, OrganisationConfig, RegistrationConfig, RoomsConfig};
 
 /// The versions of new rooms.
 pub(crate) fn room_versions(config: &RoomsConfig) -> RoomVersions {
     RoomVersions { default: config.default_version.clone(), allowed: config.allowed_versions.clone() }
+}
+
+/// What rooms are made like.
+pub(crate) fn room_settings(config: &OrganisationConfig) -> RoomSettings {
+    let known = |version: &ruma::RoomVersionId| version.as_str().parse::<RoomVersion>().ok();
+    RoomSettings {
+        default_version: known(&config.rooms.default_version).unwrap_or(RoomVersion::DEFAULT),
+        allowed_versions: config.rooms.allowed_versions.iter().filter_map(known).collect(),
+        encryption: config.encryption,
+        may_publish: true,
+    }
 }
 
 /// How accounts work.

@@ -6,14 +6,17 @@ use axum::Router;
 use parvis_accounts::Accounts;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
+use parvis_events::ServerKey;
 use parvis_media::{Media, Settings as MediaSettings};
+use parvis_rooms::{Identity, Rooms};
 use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
+use parvis_sync::View;
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
-    engine_settings::{accounts_settings, rate_limits, room_versions},
+    engine_settings::{accounts_settings, rate_limits, room_settings, room_versions},
 };
 
 /// A homeserver. It shares nothing with any other in the process.
@@ -36,6 +39,14 @@ pub enum StartError {
         /// What is wrong with it.
         source: StorageError,
     },
+    /// Its signing key cannot be read or made.
+    #[error("the signing key of {server_name} cannot be used: {problem}")]
+    Key {
+        /// Whose key.
+        server_name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Its files cannot be kept.
     #[error("the media directory {} of {server_name} cannot be used: {source}", directory.display())]
     Media {
@@ -57,11 +68,14 @@ impl Homeserver {
         let store = open_store(&config).await?;
         let media = open_media(&config, &store, &ambient).await?;
         let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
+        let rooms = open_rooms(&config, &store, &ambient).await?;
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let api = ClientApi {
             discovery: Arc::new(config.discovery.clone()),
             encryption: config.encryption,
             room_versions: Arc::new(room_versions(&config.rooms)),
+            rooms,
+            view: View::new(store.clone(), ambient.clone()),
             accounts,
             limits: Arc::new(limits),
             media,
@@ -105,6 +119,33 @@ async fn open_store(config: &OrganisationConfig) -> Result<Store, StartError> {
     let settings = StoreSettings { database: database(&config.storage), cache_bytes: config.cache_bytes };
     let server_name = || config.server_name.to_string();
     Store::open(&settings).await.map_err(|source| StartError::Storage { server_name: server_name(), source })
+}
+
+async fn open_rooms(
+    config: &OrganisationConfig,
+    store: &Store,
+    ambient: &Ambient,
+) -> Result<Rooms, StartError> {
+    let key = server_key(store, ambient)
+        .await
+        .map_err(|problem| StartError::Key { server_name: config.server_name.to_string(), problem })?;
+    let identity = Identity { server_name: config.server_name.clone(), key: Arc::new(key) };
+    Ok(Rooms::new(store.clone(), ambient.clone(), identity, room_settings(config)))
+}
+
+/// The key that this server signs with, made when it starts for the first time.
+async fn server_key(store: &Store, ambient: &Ambient) -> Result<ServerKey, String> {
+    let stored = store.server_key().await.map_err(|error| error.to_string())?;
+    if let Some((key_id, secret)) = stored {
+        let version = key_id.strip_prefix("ed25519:").unwrap_or(&key_id);
+        return ServerKey::from_bytes(&secret, version).map_err(|error| error.to_string());
+    }
+    let mut seed = [0; 32];
+    ambient.chance.fill(&mut seed);
+    let key = ServerKey::generate(seed, &ambient.chance.text(6)).map_err(|error| error.to_string())?;
+    let added = store.add_server_key(key.key_id(), &key.to_bytes(), ambient.now().millis()).await;
+    added.map_err(|error| error.to_string())?;
+    Ok(key)
 }
 
 async fn open_media(

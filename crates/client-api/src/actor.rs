@@ -1,0 +1,28 @@
+//! From a session to what engines want to know of who acts.
+
+use parvis_policy::ClientKind;
+use parvis_rooms::Actor;
+use parvis_sync::Reader;
+use parvis_wire::Call;
+
+use crate::Session;
+
+/// Who made a request, and with what kind of client.
+pub(crate) fn actor<T>(call: &Call<T, Session>) -> Actor {
+    actor_of(&call.principal, call.user_agent())
+}
+
+/// As [`actor`], for requests whose session is optional.
+pub(crate) fn actor_of(session: &Session, user_agent: Option<&str>) -> Actor {
+    Actor {
+        user: session.user,
+        user_id: session.user_id.clone(),
+        device: Some(session.device),
+        client: ClientKind::of_user_agent(user_agent),
+    }
+}
+
+/// Who reads, for the view.
+pub(crate) fn reader(session: &Session) -> Reader {
+    Reader { user: session.user, device: session.device }
+}

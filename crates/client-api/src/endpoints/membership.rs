@@ -1,0 +1,46 @@
+//! Entering and leaving rooms, and who is in them.
+
+mod ban_user;
+mod forget_room;
+mod get_member_events;
+mod invite_user;
+mod join_room_by_id;
+mod join_room_by_id_or_alias;
+mod joined_members;
+mod joined_rooms;
+mod kick_user;
+mod knock_room;
+mod leave_room;
+mod unban_user;
+
+use parvis_rooms::RoomSn;
+use parvis_wire::{Endpoint, Endpoints};
+use ruma::{OwnedRoomOrAliasId, RoomAliasId, RoomId};
+
+use crate::{ApiError, ClientApi};
+
+pub(super) fn endpoints() -> Endpoints<ClientApi> {
+    Endpoints::new()
+        .with(Endpoint::typed(ban_user::handle))
+        .with(Endpoint::typed(forget_room::handle))
+        .with(Endpoint::with_own_reply(get_member_events::handle))
+        .with(Endpoint::typed(invite_user::handle))
+        .with(Endpoint::typed(join_room_by_id::handle))
+        .with(Endpoint::typed(join_room_by_id_or_alias::handle))
+        .with(Endpoint::typed(joined_members::handle))
+        .with(Endpoint::typed(joined_rooms::handle))
+        .with(Endpoint::typed(kick_user::handle))
+        .with(Endpoint::typed(knock_room::handle))
+        .with(Endpoint::typed(leave_room::handle))
+        .with(Endpoint::typed(unban_user::handle))
+}
+
+/// The room that an id or an alias names.
+pub(crate) async fn find_room(api: &ClientApi, name: &OwnedRoomOrAliasId) -> Result<RoomSn, ApiError> {
+    if let Ok(alias) = <&RoomAliasId>::try_from(&**name) {
+        return Ok(api.rooms.resolve_alias(alias).await?.0);
+    }
+    let room_id =
+        RoomId::parse(name.as_str()).map_err(|_| parvis_wire::MatrixError::invalid_param("not a room id"))?;
+    Ok(api.rooms.find_to_enter(&room_id).await?)
+}

@@ -1,0 +1,16 @@
+//! `POST /_matrix/client/v3/rooms/{roomId}/ban`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidban>).
+
+use crate::{ApiError, ClientApi, Session, actor::actor};
+use parvis_rooms::Action;
+use parvis_wire::Call;
+use ruma::api::client::membership::ban_user::v3::{Request, Response};
+
+/// Puts a user out of a room for good.
+pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
+    let actor = actor(&call);
+    let Request { room_id, user_id, reason, .. } = &call.request;
+    let room = api.rooms.find(room_id).await?;
+    api.rooms.act_on_member(&actor, room, user_id, Action::Ban, reason.as_deref()).await?;
+    Ok(Response::new())
+}

@@ -1,0 +1,16 @@
+//! `POST /_matrix/client/v3/rooms/{roomId}/join`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidjoin>).
+
+use parvis_wire::Call;
+use ruma::api::client::membership::join_room_by_id::v3::{Request, Response};
+
+use crate::{ApiError, ClientApi, Session, actor::actor};
+
+/// Joins a room.
+pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
+    let actor = actor(&call);
+    api.limits.joins.check(&call.principal)?;
+    let room = api.rooms.find_to_enter(&call.request.room_id).await?;
+    let room_id = api.rooms.join(&actor, room, call.request.reason.as_deref()).await?;
+    Ok(Response::new(room_id))
+}

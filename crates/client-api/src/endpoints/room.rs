@@ -1,0 +1,24 @@
+//! Making rooms, and looking at single events, summaries and spaces.
+
+mod create_room;
+mod get_context;
+mod get_event_by_timestamp;
+mod get_hierarchy;
+mod get_room_event;
+mod get_summary;
+mod upgrade_room;
+
+use parvis_wire::{Endpoint, Endpoints};
+
+use crate::ClientApi;
+
+pub(super) fn endpoints() -> Endpoints<ClientApi> {
+    Endpoints::new()
+        .with(Endpoint::typed(create_room::handle))
+        .with(Endpoint::with_own_reply(get_context::handle))
+        .with(Endpoint::typed(get_event_by_timestamp::handle))
+        .with(Endpoint::with_own_reply(get_hierarchy::handle))
+        .with(Endpoint::with_own_reply(get_room_event::handle))
+        .with(Endpoint::with_own_reply(get_summary::handle))
+        .with(Endpoint::typed(upgrade_room::handle))
+}

@@ -1,0 +1,34 @@
+//! `GET /_matrix/client/v1/room_summary/{roomIdOrAlias}`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1room_summaryroomidoralias>).
+
+use axum::response::Response;
+use parvis_wire::{Call, MatrixError};
+use ruma::{RoomAliasId, RoomId, api::client::room::get_summary::v1::Request};
+
+use crate::{ApiError, ClientApi, Session, actor::actor_of, reply};
+
+/// What a room shows of itself, to those who could enter it.
+pub(super) async fn handle(
+    api: ClientApi,
+    call: Call<Request, Option<Session>>,
+) -> Result<Response, ApiError> {
+    let name = &call.request.room_id_or_alias;
+    let room_id = match <&RoomAliasId>::try_from(&**name) {
+        Ok(alias) => api.rooms.resolve_alias(alias).await?.1,
+        Err(_) => RoomId::parse(name.as_str()).map_err(|_| MatrixError::invalid_param("not a room id"))?,
+    };
+    let actor = call.principal.as_ref().map(|session| actor_of(session, call.user_agent()));
+    let (room, membership) = api.rooms.summary(actor.as_ref(), &room_id).await?;
+    let mut body = reply::public_room(&room);
+    body["room_version"] = room.room_version.into();
+    if let Some(algorithm) = room.encryption {
+        body["encryption"] = algorithm.into();
+    }
+    if !room.allowed_rooms.is_empty() {
+        body["allowed_room_ids"] = room.allowed_rooms.iter().map(ToString::to_string).collect();
+    }
+    if actor.is_some() {
+        body["membership"] = membership.map_or("leave", |membership| membership.as_str()).into();
+    }
+    Ok(reply::json(body.to_string()))
+}

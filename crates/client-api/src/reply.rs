@@ -1,0 +1,149 @@
+//! Answers whose JSON is written directly, because they carry events: each event's text is made once, and
+//! copied from there into every answer.
+
+use std::sync::Arc;
+
+use axum::{body::Body, response::Response};
+use http::{HeaderValue, header::CONTENT_TYPE};
+use parvis_events::{Unsigned, write_client_event};
+use parvis_rooms::PublicRoom;
+use parvis_rooms::StoredEvent;
+use parvis_sync::ShownEvent;
+use serde_json::{Value, json};
+
+/// An answer that is JSON already.
+pub(crate) fn json(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An answer that is one event.
+pub(crate) fn event(event: &ShownEvent) -> Response {
+    let mut body = Vec::new();
+    event.write(&mut body, true);
+    json(body)
+}
+
+/// A JSON object that is written field by field.
+pub(crate) struct Reply {
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// An object without fields.
+    pub(crate) fn new() -> Self {
+        Self { body: vec![b'{'] }
+    }
+
+    fn key(&mut self, name: &str) {
+        if self.body.len() > 1 {
+            self.body.push(b',');
+        }
+        self.body.extend_from_slice(Value::from(name).to_string().as_bytes());
+        self.body.push(b':');
+    }
+
+    /// A list of events.
+    pub(crate) fn events(mut self, name: &str, events: &[ShownEvent]) -> Self {
+        self.key(name);
+        self.body.push(b'[');
+        for (index, event) in events.iter().enumerate() {
+            if index > 0 {
+                self.body.push(b',');
+            }
+            event.write(&mut self.body, true);
+        }
+        self.body.push(b']');
+        self
+    }
+
+    /// One event.
+    pub(crate) fn event(mut self, name: &str, event: &ShownEvent) -> Self {
+        self.key(name);
+        event.write(&mut self.body, true);
+        self
+    }
+
+    /// A text.
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        self.key(name);
+        self.body.extend_from_slice(Value::from(value).to_string().as_bytes());
+        self
+    }
+
+    /// A number.
+    pub(crate) fn number(mut self, name: &str, value: u64) -> Self {
+        self.key(name);
+        self.body.extend_from_slice(value.to_string().as_bytes());
+        self
+    }
+
+    /// The answer.
+    pub(crate) fn done(mut self) -> Response {
+        self.body.push(b'}');
+        json(self.body)
+    }
+}
+
+/// State events as they are, for those who may read all of a room's state.
+pub(crate) struct StateEvents<'a>(&'a [Arc<StoredEvent>]);
+
+/// State events, to be answered as a list or one by one.
+pub(crate) fn state_events(events: &[Arc<StoredEvent>]) -> StateEvents<'_> {
+    StateEvents(events)
+}
+
+impl StateEvents<'_> {
+    fn write(event: &StoredEvent, out: &mut Vec<u8>) {
+        let unsigned = Unsigned::default();
+        write_client_event(out, event.pdu.client_form(), Some(event.pdu.room_id()), &unsigned);
+    }
+
+    /// The answer that is a list of them.
+    pub(crate) fn list(&self) -> Response {
+        let mut body = vec![b'['];
+        for (index, event) in self.0.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            Self::write(event, &mut body);
+        }
+        body.push(b']');
+        json(body)
+    }
+
+    /// The answer that is the first of them.
+    pub(crate) fn one(&self) -> Response {
+        let mut body = Vec::new();
+        if let Some(event) = self.0.first() {
+            Self::write(event, &mut body);
+        }
+        json(body)
+    }
+}
+
+/// What a room shows of itself, as clients get it.
+pub(crate) fn public_room(room: &PublicRoom) -> Value {
+    let mut body = json!({
+        "room_id": room.room_id,
+        "num_joined_members": room.joined_members,
+        "world_readable": room.world_readable,
+        "guest_can_join": room.guest_can_join,
+        "join_rule": room.join_rule,
+    });
+    let alias = room.canonical_alias.as_ref().map(ToString::to_string);
+    let fields = [
+        ("name", &room.name),
+        ("topic", &room.topic),
+        ("canonical_alias", &alias),
+        ("avatar_url", &room.avatar_url),
+        ("room_type", &room.room_type),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            body[name] = value.as_str().into();
+        }
+    }
+    body
+}

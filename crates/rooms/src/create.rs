@@ -1,0 +1,337 @@
+//! Making a room: the fixed order of its first events, all of them in one write.
+//!
+//! <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom>
+
+use parvis_events::RoomVersion;
+use parvis_policy::{Preset, RoomClass, encryption::AtCreation};
+use parvis_storage::{CommitError, Position, RoomHead, RoomSn, StateRoot};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId};
+use serde_json::{Map, Value, json, value::RawValue};
+
+use crate::{
+    Actor, RoomError, Rooms,
+    admit::{Draft, Turn},
+    content::{member, raw},
+};
+
+/// A state event of `initial_state`.
+#[derive(Clone, Debug)]
+pub struct InitialState {
+    /// The event type.
+    pub kind: String,
+    /// The state key.
+    pub state_key: String,
+    /// The content: a JSON object.
+    pub content: Box<RawValue>,
+}
+
+/// What a new room is to be like; the fields of `POST /createRoom`.
+#[derive(Clone, Debug, Default)]
+pub struct CreateRoom {
+    /// Whether the room is listed in the public directory.
+    pub listed: bool,
+    /// `room_alias_name`: the local part of the room's alias.
+    pub alias_name: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// The topic.
+    pub topic: Option<String>,
+    /// Who is invited.
+    pub invite: Vec<OwnedUserId>,
+    /// The room version; the organisation's default where there is none.
+    pub room_version: Option<String>,
+    /// Additions to the content of `m.room.create`.
+    pub creation_content: Map<String, Value>,
+    /// State to set after the preset's.
+    pub initial_state: Vec<InitialState>,
+    /// The preset; where there is none it follows from `listed`.
+    pub preset: Option<Preset>,
+    /// Whether the invitations are to a conversation.
+    pub is_direct: bool,
+    /// Additions to the content of `m.room.power_levels`; each replaces the field of the same name.
+    pub power_levels: Map<String, Value>,
+}
+
+const ALGORITHM: &str = "m.megolm.v1.aes-sha2";
+
+impl Rooms {
+    /// Makes a room and gives its id.
+    ///
+    /// # Errors
+    /// [`RoomError`], with nothing made.
+    pub async fn create(&self, actor: &Actor, wanted: CreateRoom) -> Result<OwnedRoomId, RoomError> {
+        let version = self.version_of(wanted.room_version.as_deref())?;
+        let alias = self.alias_of(&wanted).await?;
+        self.check_invites(actor, &wanted)?;
+        let preset =
+            wanted.preset.unwrap_or(if wanted.listed { Preset::PublicChat } else { Preset::PrivateChat });
+        let class = RoomClass::of_new_room(Some(preset), wanted.listed, wanted.is_direct);
+        let mut turn = self.first_turn(self.empty_head(version, class).await?).await;
+
+        self.stage_beginning(&mut turn, actor, &wanted, preset, class).await?;
+        if let Some(alias) = &alias {
+            turn.set.add_alias(alias, turn.head.room, actor.user);
+            let content = json!({ "alias": alias });
+            turn.stage_for(actor, Draft::state("m.room.canonical_alias", "", raw(&content))).await?;
+        }
+        self.stage_state(&mut turn, actor, &wanted, preset, class).await?;
+        self.stage_invites(&mut turn, actor, &wanted).await?;
+        if wanted.listed && self.settings.may_publish {
+            turn.set.publish_room(turn.head.room, true);
+        }
+        let room_id = turn.head.room_id.clone();
+        match turn.submit().await.land().await {
+            Ok(_) => Ok(room_id),
+            Err(CommitError::Guard("alias_free")) => Err(RoomError::AliasInUse),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn version_of(&self, wanted: Option<&str>) -> Result<RoomVersion, RoomError> {
+        let Some(wanted) = wanted else { return Ok(self.settings.default_version) };
+        let version = wanted.parse::<RoomVersion>().ok();
+        let version = version.filter(|version| self.settings.allowed_versions.contains(version));
+        version.ok_or_else(|| RoomError::UnsupportedVersion(wanted.to_owned()))
+    }
+
+    async fn alias_of(&self, wanted: &CreateRoom) -> Result<Option<OwnedRoomAliasId>, RoomError> {
+        let Some(name) = &wanted.alias_name else { return Ok(None) };
+        let text = format!("#{name}:{}", self.identity.server_name);
+        let bad = name.contains([':', '\0', '#']) || name.chars().any(char::is_whitespace) || name.is_empty();
+        let parsed =
+            OwnedRoomAliasId::try_from(text).ok().filter(|alias| !bad && alias.as_str().len() <= 255);
+        let alias =
+            parsed.ok_or_else(|| RoomError::InvalidParam("room_alias_name cannot be an alias".to_owned()))?;
+        match self.store.alias(&alias).await? {
+            Some(_) => Err(RoomError::AliasInUse),
+            None => Ok(Some(alias)),
+        }
+    }
+
+    fn check_invites(&self, actor: &Actor, wanted: &CreateRoom) -> Result<(), RoomError> {
+        if wanted.invite.contains(&actor.user_id) {
+            return Err(RoomError::InvalidParam("you cannot invite yourself".to_owned()));
+        }
+        let own = &self.identity.server_name;
+        match wanted.invite.iter().all(|user| user.server_name() == own) {
+            true => Ok(()),
+            false => Err(RoomError::NotFederated),
+        }
+    }
+
+    pub(crate) async fn empty_head(
+        &self,
+        version: RoomVersion,
+        class: RoomClass,
+    ) -> Result<RoomHead, RoomError> {
+        let room = RoomSn(self.store.next_number().await?);
+        // Where the version takes the room id from the create event, that event replaces this one.
+        let name = format!("!{}:{}", self.ambient.chance.text(18), self.identity.server_name);
+        let room_id = RoomId::parse(name).map_err(|error| RoomError::InvalidParam(error.to_string()))?;
+        Ok(RoomHead {
+            room,
+            room_id,
+            version,
+            class: class.name().to_owned(),
+            head_version: 0,
+            heads: Vec::new(),
+            state_root: StateRoot::EMPTY,
+            depth: 0,
+            next_slot: 0,
+            next_state_index: 0,
+            last_position: Position::START,
+        })
+    }
+
+    /// The create event, the creator's membership, the power levels.
+    async fn stage_beginning(
+        &self,
+        turn: &mut Turn<'_>,
+        actor: &Actor,
+        wanted: &CreateRoom,
+        preset: Preset,
+        class: RoomClass,
+    ) -> Result<(), RoomError> {
+        let content = create_content(turn.head.version, actor, wanted, preset)?;
+        let creators = creators_of(&content);
+        turn.stage_for(actor, Draft::state("m.room.create", "", raw(&content))).await?;
+        self.stage_own_join(turn, actor).await?;
+        let mut levels = default_power_levels(turn.head.version, actor, wanted, preset);
+        for (field, value) in &wanted.power_levels {
+            levels.insert(field.clone(), value.clone());
+        }
+        refuse_creators_in_users(turn.head.version, &levels, &actor.user_id, &creators)?;
+        if let Some(level) = self.settings.encryption.power_level_at_creation(class).outcome
+            && let Some(events) = levels.entry("events").or_insert_with(|| json!({})).as_object_mut()
+        {
+            events.insert("m.room.encryption".to_owned(), level.into());
+        }
+        turn.stage_for(actor, Draft::state("m.room.power_levels", "", raw(&levels))).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn stage_own_join(&self, turn: &mut Turn<'_>, actor: &Actor) -> Result<(), RoomError> {
+        let profile = self.store.profile(actor.user).await?;
+        let content = member("join", profile.displayname(), profile.avatar_url(), None);
+        turn.stage_for(actor, Draft::state("m.room.member", actor.user_id.as_str(), raw(&content))).await?;
+        Ok(())
+    }
+
+    /// The preset's state, the initial state as the policy has it, name and topic.
+    async fn stage_state(
+        &self,
+        turn: &mut Turn<'_>,
+        actor: &Actor,
+        wanted: &CreateRoom,
+        preset: Preset,
+        class: RoomClass,
+    ) -> Result<(), RoomError> {
+        let given = |kind: &str| {
+            wanted.initial_state.iter().any(|state| state.kind == kind && state.state_key.is_empty())
+        };
+        for (kind, content) in preset_state(preset) {
+            if !given(kind) {
+                turn.stage_for(actor, Draft::state(kind, "", raw(&content))).await?;
+            }
+        }
+        let decision = self.settings.encryption.at_creation(class, given("m.room.encryption"), actor.client);
+        for state in &wanted.initial_state {
+            let is_encryption = state.kind == "m.room.encryption" && state.state_key.is_empty();
+            if is_encryption && decision.outcome == AtCreation::LeaveOut {
+                tracing::info!(rule = decision.rule, setting = %decision.setting, "encryption left out of a new room");
+                continue;
+            }
+            let draft = Draft::state(&state.kind, &state.state_key, state.content.clone());
+            turn.stage_for(actor, draft).await?;
+        }
+        if decision.outcome == AtCreation::Add {
+            let content = json!({ "algorithm": ALGORITHM });
+            turn.stage_for(actor, Draft::state("m.room.encryption", "", raw(&content))).await?;
+        }
+        for (kind, field, value) in
+            [("m.room.name", "name", &wanted.name), ("m.room.topic", "topic", &wanted.topic)]
+        {
+            if let Some(value) = value {
+                turn.stage_for(actor, Draft::state(kind, "", raw(&json!({ field: value })))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn stage_invites(
+        &self,
+        turn: &mut Turn<'_>,
+        actor: &Actor,
+        wanted: &CreateRoom,
+    ) -> Result<(), RoomError> {
+        for user_id in &wanted.invite {
+            let user = self.store.intern_user(user_id).await?;
+            let profile = self.store.profile(user).await?;
+            let mut content = member("invite", profile.displayname(), profile.avatar_url(), None);
+            if wanted.is_direct {
+                content["is_direct"] = Value::Bool(true);
+            }
+            turn.stage_for(actor, Draft::state("m.room.member", user_id.as_str(), raw(&content))).await?;
+        }
+        Ok(())
+    }
+}
+
+fn create_content(
+    version: RoomVersion,
+    actor: &Actor,
+    wanted: &CreateRoom,
+    preset: Preset,
+) -> Result<Map<String, Value>, RoomError> {
+    let mut content = wanted.creation_content.clone();
+    content.insert("room_version".to_owned(), version.as_str().into());
+    content.remove("creator");
+    if !version.creator_is_sender() {
+        content.insert("creator".to_owned(), actor.user_id.as_str().into());
+    }
+    if version.additional_creators() && preset == Preset::TrustedPrivateChat && !wanted.invite.is_empty() {
+        let mut creators: Vec<String> = creators_of(&content);
+        creators.extend(wanted.invite.iter().map(ToString::to_string));
+        creators.sort();
+        creators.dedup();
+        content.insert("additional_creators".to_owned(), creators.into());
+    }
+    Ok(content)
+}
+
+/// The users that the content of a create event names as additional creators.
+fn creators_of(content: &Map<String, Value>) -> Vec<String> {
+    let listed = content.get("additional_creators").and_then(Value::as_array);
+    listed.into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+}
+
+/// A creator's power is above all levels since room version 12, and may not be written down.
+fn refuse_creators_in_users(
+    version: RoomVersion,
+    levels: &Map<String, Value>,
+    creator: &OwnedUserId,
+    additional: &[String],
+) -> Result<(), RoomError> {
+    if !version.creators_have_infinite_power() {
+        return Ok(());
+    }
+    let users = levels.get("users").and_then(Value::as_object);
+    let is_creator = |user: &String| user == creator.as_str() || additional.contains(user);
+    match users.into_iter().flatten().any(|(user, _)| is_creator(user)) {
+        true => {
+            Err(RoomError::BadState("power levels of this room version may not name its creators".to_owned()))
+        }
+        false => Ok(()),
+    }
+}
+
+fn default_power_levels(
+    version: RoomVersion,
+    actor: &Actor,
+    wanted: &CreateRoom,
+    preset: Preset,
+) -> Map<String, Value> {
+    let infinite = version.creators_have_infinite_power();
+    let mut users = Map::new();
+    if !infinite {
+        users.insert(actor.user_id.to_string(), 100.into());
+        if preset == Preset::TrustedPrivateChat {
+            users.extend(wanted.invite.iter().map(|user| (user.to_string(), 100.into())));
+        }
+    }
+    let tombstone = if infinite { 150 } else { 100 };
+    let invite = if preset == Preset::PublicChat { 50 } else { 0 };
+    let levels = json!({
+        "users": users,
+        "users_default": 0,
+        "events": {
+            "m.room.name": 50,
+            "m.room.power_levels": 100,
+            "m.room.history_visibility": 100,
+            "m.room.canonical_alias": 50,
+            "m.room.avatar": 50,
+            "m.room.tombstone": tombstone,
+            "m.room.server_acl": 100,
+            "m.room.encryption": 100,
+        },
+        "events_default": 0,
+        "state_default": 50,
+        "ban": 50,
+        "kick": 50,
+        "redact": 50,
+        "invite": invite,
+    });
+    levels.as_object().cloned().unwrap_or_default()
+}
+
+fn preset_state(preset: Preset) -> [(&'static str, Value); 3] {
+    let (join_rule, guest_access) = match preset {
+        Preset::PrivateChat | Preset::TrustedPrivateChat => ("invite", "can_join"),
+        Preset::PublicChat => ("public", "forbidden"),
+    };
+    [
+        ("m.room.join_rules", json!({ "join_rule": join_rule })),
+        ("m.room.history_visibility", json!({ "history_visibility": "shared" })),
+        ("m.room.guest_access", json!({ "guest_access": guest_access })),
+    ]
+}

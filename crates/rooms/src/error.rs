@@ -1,0 +1,80 @@
+//! Why a room operation was refused. The API's table turns these into errcodes.
+
+use parvis_dag::AuthError;
+use parvis_events::FormatError;
+use parvis_storage::{CommitError, StorageError};
+
+/// Why a room operation did not happen. Nothing was then written.
+#[derive(Debug, thiserror::Error)]
+pub enum RoomError {
+    /// The room is not known here, or the caller may not know that it is (`M_NOT_FOUND`).
+    #[error("there is no such room")]
+    UnknownRoom,
+    /// What was asked for is not there (`M_NOT_FOUND`). The text names it.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// The room's rules, or the caller's standing in it, do not allow it (`M_FORBIDDEN`).
+    #[error("{0}")]
+    Forbidden(String),
+    /// The organisation's policy does not allow it (`M_FORBIDDEN`).
+    #[error("{rule}")]
+    Policy {
+        /// The rule, in words for the client.
+        rule: &'static str,
+        /// The setting that it comes from.
+        setting: String,
+    },
+    /// The event cannot be built from what was sent (`M_BAD_JSON` or `M_TOO_LARGE`).
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// A parameter has an impossible value (`M_INVALID_PARAM`).
+    #[error("{0}")]
+    InvalidParam(String),
+    /// The state that was sent makes no sense (`M_BAD_STATE`).
+    #[error("{0}")]
+    BadState(String),
+    /// The room would have a version that cannot be made here (`M_UNSUPPORTED_ROOM_VERSION`).
+    #[error("rooms of version {0} cannot be made here")]
+    UnsupportedVersion(String),
+    /// The alias names a room already (`M_ROOM_IN_USE` when a room is created, `M_UNKNOWN` with 409 else).
+    #[error("the alias names a room already")]
+    AliasInUse,
+    /// An alias in `m.room.canonical_alias` does not name this room (`M_BAD_ALIAS`).
+    #[error("{0}")]
+    BadAlias(String),
+    /// The same annotation was sent before by the same user (`M_DUPLICATE_ANNOTATION`).
+    #[error("you have reacted with this key already")]
+    DuplicateAnnotation,
+    /// The user would have to be told of another server's room, which cannot be asked (`M_NOT_FOUND`).
+    #[error("other servers cannot be reached from here")]
+    NotFederated,
+    /// The room changed each time while the operation was being decided. The client may try again.
+    #[error("the room is too busy")]
+    Busy,
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<AuthError> for RoomError {
+    fn from(error: AuthError) -> Self {
+        Self::Forbidden(error.to_string())
+    }
+}
+
+impl From<CommitError> for RoomError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Guard("alias_free") => Self::AliasInUse,
+            CommitError::Storage(error) => Self::Storage(error),
+            CommitError::RoomMoved | CommitError::TransactionUsed(_) | CommitError::Guard(_) => Self::Busy,
+        }
+    }
+}
+
+impl RoomError {
+    /// A refusal by the room's rules, in words.
+    pub(crate) fn forbidden(reason: &str) -> Self {
+        Self::Forbidden(reason.to_owned())
+    }
+}

@@ -1,0 +1,211 @@
+//! Spaces: the rooms below a room, and the summary that a room gives of itself.
+//!
+//! <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidhierarchy>
+
+use std::{collections::HashSet, sync::Arc};
+
+use parvis_events::{Membership, Pdu};
+use parvis_storage::{RoomHead, RoomSn, StoredEvent};
+use ruma::{OwnedRoomId, RoomId};
+use serde::Deserialize;
+
+use crate::{Actor, PublicRoom, RoomError, Rooms};
+
+/// How a hierarchy is walked.
+#[derive(Clone, Debug)]
+pub struct HierarchyQuery {
+    /// Only children that their space suggests.
+    pub suggested_only: bool,
+    /// How deep to go; no limit but the server's own if `None`.
+    pub max_depth: Option<usize>,
+    /// How many rooms on a page.
+    pub limit: usize,
+    /// Where the page begins: a token from the page before.
+    pub from: Option<String>,
+}
+
+/// A room of a hierarchy.
+#[derive(Clone, Debug)]
+pub struct HierarchyRoom {
+    /// What it shows of itself.
+    pub summary: PublicRoom,
+    /// Its `m.space.child` events.
+    pub children: Vec<Arc<StoredEvent>>,
+}
+
+/// A page of a hierarchy.
+#[derive(Clone, Debug)]
+pub struct HierarchyPage {
+    /// The rooms, depth first.
+    pub rooms: Vec<HierarchyRoom>,
+    /// The token of the next page.
+    pub next_batch: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Child {
+    #[serde(default)]
+    via: Vec<String>,
+    order: Option<String>,
+    #[serde(default)]
+    suggested: bool,
+}
+
+/// How many rooms a walk visits at most, whatever the client asks for.
+const MOST_ROOMS: usize = 2_000;
+/// How deep a walk goes at most.
+const MOST_DEPTH: usize = 50;
+
+impl Rooms {
+    /// The rooms below a space, depth first, as far as the actor may know of them.
+    ///
+    /// # Errors
+    /// [`RoomError::Forbidden`] if the actor may not know of the space itself.
+    pub async fn hierarchy(
+        &self,
+        actor: &Actor,
+        room_id: &RoomId,
+        query: &HierarchyQuery,
+    ) -> Result<HierarchyPage, RoomError> {
+        let skip = read_token(query)?;
+        let top = self.find_readable(room_id).await?;
+        if self.accessible(actor, top).await?.is_none() {
+            return Err(RoomError::forbidden("you may not see this room"));
+        }
+        let depth_limit = query.max_depth.unwrap_or(MOST_DEPTH).min(MOST_DEPTH);
+        let mut seen = HashSet::from([top]);
+        let mut waiting = vec![(top, 0)];
+        let (mut rooms, mut count, mut more) = (Vec::new(), 0, false);
+        while let Some((room, depth)) = waiting.pop() {
+            let Some(head) = self.accessible(actor, room).await? else { continue };
+            if rooms.len() == query.limit || count == MOST_ROOMS {
+                more = count < MOST_ROOMS;
+                break;
+            }
+            let found = self.visit(room, &head, query.suggested_only).await?;
+            if depth < depth_limit {
+                let ids = found.children.iter().filter_map(|child| child.pdu.state_key());
+                let ids: Vec<OwnedRoomId> = ids.filter_map(|id| OwnedRoomId::try_from(id).ok()).collect();
+                for child in ids.iter().rev() {
+                    if let Some(child) = self.store.room_sn(child).await?.filter(|child| seen.insert(*child))
+                    {
+                        waiting.push((child, depth + 1));
+                    }
+                }
+            }
+            if count >= skip {
+                rooms.push(found);
+            }
+            count += 1;
+        }
+        let next_batch = more.then(|| write_token(query, skip + rooms.len()));
+        Ok(HierarchyPage { rooms, next_batch })
+    }
+
+    async fn visit(
+        &self,
+        room: RoomSn,
+        head: &RoomHead,
+        suggested_only: bool,
+    ) -> Result<HierarchyRoom, RoomError> {
+        let summary = self.describe(room, head.state_root).await?;
+        let mut children = Vec::new();
+        if summary.room_type.as_deref() == Some("m.space")
+            && let Some(kind) = self.store.find_type("m.space.child").await?
+        {
+            let slots = self.store.slots_of_type(room, kind).await?;
+            let slots: Vec<_> = slots.into_iter().map(|slot| slot.0).collect();
+            let events = self.store.state_slots(head.state_root, &slots).await?;
+            children = self.store.events(&events).await?;
+        }
+        let child = |event: &Pdu| event.content_as::<Child>().ok().filter(|child| !child.via.is_empty());
+        children.retain(|event| child(&event.pdu).is_some_and(|child| child.suggested || !suggested_only));
+        children.sort_by_cached_key(|event| {
+            let order = child(&event.pdu).and_then(|child| child.order).filter(|order| is_order(order));
+            let ts = event.pdu.origin_server_ts();
+            (order.is_none(), order, ts, event.pdu.state_key().map(ToOwned::to_owned))
+        });
+        Ok(HierarchyRoom { summary, children })
+    }
+
+    /// What a room shows of itself to somebody, perhaps nobody that we know.
+    ///
+    /// # Errors
+    /// [`RoomError::NotFound`] if they may not know of it.
+    pub async fn summary(
+        &self,
+        actor: Option<&Actor>,
+        room_id: &RoomId,
+    ) -> Result<(PublicRoom, Option<Membership>), RoomError> {
+        let missing = RoomError::NotFound("there is no such room, or you may not see it");
+        let Some(room) = self.store.room_sn(room_id).await? else { return Err(missing) };
+        let head = match actor {
+            Some(actor) => self.accessible(actor, room).await?,
+            None => self.accessible_to_all(room).await?,
+        };
+        let Some(head) = head else { return Err(missing) };
+        let membership = match actor {
+            Some(actor) => self.store.member(actor.user, room).await?.map(|member| member.membership),
+            None => None,
+        };
+        Ok((self.describe(room, head.state_root).await?, membership))
+    }
+
+    /// The head of a room, if the actor may know of it: its members and those invited, and everybody who
+    /// could enter or read it.
+    async fn accessible(&self, actor: &Actor, room: RoomSn) -> Result<Option<Arc<RoomHead>>, RoomError> {
+        let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
+        let member = self.store.member(actor.user, room).await?;
+        if matches!(member.map(|member| member.membership), Some(Membership::Join | Membership::Invite)) {
+            return Ok(Some(head));
+        }
+        let shown = self.describe(room, head.state_root).await?;
+        if is_open(&shown) {
+            return Ok(Some(head));
+        }
+        if !matches!(shown.join_rule.as_str(), "restricted" | "knock_restricted") {
+            return Ok(None);
+        }
+        let memberships = self.store.rooms_of_user(actor.user).await?;
+        for allowed in &shown.allowed_rooms {
+            let allowed = self.store.room_sn(allowed).await?;
+            let member = allowed.and_then(|allowed| memberships.get(allowed));
+            if member.is_some_and(|member| member.membership == Membership::Join) {
+                return Ok(Some(head));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn accessible_to_all(&self, room: RoomSn) -> Result<Option<Arc<RoomHead>>, RoomError> {
+        let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
+        let shown = self.describe(room, head.state_root).await?;
+        Ok(is_open(&shown).then_some(head))
+    }
+}
+
+fn is_open(room: &PublicRoom) -> bool {
+    room.world_readable || matches!(room.join_rule.as_str(), "public" | "knock" | "knock_restricted")
+}
+
+/// Whether an `order` may be used: up to 50 visible ASCII characters.
+fn is_order(order: &str) -> bool {
+    order.len() <= 50 && order.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+/// A token holds how many rooms came before, and the questions that must stay the same.
+fn write_token(query: &HierarchyQuery, before: usize) -> String {
+    let depth = query.max_depth.map_or_else(|| "-".to_owned(), |depth| depth.to_string());
+    format!("h{before}_{depth}_{}", u8::from(query.suggested_only))
+}
+
+fn read_token(query: &HierarchyQuery) -> Result<usize, RoomError> {
+    let Some(token) = &query.from else { return Ok(0) };
+    let bad = || RoomError::InvalidParam("`from` does not belong to this request".to_owned());
+    let before = token
+        .strip_prefix('h')
+        .and_then(|rest| rest.split('_').next())
+        .and_then(|before| before.parse().ok());
+    let before = before.ok_or_else(bad)?;
+    if write_token(query, before) == *token { Ok(before) } else { Err(bad()) }
+}
