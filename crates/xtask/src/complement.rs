@@ -23,6 +23,9 @@ use crate::shell::{self, Failure, Outcome, Program, now};
 /// The Go module that holds the suite.
 const MODULE: &str = "github.com/matrix-org/complement";
 
+/// How often a run goes on after a crash of the suite.
+const CRASHES: usize = 5;
+
 /// Arguments of `cargo xtask complement`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -115,6 +118,80 @@ fn find_suite(packages: &[&str]) -> Outcome<()> {
         .map(drop)
 }
 
+/// One package's run against an image.
+struct Run<'run> {
+    engine: &'run Engine,
+    image: &'run str,
+    package: &'run str,
+    limit_seconds: u64,
+    log: PathBuf,
+    /// For the suite's own temporary files.
+    scratch: tempfile::TempDir,
+}
+
+impl Run<'_> {
+    /// Runs the package. A panic in one test ends the suite's process, so the run goes on with the tests that are
+    /// left, as often as `CRASHES`.
+    fn complete(&self, expression: Option<&str>, results: &mut Results) -> Outcome<()> {
+        if let Some(expression) = expression {
+            return self.once(expression, results);
+        }
+        let all = self.list()?;
+        let mut left = all.clone();
+        for _ in 0..=CRASHES {
+            self.once(&format!("^({})$", left.join("|")), results)?;
+            let before = left.len();
+            left = results.without_ending(self.package, &all);
+            if left.is_empty() || left.len() == before {
+                break;
+            }
+            println!("the suite itself crashed; going on with the {} tests that are left", left.len());
+        }
+        results.fail(self.package, &left);
+        Ok(())
+    }
+
+    /// The names of the package's tests.
+    fn list(&self) -> Outcome<Vec<String>> {
+        let output = self.go("-list").argument(".").argument(import_path(self.package)).capture()?;
+        Ok(output.lines().filter(|line| line.starts_with("Test")).map(str::to_owned).collect())
+    }
+
+    fn once(&self, expression: &str, results: &mut Results) -> Outcome<()> {
+        let mut child = self
+            .go("-json")
+            .arguments(["-count=1", "-p=1", "-parallel=2"])
+            .argument(format!("-timeout={}s", self.limit_seconds))
+            .arguments(["-run", expression])
+            .argument(import_path(self.package))
+            .pipe()?;
+        let before = results.count();
+        if let Some(output) = child.stdout.take() {
+            follow(BufReader::new(output), &self.log, self.package, results)?;
+        }
+        let status = child.wait()?;
+        results.close(self.package);
+        if results.count() == before && !status.success() {
+            return Err(Failure::new(format!(
+                "{}: no test ran: {}",
+                self.package,
+                shell::tail(&self.log, 20)
+            )));
+        }
+        Ok(())
+    }
+
+    /// `go test` with what the suite wants to know.
+    fn go(&self, flag: &str) -> Program {
+        self.engine
+            .aim(Program::new("go").within(&module_folder()).arguments(["test", flag]))
+            .variable("COMPLEMENT_BASE_IMAGE", self.image)
+            .variable("COMPLEMENT_ENABLE_DIRTY_RUNS", "1")
+            .variable("COMPLEMENT_SPAWN_HS_TIMEOUT_SECS", "60")
+            .variable("TMPDIR", self.scratch.path())
+    }
+}
+
 fn run_package(
     engine: &Engine,
     image: &str,
@@ -124,38 +201,18 @@ fn run_package(
 ) -> Outcome<()> {
     let start = now();
     let log = shell::cache()?.join(format!("complement-{package}.jsonl"));
+    std::fs::write(&log, "").map_err(Failure::at(&log))?;
     println!("\n== Complement: {package} (full output: {})", log.display());
     let scratch = tempfile::tempdir()?;
-    let mut go = Program::new("go")
-        .within(&module_folder())
-        .arguments(["test", "-json", "-count=1", "-p=1", "-parallel=2"])
-        .argument(format!("-timeout={}s", arguments.limit));
-    if let Some(expression) = &arguments.run {
-        go = go.argument("-run").argument(expression);
-    }
-    let mut child = engine
-        .aim(go.argument(import_path(package)))
-        .variable("COMPLEMENT_BASE_IMAGE", image)
-        .variable("COMPLEMENT_ENABLE_DIRTY_RUNS", "1")
-        .variable("COMPLEMENT_SPAWN_HS_TIMEOUT_SECS", "60")
-        .variable("TMPDIR", scratch.path())
-        .pipe()?;
-    let before = results.count();
-    if let Some(output) = child.stdout.take() {
-        follow(BufReader::new(output), &log, package, results)?;
-    }
-    let status = child.wait()?;
-    results.close(package);
-    if results.count() == before && !status.success() {
-        return Err(Failure::new(format!("{package}: no test ran: {}", shell::tail(&log, 20))));
-    }
+    let run = Run { engine, image, package, limit_seconds: arguments.limit, log, scratch };
+    run.complete(arguments.run.as_deref(), results)?;
     println!("== {package} took {} s", now().duration_since(start).as_secs());
     Ok(())
 }
 
 /// Reads the events of `go test -json`, keeps them in `log`, and prints each finished test.
 fn follow(events: impl BufRead, log: &Path, package: &str, results: &mut Results) -> Outcome<()> {
-    let mut file = std::fs::File::create(log).map_err(Failure::at(log))?;
+    let mut file = std::fs::File::options().append(true).open(log).map_err(Failure::at(log))?;
     for line in events.lines() {
         let line = line?;
         writeln!(file, "{line}").map_err(Failure::at(log))?;

@@ -78,7 +78,7 @@ impl Expected {
             results.failures().filter(|name| !self.names.contains(name)).cloned().map(Surprise::Failed);
         let listed = self.names.iter().filter(|name| packages.contains(&name.package.as_str()));
         let stale = listed.filter_map(|name| match results.ending(name) {
-            Some(Ending::Failed | Ending::Open) => None,
+            Some(Ending::Failed | Ending::Open | Ending::Paused) => None,
             Some(Ending::Passed) => Some(Surprise::Passed(name.clone())),
             Some(Ending::Skipped) => Some(Surprise::Skipped(name.clone())),
             None => absent(name, results, whole),
@@ -106,7 +106,7 @@ impl Expected {
 /// A listed test that did not run is stale, unless a failure before it kept it from running.
 fn absent(name: &Name, results: &Results, whole: bool) -> Option<Surprise> {
     match results.ending(&name.top()) {
-        Some(Ending::Failed | Ending::Open) => None,
+        Some(Ending::Failed | Ending::Open | Ending::Paused) => None,
         None if !whole => None,
         _ => Some(Surprise::Absent(name.clone())),
     }

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what was expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -10,8 +10,10 @@ use serde::Deserialize;
 /// How a test ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It did not end: the run was over first.
+    /// It has not ended.
     Open,
+    /// It waits until the tests that run alone are done.
+    Paused,
     Passed,
     Failed,
     Skipped,
@@ -83,25 +85,49 @@ impl Results {
         let event: Event = serde_json::from_str(line).ok()?;
         let name = Name::new(package, event.test.as_deref()?);
         let ending = match event.action.as_str() {
-            "run" => Ending::Open,
+            "run" | "cont" => Ending::Open,
+            "pause" => Ending::Paused,
             "pass" => Ending::Passed,
             "fail" => Ending::Failed,
             "skip" => Ending::Skipped,
             _ => return None,
         };
-        let finished = (name.is_top() && ending != Ending::Open)
+        let finished = (name.is_top() && !matches!(ending, Ending::Open | Ending::Paused))
             .then(|| format!("{:>7} {} ({:.1} s)", word(ending), name.test, event.elapsed));
         self.endings.insert(name, ending);
         finished
     }
 
-    /// A package's run is over: what did not end in it has failed.
+    /// A package's run is over: a test that did not end in it has failed, but one that was waiting has not begun.
     pub(super) fn close(&mut self, package: &str) {
+        let waiting: BTreeSet<Name> = self
+            .of(package)
+            .filter(|(name, ending)| name.is_top() && **ending == Ending::Paused)
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.endings.retain(|name, _| !waiting.contains(&name.top()));
         for (name, ending) in &mut self.endings {
-            if name.package == package && *ending == Ending::Open {
+            if name.package == package && matches!(ending, Ending::Open | Ending::Paused) {
                 *ending = Ending::Failed;
             }
         }
+    }
+
+    /// Those of the top-level tests that have not ended.
+    pub(super) fn without_ending(&self, package: &str, tests: &[String]) -> Vec<String> {
+        tests.iter().filter(|test| !self.endings.contains_key(&Name::new(package, test))).cloned().collect()
+    }
+
+    /// Takes these tests as failed.
+    pub(super) fn fail(&mut self, package: &str, tests: &[String]) {
+        self.endings.extend(tests.iter().map(|test| (Name::new(package, test), Ending::Failed)));
+    }
+
+    fn of<'results>(
+        &'results self,
+        package: &'results str,
+    ) -> impl Iterator<Item = (&'results Name, &'results Ending)> {
+        self.endings.iter().filter(move |(name, _)| name.package == package)
     }
 
     /// How many tests and subtests are known.
@@ -119,11 +145,11 @@ impl Results {
 
     pub(super) fn totals(&self, package: &str) -> Totals {
         let mut totals = Totals::default();
-        for (_, ending) in self.endings.iter().filter(|(name, _)| name.package == package && name.is_top()) {
+        for (_, ending) in self.of(package).filter(|(name, _)| name.is_top()) {
             match ending {
                 Ending::Passed => totals.passed += 1,
                 Ending::Skipped => totals.skipped += 1,
-                Ending::Failed | Ending::Open => totals.failed += 1,
+                Ending::Failed | Ending::Open | Ending::Paused => totals.failed += 1,
             }
         }
         totals
@@ -132,7 +158,7 @@ impl Results {
 
 fn word(ending: Ending) -> &'static str {
     match ending {
-        Ending::Open => "open",
+        Ending::Open | Ending::Paused => "open",
         Ending::Passed => "ok",
         Ending::Failed => "FAILED",
         Ending::Skipped => "skipped",
@@ -152,6 +178,19 @@ mod tests {
         results.close("csapi");
         assert_eq!(results.ending(&Name::new("csapi", "TestA")), Some(Ending::Failed));
         assert_eq!(results.ending(&Name::new("csapi", "TestA/sub")), Some(Ending::Passed));
+    }
+
+    #[test]
+    fn a_test_that_was_waiting_when_the_suite_crashed_can_run_again() {
+        let mut results = Results::default();
+        for (action, test) in [("run", "TestA"), ("pause", "TestA"), ("run", "TestB"), ("run", "TestB/sub")] {
+            results.take("csapi", &format!(r#"{{"Action":"{action}","Test":"{test}"}}"#));
+        }
+        results.close("csapi");
+        let all = ["TestA", "TestB", "TestC"].map(str::to_owned);
+        assert_eq!(results.without_ending("csapi", &all), ["TestA", "TestC"]);
+        results.fail("csapi", &all[2..]);
+        assert_eq!(results.totals("csapi"), Totals { passed: 0, failed: 2, skipped: 0 });
     }
 
     #[test]
