@@ -1,17 +1,14 @@
 //! Account data: what clients keep about the account and about rooms. Push rules and tags are such data too.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
-use moka::sync::Cache;
 use ruma::exports::serde_json::value::RawValue;
 
 use crate::{
     Position, RoomSn, UserSn,
     changes::Change,
     error::StorageError,
+    model::{AccountData, AccountDataChange},
     statement::statements,
     store::Store,
     value::Row,
@@ -36,66 +33,6 @@ const NO_ROOM: RoomSn = RoomSn(0);
 
 /// The guard of [`WriteSet::demand_account_data`]: somebody else has changed it.
 pub const ACCOUNT_DATA_IS_UNCHANGED: &str = "account_data_is_unchanged";
-
-/// One piece of account data.
-#[derive(Clone, Debug)]
-pub struct AccountData {
-    /// The room, or `None` for account-wide data.
-    pub room: Option<RoomSn>,
-    /// The event type.
-    pub kind: String,
-    /// The content, as JSON.
-    pub content: Box<RawValue>,
-}
-
-/// Whose data, of which room, of which type.
-type Key = (UserSn, Option<RoomSn>, Box<str>);
-
-/// Account data that a write set changes, for the cache.
-pub(crate) struct AccountDataChange {
-    user: UserSn,
-    data: Arc<AccountData>,
-}
-
-/// Pieces of account data in memory, also those that are known not to be.
-#[derive(Debug)]
-pub(crate) struct AccountDataCache {
-    pieces: Cache<Key, Option<Arc<AccountData>>>,
-    generation: AtomicU64,
-}
-
-impl AccountDataCache {
-    /// A cache of at most so many bytes, about.
-    pub(crate) fn new(bytes: u64) -> Self {
-        let weigh = |key: &Key, data: &Option<Arc<AccountData>>| {
-            let content = data.as_ref().map_or(0, |data| data.content.get().len());
-            u32::try_from(content + 2 * key.2.len() + 100).unwrap_or(u32::MAX)
-        };
-        Self {
-            pieces: Cache::builder().max_capacity(bytes).weigher(weigh).build(),
-            generation: AtomicU64::new(0),
-        }
-    }
-
-    /// Brings the cache up to date with a commit.
-    pub(crate) fn apply(&self, changes: &[AccountDataChange]) {
-        if !changes.is_empty() {
-            self.generation.fetch_add(1, Ordering::AcqRel);
-        }
-        for AccountDataChange { user, data } in changes {
-            let key = (*user, data.room, data.kind.as_str().into());
-            self.pieces.insert(key, Some(Arc::clone(data)));
-        }
-    }
-
-    /// Keeps what was read, unless something changed since before the reading.
-    fn keep(&self, key: Key, data: Option<Arc<AccountData>>, generation: u64) {
-        self.pieces.insert(key.clone(), data);
-        if self.generation.load(Ordering::Acquire) != generation {
-            self.pieces.invalidate(&key);
-        }
-    }
-}
 
 impl WriteSet {
     /// Demands that a piece of account data has this content, to the letter; `None` for one that does not
@@ -142,10 +79,10 @@ impl Store {
     ) -> Result<Option<Arc<AccountData>>, StorageError> {
         let cache = &self.shared.account_data;
         let key = (user, room, Box::from(kind));
-        if let Some(known) = cache.pieces.get(&key) {
+        if let Some(known) = cache.get(&key) {
             return Ok(known);
         }
-        let generation = cache.generation.load(Ordering::Acquire);
+        let generation = cache.generation();
         let values = vec![user.into(), room.unwrap_or(NO_ROOM).into(), kind.into()];
         let row = self.engine.fetch_one(&ACCOUNT_DATA, values).await?;
         let data = row.map(|row| from_row(&row).map(Arc::new)).transpose()?;

@@ -5,18 +5,16 @@
 //! in memory until a child is added or redacted. A message that a local device has just sent cannot have
 //! children yet, which is known without asking.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use ruma::{EventId, OwnedEventId};
 
 use crate::{
     EventSn, Position, UserSn,
     error::StorageError,
+    model::{Aggregation, ThreadPart},
     statement::statements,
-    store::{Shared, Store},
+    store::Store,
     value::Row,
 };
 
@@ -49,43 +47,6 @@ statements! {
 /// How many children of one kind are looked at, the newest: edits to choose from, references to name.
 const CHILDREN: i64 = 256;
 
-/// What is known of an event's children.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Aggregation {
-    /// Replacements by the same sender and of the same type, oldest first by their senders' clocks. Whether
-    /// their content is a replacement is not checked.
-    pub edits: Vec<EventSn>,
-    /// Events that refer to this one, oldest first, with their senders.
-    pub references: Vec<(OwnedEventId, UserSn)>,
-    /// The replies in the thread that begins here, by sender.
-    pub thread: Vec<ThreadPart>,
-}
-
-/// One user's part in a thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ThreadPart {
-    /// Who.
-    pub sender: UserSn,
-    /// How many replies.
-    pub count: u64,
-    /// Where their newest reply is in the stream.
-    pub latest: Position,
-    /// Their newest reply.
-    pub latest_event: EventSn,
-}
-
-impl Aggregation {
-    /// Whether there are no such children.
-    pub fn is_empty(&self) -> bool {
-        self.edits.is_empty() && self.references.is_empty() && self.thread.is_empty()
-    }
-
-    pub(crate) fn weight(&self) -> u32 {
-        let bytes = 120 + self.edits.len() * 8 + self.references.len() * 80 + self.thread.len() * 32;
-        u32::try_from(bytes).unwrap_or(u32::MAX)
-    }
-}
-
 impl Store {
     /// The aggregations of events, in the order asked for, of children up to a position; without one, of all.
     pub async fn aggregations(
@@ -94,7 +55,7 @@ impl Store {
         until: Option<Position>,
     ) -> Result<Vec<Arc<Aggregation>>, StorageError> {
         let kept = |target: &&EventId| match until {
-            None => self.shared.aggregations.get(*target),
+            None => self.shared.aggregations.get(target),
             Some(_) => None,
         };
         let mut found: Vec<Option<Arc<Aggregation>>> = targets.iter().map(kept).collect();
@@ -105,12 +66,12 @@ impl Store {
             .map(|(target, _)| *target)
             .collect();
         if !unknown.is_empty() {
-            let generation = self.shared.relation_generation.load(Ordering::Acquire);
+            let generation = self.shared.aggregations.generation();
             let mut read = self.read_aggregations(&unknown, until.unwrap_or(Position(i64::MAX))).await?;
             for (target, place) in targets.iter().zip(&mut found).filter(|(_, place)| place.is_none()) {
                 let aggregation = Arc::new(read.remove(*target).unwrap_or_default());
                 if until.is_none() {
-                    self.shared.keep_aggregation((*target).to_owned(), &aggregation, generation);
+                    self.shared.aggregations.keep((*target).to_owned(), &aggregation, generation);
                 }
                 *place = Some(aggregation);
             }
@@ -150,35 +111,6 @@ impl Store {
             });
         }
         Ok(read)
-    }
-}
-
-impl Shared {
-    /// Keeps what was read of an event's children, unless children came or went since before the reading.
-    fn keep_aggregation(&self, target: OwnedEventId, aggregation: &Arc<Aggregation>, generation: u64) {
-        self.aggregations.insert(target.clone(), Arc::clone(aggregation));
-        if self.relation_generation.load(Ordering::Acquire) != generation {
-            self.aggregations.invalidate(&target);
-        }
-    }
-
-    /// Notes that an event was committed: what it says about another, and that nothing is said about it yet.
-    pub(crate) fn apply_relation(&self, event: &crate::events::StoredEvent) {
-        if event.transaction.is_some() {
-            self.aggregations.insert(event.pdu.event_id().to_owned(), Arc::clone(&self.no_children));
-        }
-        if let Some(target) = event.pdu.relates_to().and_then(|relation| relation.event_id)
-            && let Ok(target) = <&EventId>::try_from(target.as_ref())
-        {
-            self.relation_generation.fetch_add(1, Ordering::AcqRel);
-            self.aggregations.invalidate(target);
-        }
-    }
-
-    /// Notes that events were redacted, which are children no longer.
-    pub(crate) fn forget_aggregations(&self) {
-        self.relation_generation.fetch_add(1, Ordering::AcqRel);
-        self.aggregations.invalidate_all();
     }
 }
 

@@ -6,9 +6,9 @@ use parvis_events::{Pdu, RoomVersion};
 use ruma::{EventId, OwnedEventId, OwnedRoomId};
 
 use crate::{
-    DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn, UserSn,
-    changes::Change,
+    DeviceSn, EventSn, Position, RoomSn, Slot, UserSn,
     error::StorageError,
+    model::{EventFlags, NewEvent, StoredEvent},
     numbers::{pack, unpack},
     state_tree::StateRoot,
     statement::statements,
@@ -70,91 +70,6 @@ statements! {
          ORDER BY origin_server_ts DESC, position DESC LIMIT 1";
 }
 
-/// What is remembered about how an event was judged. A set of bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct EventFlags(pub i64);
-
-impl EventFlags {
-    /// An ordinary, accepted event.
-    pub const ACCEPTED: Self = Self(0);
-    /// Known only from an auth chain or an invite: no state is known at it, and it is in no timeline.
-    pub const OUTLIER: Self = Self(1);
-    /// Failed authorisation. Kept so that its children can be judged; never shown.
-    pub const REJECTED: Self = Self(2);
-    /// Failed authorisation against the current state only. Kept, not shown, nothing follows it.
-    pub const SOFT_FAILED: Self = Self(4);
-
-    /// Whether all bits of `other` are set.
-    pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-/// An event as stored. Immutable: when an event is redacted another value takes its place in the cache.
-#[derive(Debug)]
-pub struct StoredEvent {
-    /// Its number.
-    pub sn: EventSn,
-    /// Its room.
-    pub room: RoomSn,
-    /// Its sender.
-    pub sender: UserSn,
-    /// Its place in the stream; [`Position::START`] for an event that is not committed, or in no timeline.
-    pub position: Position,
-    /// How it was judged.
-    pub flags: EventFlags,
-    /// For a state event, the slot that it sets.
-    pub slot: Option<Slot>,
-    /// The state of the room before it.
-    pub state_root: StateRoot,
-    /// The current state of the room right after it was added (which forks can make another than the state
-    /// after it).
-    pub room_root: StateRoot,
-    /// The events that it follows.
-    pub prev: Vec<EventSn>,
-    /// The events that authorise it.
-    pub auth: Vec<EventSn>,
-    /// The event that redacted it. Its content is then gone from `pdu`.
-    pub redacted_by: Option<EventSn>,
-    /// The local device that sent it, with the transaction id that it used.
-    pub transaction: Option<(DeviceSn, String)>,
-    /// The event itself.
-    pub pdu: Pdu,
-}
-
-/// An event that a write set adds.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// A number from [`Store::next_number`].
-    pub sn: EventSn,
-    /// Its room.
-    pub room: RoomSn,
-    /// Its type.
-    pub kind: TypeSn,
-    /// Its sender.
-    pub sender: UserSn,
-    /// For a membership event, whose membership it is.
-    pub member: Option<UserSn>,
-    /// For a state event, the slot that it sets.
-    pub slot: Option<Slot>,
-    /// For a state event, its dense number among the room's state events.
-    pub state_index: Option<i64>,
-    /// How it was judged.
-    pub flags: EventFlags,
-    /// The state of the room before it.
-    pub state_root: StateRoot,
-    /// The current state of the room after it.
-    pub room_root: StateRoot,
-    /// The events that it follows.
-    pub prev: Vec<EventSn>,
-    /// The events that authorise it.
-    pub auth: Vec<EventSn>,
-    /// The local device that sent it, with the transaction id that it used.
-    pub transaction: Option<(DeviceSn, String)>,
-    /// The event itself.
-    pub pdu: Pdu,
-}
-
 /// A child of an event, by `m.relates_to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
@@ -184,60 +99,6 @@ pub enum Direction {
     Forward,
     /// Newest first.
     Backward,
-}
-
-impl StoredEvent {
-    fn new(event: &NewEvent, position: Position) -> Self {
-        Self {
-            sn: event.sn,
-            room: event.room,
-            sender: event.sender,
-            position,
-            flags: event.flags,
-            slot: event.slot,
-            state_root: event.state_root,
-            room_root: event.room_root,
-            prev: event.prev.clone(),
-            auth: event.auth.clone(),
-            redacted_by: None,
-            transaction: event.transaction.clone(),
-            pdu: event.pdu.clone(),
-        }
-    }
-
-    /// An estimate of the memory that it takes, in bytes.
-    pub(crate) fn weight(&self) -> u32 {
-        let lists = (self.prev.len() + self.auth.len()) * 8;
-        u32::try_from(self.pdu.json().len() * 3 + lists + 600).unwrap_or(u32::MAX)
-    }
-
-    fn from_row(row: &Row) -> Result<Self, StorageError> {
-        let corrupt = |what: &str| StorageError::Corrupt(format!("the {what} of an event"));
-        let event_id = OwnedEventId::try_from(row.text(1)?).map_err(|_| corrupt("id"))?;
-        let room_id = OwnedRoomId::try_from(row.text(3)?).map_err(|_| corrupt("room"))?;
-        let version = row.text(4)?.parse::<RoomVersion>().map_err(|_| corrupt("room version"))?;
-        let pdu = Pdu::from_stored(event_id, room_id, version, row.text(14)?)
-            .map_err(|error| StorageError::Corrupt(format!("the JSON of an event: {error}")))?;
-        let root =
-            |column: usize| StateRoot::from_bytes(&row.bytes(column)?).ok_or_else(|| corrupt("state root"));
-        let slot = row.opt_int(6)?.map(|slot| u32::try_from(slot).map(Slot).map_err(|_| corrupt("slot")));
-        let transaction = row.opt_int(15)?.map(DeviceSn).zip(row.opt_text(16)?);
-        Ok(Self {
-            sn: EventSn(row.int(0)?),
-            room: RoomSn(row.int(2)?),
-            sender: UserSn(row.int(5)?),
-            position: Position(row.opt_int(7)?.unwrap_or(0)),
-            flags: EventFlags(row.int(8)?),
-            slot: slot.transpose()?,
-            state_root: root(9)?,
-            room_root: root(10)?,
-            prev: unpack(&row.bytes(11)?),
-            auth: unpack(&row.bytes(12)?),
-            redacted_by: row.opt_int(13)?.map(EventSn),
-            transaction,
-            pdu,
-        })
-    }
 }
 
 impl WriteSet {
@@ -294,17 +155,6 @@ fn event_row(event: &NewEvent, position: Value) -> Vec<Value> {
         pack(&event.prev).into(),
         pack(&event.auth).into(),
     ]
-}
-
-impl NewEvent {
-    /// The event as it will be stored, at its position.
-    pub(crate) fn stored_at(&self, position: Position) -> Arc<StoredEvent> {
-        Arc::new(StoredEvent::new(self, position))
-    }
-
-    pub(crate) fn as_change(&self) -> Change {
-        Change::Event { room: self.room, event: self.sn, member: self.member }
-    }
 }
 
 impl Store {
@@ -368,7 +218,7 @@ impl Store {
             let generation = self.shared.rewrites();
             let mut read = HashMap::with_capacity(asked.len());
             for row in self.engine.fetch_list(&EVENTS_BY_SN, Vec::new(), asked).await? {
-                let event = Arc::new(StoredEvent::from_row(&row)?);
+                let event = Arc::new(from_row(&row)?);
                 self.shared.cache_event(&event, generation);
                 read.insert(event.sn, event);
             }
@@ -475,4 +325,33 @@ impl Store {
             None => Ok(None),
         }
     }
+}
+
+/// An event from a row of [`EVENTS_BY_SN`].
+fn from_row(row: &Row) -> Result<StoredEvent, StorageError> {
+    let corrupt = |what: &str| StorageError::Corrupt(format!("the {what} of an event"));
+    let event_id = OwnedEventId::try_from(row.text(1)?).map_err(|_| corrupt("id"))?;
+    let room_id = OwnedRoomId::try_from(row.text(3)?).map_err(|_| corrupt("room"))?;
+    let version = row.text(4)?.parse::<RoomVersion>().map_err(|_| corrupt("room version"))?;
+    let pdu = Pdu::from_stored(event_id, room_id, version, row.text(14)?)
+        .map_err(|error| StorageError::Corrupt(format!("the JSON of an event: {error}")))?;
+    let root =
+        |column: usize| StateRoot::from_bytes(&row.bytes(column)?).ok_or_else(|| corrupt("state root"));
+    let slot = row.opt_int(6)?.map(|slot| u32::try_from(slot).map(Slot).map_err(|_| corrupt("slot")));
+    let transaction = row.opt_int(15)?.map(DeviceSn).zip(row.opt_text(16)?);
+    Ok(StoredEvent {
+        sn: EventSn(row.int(0)?),
+        room: RoomSn(row.int(2)?),
+        sender: UserSn(row.int(5)?),
+        position: Position(row.opt_int(7)?.unwrap_or(0)),
+        flags: EventFlags(row.int(8)?),
+        slot: slot.transpose()?,
+        state_root: root(9)?,
+        room_root: root(10)?,
+        prev: unpack(&row.bytes(11)?),
+        auth: unpack(&row.bytes(12)?),
+        redacted_by: row.opt_int(13)?.map(EventSn),
+        transaction,
+        pdu,
+    })
 }

@@ -1,12 +1,11 @@
 //! Interned names: the numbers of users and event types, and where new numbers come from.
 
-use std::sync::{Mutex, PoisonError};
-
 use ruma::{OwnedUserId, UserId};
 
 use crate::{
-    Position, TypeSn, UserSn,
+    TypeSn, UserSn,
     error::{CommitError, StorageError},
+    shared::BLOCK,
     statement::statements,
     store::Store,
     write_set::WriteSet,
@@ -18,28 +17,6 @@ statements! {
     ADD_USER(rows of 2, key 1) = "INSERT INTO users (user_sn, user_id) VALUES {rows} ON CONFLICT DO NOTHING";
     TYPE_SN = "SELECT type_sn FROM types WHERE name = $1";
     ADD_TYPE(rows of 2, key 1) = "INSERT INTO types (type_sn, name) VALUES {rows} ON CONFLICT DO NOTHING";
-    POSITION = "SELECT value FROM counters WHERE name = 'position'";
-}
-
-/// How many numbers are reserved at once. Those not used when the process ends are lost, which costs nothing.
-const BLOCK: i64 = 1_000;
-
-/// Numbers reserved and not yet given out: from the first to before the second.
-#[derive(Debug, Default)]
-pub(crate) struct Numbers(Mutex<(i64, i64)>);
-
-impl Numbers {
-    fn take(&self) -> Option<i64> {
-        let mut block = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (block.0 < block.1).then(|| {
-            block.0 += 1;
-            block.0 - 1
-        })
-    }
-
-    fn refill(&self, last: i64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (last - BLOCK + 1, last + 1);
-    }
 }
 
 impl Store {
@@ -127,13 +104,6 @@ impl Store {
             set.write(&ADD_TYPE, vec![self.next_number().await?.into(), name.into()]);
             self.commit(set).await.map_err(plain)?;
         }
-    }
-
-    /// The position of the newest change in the database.
-    pub(crate) async fn stored_position(engine: &crate::engine::Engine) -> Result<Position, StorageError> {
-        let row = engine.fetch_one(&POSITION, Vec::new()).await?;
-        let missing = || StorageError::Corrupt("the position counter is missing".to_owned());
-        Ok(Position(row.ok_or_else(missing)?.int(0)?))
     }
 }
 

@@ -5,6 +5,18 @@
 //! ([`statement`]); what differs is a named function in [`dialect`]. Names are interned to numbers, what is
 //! written is immutable wherever possible, and every change that a reader must notice has a [`Position`] in
 //! one stream. This crate knows nothing of HTTP, of authorisation or of the organisation's policy.
+//!
+//! The modules lie in layers, and import only from layers below their own. From below:
+//!
+//! 1. `error`, `numbers`, `value`, `statement`, `engine`, `dialect`, `migrate`, `state_tree`, `changes`, `token`:
+//!    the engines, and the words that everything else is said in;
+//! 2. `model`: plain types that are kept in memory or handed to readers;
+//! 3. `write_set`, which gathers rows and what they change in memory;
+//! 4. `shared`: memory, brought up to date with each commit;
+//! 5. `writer` and `store`;
+//! 6. a module for each family of tables: its statements, how a [`WriteSet`] writes it, how a [`Store`] reads
+//!    it. Types of a family that memory keeps or a write set carries belong into `model`, its cache into `shared`;
+//! 7. `registry`, which lists the statements of all.
 
 mod account_data;
 mod accounts;
@@ -20,6 +32,7 @@ mod intern;
 mod media;
 mod members;
 mod migrate;
+mod model;
 mod numbers;
 mod passes;
 mod profiles;
@@ -28,6 +41,7 @@ mod receipts;
 mod registry;
 mod rooms;
 mod sessions;
+mod shared;
 mod state;
 mod state_tree;
 mod statement;
@@ -37,23 +51,25 @@ mod value;
 mod write_set;
 mod writer;
 
-pub use account_data::{ACCOUNT_DATA_IS_UNCHANGED, AccountData};
+pub use account_data::ACCOUNT_DATA_IS_UNCHANGED;
 pub use accounts::{ACCOUNT_IS_NEW, Account};
-pub use aggregations::{Aggregation, ThreadPart};
 pub use changes::{Announced, Change};
 pub use engine::{DatabaseSettings, EngineKind};
 pub use error::{CommitError, StorageError};
-pub use events::{Direction, EventFlags, NewEvent, Relation, StoredEvent, ThreadRoot};
+pub use events::{Direction, Relation, ThreadRoot};
 pub use interactive_auth::InteractiveAuth;
 pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
-pub use members::{Member, RoomMembers, UserRooms};
+pub use model::{
+    AccountData, Aggregation, EventFlags, Member, NewEvent, RoomHead, RoomMembers, StoredEvent, ThreadPart,
+    UserRooms,
+};
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
 pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};
 pub use profiles::Profile;
 pub use pushers::NewPusher;
 pub use receipts::{NewReceipt, Receipt};
 pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_schema, schema};
-pub use rooms::{Alias, RoomHead};
+pub use rooms::Alias;
 pub use sessions::{DEVICE_IS_NEW, Device, NewSession, SESSION_IS_THERE, StoredSession};
 pub use state_tree::{Difference, StateRoot};
 pub use store::{Store, StoreSettings};

@@ -5,13 +5,7 @@ macro_rules! number {
     ($($(#[$meta:meta])* $name:ident;)+) => {
         $($(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub i64);
-
-        impl From<$name> for crate::value::Value {
-            fn from(number: $name) -> Self {
-                Self::Int(Some(number.0))
-            }
-        })+
+        pub struct $name(pub i64);)+
     };
 }
 

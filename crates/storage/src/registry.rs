@@ -27,6 +27,8 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         state::STATEMENTS,
         store::STATEMENTS,
         writer::STATEMENTS,
+        writer::batch::STATEMENTS,
+        writer::transaction::STATEMENTS,
     ]
     .into_iter()
     .flatten()

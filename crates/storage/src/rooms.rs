@@ -2,30 +2,14 @@
 
 use std::sync::Arc;
 
-use parvis_events::RoomVersion;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId};
 
 use crate::{
-    EventSn, Position, RoomSn, UserSn,
-    error::StorageError,
-    numbers::{pack, unpack},
-    state_tree::StateRoot,
-    statement::statements,
-    store::Store,
-    value::{Row, Value},
-    write_set::WriteSet,
+    Position, RoomSn, UserSn, error::StorageError, model::RoomHead, numbers::unpack, state_tree::StateRoot,
+    statement::statements, store::Store, value::Row, write_set::WriteSet,
 };
 
 statements! {
-    HEAD_VERSIONS(list after 0) =
-        "SELECT room_sn, head_version FROM rooms WHERE room_sn IN ({list}) ORDER BY room_sn";
-    PUT_ROOM(rows of 11, key 1) =
-        "INSERT INTO rooms (room_sn, room_id, version, class, head_version, heads, state_root, depth, next_slot,
-             next_state_index, last_position)
-         VALUES {rows}
-         ON CONFLICT (room_sn) DO UPDATE SET head_version = excluded.head_version, heads = excluded.heads,
-             state_root = excluded.state_root, depth = excluded.depth, next_slot = excluded.next_slot,
-             next_state_index = excluded.next_state_index, last_position = excluded.last_position";
     HEAD_BY_SN = "SELECT room_sn, room_id, version, class, head_version, heads, state_root, depth, next_slot,
         next_state_index, last_position FROM rooms WHERE room_sn = $1";
     SN_BY_ID = "SELECT room_sn FROM rooms WHERE room_id = $1";
@@ -41,34 +25,6 @@ statements! {
     PUBLISHED = "SELECT room_sn FROM published_rooms ORDER BY room_sn";
 }
 
-/// Where a room stands: what the next event follows, and the state that it meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomHead {
-    /// The room's number.
-    pub room: RoomSn,
-    /// The room's id.
-    pub room_id: OwnedRoomId,
-    /// The room's version.
-    pub version: RoomVersion,
-    /// The organisation's class of the room, as its policy named it when the room was made (`direct`, `private`,
-    /// `public`), or empty for a room that came from elsewhere.
-    pub class: String,
-    /// Rises with every write; a write names the version that it follows.
-    pub head_version: i64,
-    /// The forward extremities.
-    pub heads: Vec<EventSn>,
-    /// The current state.
-    pub state_root: StateRoot,
-    /// The greatest depth of the forward extremities.
-    pub depth: i64,
-    /// The slot that the next new (type, state key) pair gets.
-    pub next_slot: u32,
-    /// The dense number that the next state event gets.
-    pub next_state_index: i64,
-    /// The position of the newest event, as of the last commit that was read.
-    pub last_position: Position,
-}
-
 /// An alias of a room on this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alias {
@@ -76,41 +32,6 @@ pub struct Alias {
     pub room: RoomSn,
     /// Who made it.
     pub creator: UserSn,
-}
-
-impl RoomHead {
-    pub(crate) fn to_row(&self, last_position: Option<Position>) -> Vec<Value> {
-        vec![
-            self.room.into(),
-            self.room_id.as_str().into(),
-            self.version.as_str().into(),
-            self.class.as_str().into(),
-            self.head_version.into(),
-            pack(&self.heads).into(),
-            self.state_root.0.as_slice().into(),
-            self.depth.into(),
-            self.next_slot.into(),
-            self.next_state_index.into(),
-            last_position.unwrap_or(self.last_position).into(),
-        ]
-    }
-
-    fn from_row(row: &Row) -> Result<Self, StorageError> {
-        let corrupt = |what: &str| StorageError::Corrupt(format!("the {what} of a room"));
-        Ok(Self {
-            room: RoomSn(row.int(0)?),
-            room_id: OwnedRoomId::try_from(row.text(1)?).map_err(|_| corrupt("id"))?,
-            version: row.text(2)?.parse().map_err(|_| corrupt("version"))?,
-            class: row.text(3)?,
-            head_version: row.int(4)?,
-            heads: unpack(&row.bytes(5)?),
-            state_root: StateRoot::from_bytes(&row.bytes(6)?).ok_or_else(|| corrupt("state root"))?,
-            depth: row.int(7)?,
-            next_slot: u32::try_from(row.int(8)?).map_err(|_| corrupt("next slot"))?,
-            next_state_index: row.int(9)?,
-            last_position: Position(row.int(10)?),
-        })
-    }
 }
 
 impl WriteSet {
@@ -167,7 +88,7 @@ impl Store {
     /// Where a room stands, as last committed.
     pub async fn room_head(&self, room: RoomSn) -> Result<Option<Arc<RoomHead>>, StorageError> {
         let row = self.engine.fetch_one(&HEAD_BY_SN, vec![room.into()]).await?;
-        row.map(|row| RoomHead::from_row(&row).map(Arc::new)).transpose()
+        row.map(|row| head_from_row(&row).map(Arc::new)).transpose()
     }
 
     /// The room that a local alias names.
@@ -193,4 +114,22 @@ impl Store {
         let rows = self.engine.fetch(&PUBLISHED, Vec::new()).await?;
         rows.iter().map(|row| row.int(0).map(RoomSn)).collect()
     }
+}
+
+/// A head from a row of [`HEAD_BY_SN`].
+fn head_from_row(row: &Row) -> Result<RoomHead, StorageError> {
+    let corrupt = |what: &str| StorageError::Corrupt(format!("the {what} of a room"));
+    Ok(RoomHead {
+        room: RoomSn(row.int(0)?),
+        room_id: OwnedRoomId::try_from(row.text(1)?).map_err(|_| corrupt("id"))?,
+        version: row.text(2)?.parse().map_err(|_| corrupt("version"))?,
+        class: row.text(3)?,
+        head_version: row.int(4)?,
+        heads: unpack(&row.bytes(5)?),
+        state_root: StateRoot::from_bytes(&row.bytes(6)?).ok_or_else(|| corrupt("state root"))?,
+        depth: row.int(7)?,
+        next_slot: u32::try_from(row.int(8)?).map_err(|_| corrupt("next slot"))?,
+        next_state_index: row.int(9)?,
+        last_position: Position(row.int(10)?),
+    })
 }

@@ -6,16 +6,15 @@ use std::{cell::RefCell, collections::HashMap, sync::Arc};
 use crate::{
     EventSn, RoomSn, Slot, TypeSn,
     error::StorageError,
-    events::StoredEvent,
+    model::StoredEvent,
+    shared::Shared,
     state_tree::{self, Difference, Missing, Node, NodeHash, Nodes, StateRoot, Updated},
     statement::statements,
-    store::{Shared, Store},
-    value::Value,
+    store::Store,
     write_set::WriteSet,
 };
 
 statements! {
-    ADD_NODE(rows of 2, key 1) = "INSERT INTO state_nodes (hash, body) VALUES {rows} ON CONFLICT DO NOTHING";
     NODES(list after 0) = "SELECT hash, body FROM state_nodes WHERE hash IN ({list})";
     SLOT = "SELECT slot FROM slots WHERE room_sn = $1 AND type_sn = $2 AND state_key = $3";
     SLOTS_OF_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn = $2 ORDER BY slot";
@@ -230,10 +229,4 @@ impl Store {
 
 fn slot_from(stored: i64) -> Result<Slot, StorageError> {
     u32::try_from(stored).map(Slot).map_err(|_| StorageError::Corrupt("a slot".to_owned()))
-}
-
-impl From<Slot> for Value {
-    fn from(slot: Slot) -> Self {
-        slot.0.into()
-    }
 }

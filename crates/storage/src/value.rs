@@ -2,7 +2,10 @@
 
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
-use crate::error::StorageError;
+use crate::{
+    error::StorageError,
+    numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn},
+};
 
 /// A value bound to a parameter. A null keeps its type, which PostgreSQL needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +50,14 @@ value_from! {
     &[u8] => |value| Self::Bytes(Some(value.to_vec())),
     Vec<u8> => |value| Self::Bytes(Some(value)),
     Option<Vec<u8>> => |value| Self::Bytes(value),
+    EventSn => |number| Self::Int(Some(number.0)),
+    RoomSn => |number| Self::Int(Some(number.0)),
+    UserSn => |number| Self::Int(Some(number.0)),
+    TypeSn => |number| Self::Int(Some(number.0)),
+    DeviceSn => |number| Self::Int(Some(number.0)),
+    SessionSn => |number| Self::Int(Some(number.0)),
+    Position => |position| Self::Int(Some(position.0)),
+    Slot => |slot| Self::Int(Some(i64::from(slot.0))),
 }
 
 /// One row of an answer, from either engine.

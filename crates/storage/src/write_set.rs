@@ -7,12 +7,9 @@
 use std::sync::Arc;
 
 use crate::{
-    DeviceSn, EventSn, RoomSn, Slot, TypeSn,
-    account_data::AccountDataChange,
-    changes::Change,
-    events::NewEvent,
-    members::MemberChange,
-    rooms::RoomHead,
+    changes::{Announced, Change},
+    model::{AccountDataChange, MemberChange, NewEvent, RoomHead},
+    numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn},
     state_tree::{Node, NodeHash},
     statement::Statement,
     value::Value,
@@ -151,5 +148,16 @@ impl WriteSet {
     /// The index that the next change gets.
     pub(crate) fn next_change(&self) -> u32 {
         u32::try_from(self.changes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The set's changes with their positions, once the set is written; the first stands after `first`.
+    pub(crate) fn announced(&self, first: Position) -> impl Iterator<Item = Announced> {
+        self.changes.iter().zip(first.0 + 1..).map(|(change, position)| Announced {
+            position: Position(position),
+            change: match change {
+                PendingChange::Event(event) => event.as_change(),
+                PendingChange::Other(change) => change.clone(),
+            },
+        })
     }
 }

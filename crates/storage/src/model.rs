@@ -1,0 +1,16 @@
+//! What is kept in memory and handed to readers: plain types, shared by the write set, by what all clones of a
+//! store share, and by the tables' own modules. Nothing here knows SQL or the store.
+
+mod account_data;
+mod aggregation;
+mod event;
+mod membership;
+mod room_head;
+
+pub use account_data::AccountData;
+pub(crate) use account_data::AccountDataChange;
+pub use aggregation::{Aggregation, ThreadPart};
+pub use event::{EventFlags, NewEvent, StoredEvent};
+pub(crate) use membership::MemberChange;
+pub use membership::{Member, RoomMembers, UserRooms};
+pub use room_head::RoomHead;

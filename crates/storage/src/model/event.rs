@@ -1,0 +1,133 @@
+//! Events as they are kept and as they are added.
+
+use std::sync::Arc;
+
+use parvis_events::Pdu;
+
+use crate::{
+    changes::Change,
+    numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn, UserSn},
+    state_tree::StateRoot,
+};
+
+/// What is remembered about how an event was judged. A set of bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct EventFlags(pub i64);
+
+impl EventFlags {
+    /// An ordinary, accepted event.
+    pub const ACCEPTED: Self = Self(0);
+    /// Known only from an auth chain or an invite: no state is known at it, and it is in no timeline.
+    pub const OUTLIER: Self = Self(1);
+    /// Failed authorisation. Kept so that its children can be judged; never shown.
+    pub const REJECTED: Self = Self(2);
+    /// Failed authorisation against the current state only. Kept, not shown, nothing follows it.
+    pub const SOFT_FAILED: Self = Self(4);
+
+    /// Whether all bits of `other` are set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// An event as stored. Immutable: when an event is redacted another value takes its place in the cache.
+#[derive(Debug)]
+pub struct StoredEvent {
+    /// Its number.
+    pub sn: EventSn,
+    /// Its room.
+    pub room: RoomSn,
+    /// Its sender.
+    pub sender: UserSn,
+    /// Its place in the stream; [`Position::START`] for an event that is not committed, or in no timeline.
+    pub position: Position,
+    /// How it was judged.
+    pub flags: EventFlags,
+    /// For a state event, the slot that it sets.
+    pub slot: Option<Slot>,
+    /// The state of the room before it.
+    pub state_root: StateRoot,
+    /// The current state of the room right after it was added (which forks can make another than the state
+    /// after it).
+    pub room_root: StateRoot,
+    /// The events that it follows.
+    pub prev: Vec<EventSn>,
+    /// The events that authorise it.
+    pub auth: Vec<EventSn>,
+    /// The event that redacted it. Its content is then gone from `pdu`.
+    pub redacted_by: Option<EventSn>,
+    /// The local device that sent it, with the transaction id that it used.
+    pub transaction: Option<(DeviceSn, String)>,
+    /// The event itself.
+    pub pdu: Pdu,
+}
+
+/// An event that a write set adds.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// A number from [`Store::next_number`](crate::Store::next_number).
+    pub sn: EventSn,
+    /// Its room.
+    pub room: RoomSn,
+    /// Its type.
+    pub kind: TypeSn,
+    /// Its sender.
+    pub sender: UserSn,
+    /// For a membership event, whose membership it is.
+    pub member: Option<UserSn>,
+    /// For a state event, the slot that it sets.
+    pub slot: Option<Slot>,
+    /// For a state event, its dense number among the room's state events.
+    pub state_index: Option<i64>,
+    /// How it was judged.
+    pub flags: EventFlags,
+    /// The state of the room before it.
+    pub state_root: StateRoot,
+    /// The current state of the room after it.
+    pub room_root: StateRoot,
+    /// The events that it follows.
+    pub prev: Vec<EventSn>,
+    /// The events that authorise it.
+    pub auth: Vec<EventSn>,
+    /// The local device that sent it, with the transaction id that it used.
+    pub transaction: Option<(DeviceSn, String)>,
+    /// The event itself.
+    pub pdu: Pdu,
+}
+
+impl StoredEvent {
+    fn new(event: &NewEvent, position: Position) -> Self {
+        Self {
+            sn: event.sn,
+            room: event.room,
+            sender: event.sender,
+            position,
+            flags: event.flags,
+            slot: event.slot,
+            state_root: event.state_root,
+            room_root: event.room_root,
+            prev: event.prev.clone(),
+            auth: event.auth.clone(),
+            redacted_by: None,
+            transaction: event.transaction.clone(),
+            pdu: event.pdu.clone(),
+        }
+    }
+
+    /// An estimate of the memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> u32 {
+        let lists = (self.prev.len() + self.auth.len()) * 8;
+        u32::try_from(self.pdu.json().len() * 3 + lists + 600).unwrap_or(u32::MAX)
+    }
+}
+
+impl NewEvent {
+    /// The event as it will be stored, at its position.
+    pub(crate) fn stored_at(&self, position: Position) -> Arc<StoredEvent> {
+        Arc::new(StoredEvent::new(self, position))
+    }
+
+    pub(crate) fn as_change(&self) -> Change {
+        Change::Event { room: self.room, event: self.sn, member: self.member }
+    }
+}

@@ -1,0 +1,145 @@
+//! The rows of a group of sets, gathered so that each statement is run for many of them at once.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::{
+    engine::Connection,
+    error::StorageError,
+    model::RoomHead,
+    numbers::{Position, pack},
+    statement::{Statement, statements},
+    value::Value,
+    write_set::{PendingChange, WriteSet},
+};
+
+statements! {
+    ADD_TRANSACTION(rows of 5, key 1) =
+        "INSERT INTO transactions (key, device_sn, transaction_id, event_sn, created_ts) VALUES {rows}";
+    ADD_NODE(rows of 2, key 1) = "INSERT INTO state_nodes (hash, body) VALUES {rows} ON CONFLICT DO NOTHING";
+    PUT_ROOM(rows of 11, key 1) =
+        "INSERT INTO rooms (room_sn, room_id, version, class, head_version, heads, state_root, depth, next_slot,
+             next_state_index, last_position)
+         VALUES {rows}
+         ON CONFLICT (room_sn) DO UPDATE SET head_version = excluded.head_version, heads = excluded.heads,
+             state_root = excluded.state_root, depth = excluded.depth, next_slot = excluded.next_slot,
+             next_state_index = excluded.next_state_index, last_position = excluded.last_position";
+}
+
+/// How many parameters one statement takes at most: below the limits of both engines.
+const PARAMETERS: usize = 30_000;
+
+/// Rows gathered for multi-row statements, in the order in which their statements first appeared.
+#[derive(Default)]
+pub(super) struct Batch {
+    tables: Vec<(&'static Statement, RowsByKey)>,
+}
+
+/// Rows of one statement. Among rows with equal keys the last one wins.
+#[derive(Default)]
+struct RowsByKey {
+    rows: VecDeque<Vec<Value>>,
+    by_key: HashMap<Vec<Value>, usize>,
+}
+
+impl Batch {
+    /// Adds everything that a set writes; its first change stands after `first`.
+    pub(super) async fn add_set(
+        &mut self,
+        connection: &mut Connection,
+        set: &WriteSet,
+        first: i64,
+    ) -> Result<(), StorageError> {
+        for (hash, node) in &set.nodes {
+            self.add(&ADD_NODE, vec![hash.as_slice().into(), node.encode().into()]);
+        }
+        for write in &set.writes {
+            let values = write.values.iter().map(|value| place(value, first)).collect();
+            if write.statement.is_rows() {
+                self.add(write.statement, values);
+            } else {
+                // What was gathered so far comes first, so that the order within a set is kept.
+                self.flush(connection).await?;
+                connection.fetch(write.statement.text.to_owned(), values).await?;
+            }
+        }
+        if let Some(transaction) = &set.transaction {
+            let key = &transaction.key;
+            let id = key.transaction_id.as_str();
+            let created = transaction.created_ts;
+            let values = vec![
+                key.hash().into(),
+                key.device.into(),
+                id.into(),
+                transaction.event.into(),
+                created.into(),
+            ];
+            self.add(&ADD_TRANSACTION, values);
+        }
+        if let Some(room) = &set.room {
+            let events =
+                set.changes.iter().filter(|change| matches!(change, PendingChange::Event(_))).count();
+            let last = (events > 0).then(|| Position(first + i64::try_from(set.changes.len()).unwrap_or(0)));
+            self.add(&PUT_ROOM, head_row(&room.head, last));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, statement: &'static Statement, row: Vec<Value>) {
+        let index = self.tables.iter().position(|table| table.0.name == statement.name);
+        let index = index.unwrap_or_else(|| {
+            self.tables.push((statement, RowsByKey::default()));
+            self.tables.len() - 1
+        });
+        let table = &mut self.tables[index].1;
+        let key = row[..statement.key].to_vec();
+        match table.by_key.get(&key) {
+            Some(earlier) => table.rows[*earlier] = row,
+            None => {
+                table.by_key.insert(key, table.rows.len());
+                table.rows.push_back(row);
+            }
+        }
+    }
+
+    /// Writes what was gathered.
+    pub(super) async fn flush(&mut self, connection: &mut Connection) -> Result<(), StorageError> {
+        for (statement, table) in self.tables.drain(..) {
+            let mut rows = table.rows.into_iter();
+            let at_once = PARAMETERS / statement.columns;
+            loop {
+                let values: Vec<Vec<Value>> = rows.by_ref().take(at_once).collect();
+                if values.is_empty() {
+                    break;
+                }
+                let text = statement.expand(values.len());
+                connection.fetch(text, values.into_iter().flatten().collect()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts the number in place of a position that is now known.
+fn place(value: &Value, first: i64) -> Value {
+    match value {
+        Value::Position(index) => Value::Int(Some(first + i64::from(*index) + 1)),
+        other => other.clone(),
+    }
+}
+
+/// A head as a row of [`PUT_ROOM`]; without a new event it keeps its last position.
+fn head_row(head: &RoomHead, last_position: Option<Position>) -> Vec<Value> {
+    vec![
+        head.room.into(),
+        head.room_id.as_str().into(),
+        head.version.as_str().into(),
+        head.class.as_str().into(),
+        head.head_version.into(),
+        pack(&head.heads).into(),
+        head.state_root.0.as_slice().into(),
+        head.depth.into(),
+        head.next_slot.into(),
+        head.next_state_index.into(),
+        last_position.unwrap_or(head.last_position).into(),
+    ]
+}
