@@ -6,6 +6,7 @@
 
 mod account_data;
 mod accounts;
+mod administration;
 mod authentication;
 mod cache;
 mod devices;
@@ -23,6 +24,7 @@ mod settings;
 
 pub use account_data::{AccountDataError, TagInfo};
 pub use accounts::Accounts;
+pub use administration::AdministrationError;
 pub use authentication::AuthError;
 pub use devices::DeviceError;
 pub use interactive::{Challenge, InteractiveError, Operation, Stage};

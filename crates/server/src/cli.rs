@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Parvis, a Matrix homeserver for organisations.
 ///
@@ -31,6 +31,9 @@ pub(crate) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Manage accounts. A server that is running takes notice of changes within a minute.
+    #[command(subcommand)]
+    User(UserCommand),
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -39,4 +42,55 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print what holds, and where each value comes from. Secrets are masked.
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Make an account.
+    Create {
+        /// The name, as `alice` or `@alice:example.org`.
+        name: String,
+        /// Make the user an administrator.
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// List the accounts.
+    List,
+    /// Keep a user out until unlocked. Their sessions stay.
+    Lock {
+        /// The name, as `alice` or `@alice:example.org`.
+        name: String,
+    },
+    /// Let a locked user in again.
+    Unlock {
+        /// The name, as `alice` or `@alice:example.org`.
+        name: String,
+    },
+    /// Give a user a new password and end their sessions.
+    ResetPassword {
+        /// The name, as `alice` or `@alice:example.org`.
+        name: String,
+        /// Leave the user logged in.
+        #[arg(long)]
+        keep_sessions: bool,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Make a user an administrator.
+    Promote {
+        /// The name, as `alice` or `@alice:example.org`.
+        name: String,
+        /// Make the user one no more.
+        #[arg(long)]
+        revoke: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct PasswordSource {
+    /// Read the password from the first line of standard input. Without it, you are asked.
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
 }

@@ -1,7 +1,9 @@
 //! What the subcommands do.
 
 mod config;
+mod password;
 mod serve;
+mod user;
 
 use std::{error::Error, io::Write, path::PathBuf};
 
@@ -18,6 +20,7 @@ pub(crate) fn run(command_line: CommandLine) -> Outcome {
     match command_line.command {
         Command::Serve => serve::serve(loaded?),
         Command::Config(command) => config::config(command, loaded),
+        Command::User(command) => user::user(command, loaded?.config),
     }
 }
 

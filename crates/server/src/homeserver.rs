@@ -100,6 +100,11 @@ impl Homeserver {
         self.store.server_key().await.is_ok()
     }
 
+    /// Whether nobody belongs here yet.
+    pub async fn is_without_accounts(&self) -> bool {
+        self.store.accounts("", 1).await.is_ok_and(|accounts| accounts.is_empty())
+    }
+
     /// Ends what waits for something new, so that running requests come to their end.
     pub fn stop(&self) {
         self.stopping.cancel();
@@ -113,6 +118,19 @@ impl Homeserver {
         drop(router);
         store.close().await;
     }
+}
+
+/// One organisation's accounts, without a server around them; and the store that they are in, to be closed in
+/// the end. A server may run meanwhile: what changes here is noticed there within a minute.
+///
+/// # Errors
+/// Any [`StartError`].
+pub async fn open_accounts(
+    config: &OrganisationConfig,
+    ambient: Ambient,
+) -> Result<(Accounts, Store), StartError> {
+    let store = open_store(config).await?;
+    Ok((Accounts::new(store.clone(), ambient, accounts_settings(config)), store))
 }
 
 async fn open_store(config: &OrganisationConfig) -> Result<Store, StartError> {

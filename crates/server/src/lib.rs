@@ -15,6 +15,6 @@ mod metrics;
 mod process;
 mod tls;
 
-pub use homeserver::{Homeserver, StartError};
+pub use homeserver::{Homeserver, StartError, open_accounts};
 pub use logging::start_logging;
 pub use process::{Process, ServeError};

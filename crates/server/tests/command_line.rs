@@ -1,14 +1,14 @@
 //! The program as it is run.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use crate::world::get;
+use crate::world::{get, post};
 
 /// The program, with nothing of the surroundings in its environment.
 fn parvis(directory: &Path, arguments: &[&str]) -> Command {
@@ -29,7 +29,7 @@ fn help_names_the_commands() {
     let directory = tempfile::tempdir().unwrap();
     let (success, out, _) = run(directory.path(), &["--help"]);
     assert!(success);
-    for command in ["serve", "config"] {
+    for command in ["serve", "config", "user"] {
         assert!(out.contains(command), "{out}");
     }
 }
@@ -127,4 +127,78 @@ async fn unconfigured_server_greets_serves_and_stops_when_told() {
         }
         assert!(log.contains("stopped"), "{log}");
     }
+}
+
+/// Runs a command that reads a password from its standard input.
+fn with_password(directory: &Path, arguments: &[&str], password: &str) -> (bool, String) {
+    let mut command = parvis(directory, arguments);
+    command.arg("--password-stdin").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+/// Logs in: the status and the errcode.
+async fn login(port: u16, user: &str, password: &str) -> (u16, String) {
+    let body = serde_json::json!({
+        "type": "m.login.password",
+        "identifier": { "type": "m.id.user", "user": user },
+        "password": password,
+    });
+    let answer =
+        post(([127, 0, 0, 1], port).into(), "localhost", "/_matrix/client/v3/login", &body.to_string()).await;
+    let json = answer.json();
+    (answer.status, json["errcode"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn users_are_made_listed_locked_and_given_new_passwords_while_the_server_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let made = with_password(here, &["user", "create", "alice", "--admin"], "first password");
+    assert_eq!(made, (true, "@alice:localhost has an account now.\n".to_owned()));
+    let port = free_port();
+    let server = Server::start(here, port);
+    assert!(server.greeting.contains("To make another account"), "{}", server.greeting);
+    assert_eq!(login(port, "alice", "first password").await.0, 200);
+
+    let made = with_password(here, &["user", "create", "@bob:localhost"], "second password");
+    assert!(made.0, "{}", made.1);
+    assert_eq!(login(port, "@bob:localhost", "second password").await.0, 200);
+
+    assert!(run(here, &["user", "lock", "bob"]).0);
+    assert_eq!(login(port, "bob", "second password").await, (401, "M_USER_LOCKED".to_owned()));
+    let (_, list, _) = run(here, &["user", "list"]);
+    assert_eq!(list, "@alice:localhost  (administrator)\n@bob:localhost  (locked)\n");
+    assert!(run(here, &["user", "unlock", "bob"]).0);
+    assert!(run(here, &["user", "promote", "bob"]).0);
+    assert!(run(here, &["user", "promote", "alice", "--revoke"]).0);
+    let (_, list, _) = run(here, &["user", "list"]);
+    assert_eq!(list, "@alice:localhost\n@bob:localhost  (administrator)\n");
+
+    assert!(with_password(here, &["user", "reset-password", "bob"], "third password").0);
+    assert_eq!(login(port, "bob", "second password").await.0, 403);
+    assert_eq!(login(port, "bob", "third password").await.0, 200);
+}
+
+#[test]
+fn what_cannot_be_done_with_a_user_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    assert!(with_password(here, &["user", "create", "alice"], "long enough").0);
+    for (arguments, password, told) in [
+        (&["user", "create", "alice"][..], "long enough", "taken"),
+        (&["user", "create", "bob"], "short", "8 characters"),
+        (&["user", "create", "bob"], "", "no password on standard input"),
+        (&["user", "create", "b b"], "long enough", "made of a-z"),
+        (&["user", "create", "@bob:elsewhere"], "long enough", "is no name here"),
+        (&["user", "reset-password", "carol"], "long enough", "no such user"),
+    ] {
+        let (success, text) = with_password(here, arguments, password);
+        assert!(!success && text.contains(told), "{arguments:?}: {text}");
+    }
+    let (success, _, error) = run(here, &["user", "lock", "carol"]);
+    assert!(!success && error.contains("no such user"), "{error}");
 }

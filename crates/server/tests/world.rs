@@ -64,3 +64,11 @@ pub(crate) async fn ask(address: SocketAddr, request: &str) -> Answer {
 pub(crate) async fn get(address: SocketAddr, host: &str, path: &str) -> Answer {
     ask(address, &request("GET", host, path)).await
 }
+
+/// What a `POST` of JSON is answered.
+pub(crate) async fn post(address: SocketAddr, host: &str, path: &str, body: &str) -> Answer {
+    let length = body.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}");
+    ask(address, &format!("{head}\r\n\r\n{body}")).await
+}

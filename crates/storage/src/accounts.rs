@@ -22,6 +22,9 @@ statements! {
     ACCOUNT = select_account!("WHERE a.user_sn = $1");
     ACCOUNTS = select_account!("WHERE u.user_id > $1 ORDER BY u.user_id LIMIT $2");
     ACCOUNT_EXISTS = "SELECT 1 FROM accounts WHERE user_sn = $1";
+    SET_ACCOUNT_LOCKED = "UPDATE accounts SET locked = $2 WHERE user_sn = $1";
+    SET_ACCOUNT_ADMIN = "UPDATE accounts SET is_admin = $2 WHERE user_sn = $1";
+    SET_ACCOUNT_PASSWORD = "UPDATE accounts SET password_hash = $2 WHERE user_sn = $1";
     PUT_ACCOUNT(rows of 7, key 1) =
         "INSERT INTO accounts (user_sn, password_hash, is_admin, locked, deactivated, erased, created_ts)
          VALUES {rows}
@@ -59,6 +62,21 @@ impl WriteSet {
     pub fn add_account(&mut self, account: &Account) {
         self.demand_absent(ACCOUNT_IS_NEW, &ACCOUNT_EXISTS, vec![account.user.into()]);
         self.put_account(account);
+    }
+
+    /// Keeps a user out, or lets them in again.
+    pub fn set_account_locked(&mut self, user: UserSn, locked: bool) {
+        self.write(&SET_ACCOUNT_LOCKED, vec![user.into(), locked.into()]);
+    }
+
+    /// Makes a user an administrator, or one no more.
+    pub fn set_account_admin(&mut self, user: UserSn, is_admin: bool) {
+        self.write(&SET_ACCOUNT_ADMIN, vec![user.into(), is_admin.into()]);
+    }
+
+    /// Gives a user another password.
+    pub fn set_account_password(&mut self, user: UserSn, password_hash: &str) {
+        self.write(&SET_ACCOUNT_PASSWORD, vec![user.into(), password_hash.into()]);
     }
 
     /// Writes an account as it is now.

@@ -25,7 +25,7 @@ async fn run(config: Config) -> Outcome {
     let development = config.organisations.iter().any(|organisation| organisation.development);
     let mut process = Process::start(config, Ambient::system()).await?;
     if development {
-        greet(&process);
+        greet(&process).await;
     }
     let ended: Result<(), Box<dyn Error>> = tokio::select! {
         name = ends.next() => {
@@ -42,11 +42,16 @@ async fn run(config: Config) -> Outcome {
 }
 
 /// What somebody needs who has just started the program for the first time.
-fn greet(process: &Process) {
+async fn greet(process: &Process) {
     let Some(address) = process.client_address else { return };
+    let mut new = false;
+    for homeserver in process.homeservers() {
+        new |= homeserver.is_without_accounts().await;
+    }
+    let which = if new { "the first" } else { "another" };
     say(format_args!(
         "This is an organisation for development, at http://localhost:{}. Its data lies under ./data.\n\
-         To make the first account:  parvis user create alice",
+         To make {which} account:  parvis user create NAME",
         address.port()
     ));
 }

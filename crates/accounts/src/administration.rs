@@ -1,0 +1,94 @@
+//! What an administrator does with other people's accounts.
+//!
+//! Whether somebody may administer is for whoever calls: the command line, or an API that has asked.
+
+use parvis_storage::{Account, StorageError, WriteSet};
+
+use crate::{
+    accounts::{Accounts, plain},
+    password::{HashError, WeakPassword},
+};
+
+/// Why an account cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministrationError {
+    /// Nobody here has this name.
+    #[error("there is no such user here")]
+    NoSuchUser,
+    /// The account is closed for ever.
+    #[error("the account is deactivated")]
+    Deactivated,
+    /// The password is not good enough.
+    #[error(transparent)]
+    Weak(#[from] WeakPassword),
+    /// The password cannot be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Accounts {
+    /// Accounts in order of user id, from behind `after` (empty for the first), `limit` at most.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn list(&self, after: &str, limit: u32) -> Result<Vec<Account>, StorageError> {
+        self.store.accounts(after, limit).await
+    }
+
+    /// Keeps a user out, or lets them in again. Their sessions stay. `name` is a localpart or a whole user id.
+    ///
+    /// # Errors
+    /// Any [`AdministrationError`].
+    pub async fn set_locked(&self, name: &str, locked: bool) -> Result<Account, AdministrationError> {
+        let account = self.open_account(name).await?;
+        let mut set = WriteSet::new();
+        set.set_account_locked(account.user, locked);
+        self.store.commit(set).await.map_err(plain)?;
+        self.sessions.forget(|session| session.user == account.user);
+        Ok(Account { locked, ..account })
+    }
+
+    /// Makes a user an administrator, or one no more. `name` is a localpart or a whole user id.
+    ///
+    /// # Errors
+    /// Any [`AdministrationError`].
+    pub async fn set_admin(&self, name: &str, is_admin: bool) -> Result<Account, AdministrationError> {
+        let account = self.open_account(name).await?;
+        let mut set = WriteSet::new();
+        set.set_account_admin(account.user, is_admin);
+        self.store.commit(set).await.map_err(plain)?;
+        self.sessions.forget(|session| session.user == account.user);
+        Ok(Account { is_admin, ..account })
+    }
+
+    /// Gives a user a new password, and unless `keep_sessions` ends their sessions. `name` is a localpart or a
+    /// whole user id.
+    ///
+    /// # Errors
+    /// Any [`AdministrationError`].
+    pub async fn reset_password(
+        &self,
+        name: &str,
+        password: &str,
+        keep_sessions: bool,
+    ) -> Result<Account, AdministrationError> {
+        let account = self.open_account(name).await?;
+        self.settings.password_rules.check(password)?;
+        let password_hash = self.passwords.hash(password).await?;
+        let mut set = WriteSet::new();
+        set.set_account_password(account.user, &password_hash);
+        self.store.commit(set).await.map_err(plain)?;
+        if !keep_sessions {
+            self.logout_all(account.user).await?;
+        }
+        Ok(account)
+    }
+
+    async fn open_account(&self, name: &str) -> Result<Account, AdministrationError> {
+        let account = self.account_known_as(name).await?.ok_or(AdministrationError::NoSuchUser)?;
+        if account.deactivated { Err(AdministrationError::Deactivated) } else { Ok(account) }
+    }
+}
