@@ -1,1 +1,32 @@
-//! testkit
+//! Worlds for tests, in two lines: homeservers on databases of their own, and people who use them.
+//!
+//! ```no_run
+//! # async fn test() {
+//! let server = parvis_testkit::Server::start(&parvis_testkit::Engine::Sqlite).await;
+//! let alice = server.user("alice").await;
+//! # }
+//! ```
+//!
+//! A [`Server`] runs in the test's own process, a [`Program`] is the real `parvis serve`, which can be killed.
+//! Both are spoken to over HTTP on loopback, in plain JSON, by a [`User`] who knows the public client API and
+//! nothing of the server's insides. Whatever is not as a test needs it ends the test with the request and the
+//! answer.
+
+#![expect(clippy::unwrap_used, reason = "for tests, which end so")]
+
+mod answer;
+mod client;
+mod engine;
+mod follower;
+mod program;
+mod server;
+mod setup;
+mod user;
+
+pub use answer::Answer;
+pub use client::Client;
+pub use engine::Engine;
+pub use follower::{Follower, ephemeral, joined, messages_in, timeline};
+pub use program::Program;
+pub use server::Server;
+pub use user::User;

@@ -1,0 +1,19 @@
+//! What people can do, told over HTTP against whole homeservers.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod encryption;
+mod limits;
+mod media;
+
+use parvis_testkit::Engine;
+
+/// Runs a test on each database at hand.
+async fn on_each_engine<F>(test: impl Fn(Engine) -> F)
+where
+    F: Future<Output = ()>,
+{
+    for engine in Engine::at_hand() {
+        test(engine).await;
+    }
+}
