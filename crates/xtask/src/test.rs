@@ -90,20 +90,22 @@ fn with(program: Program, postgres: Option<&Postgres>) -> Program {
 /// Real clients against the server's program, once on each database.
 fn interop(steps: &mut Steps, postgres: Option<&Postgres>) {
     let runner = shell::workspace().join("tests/interop/run.mjs");
-    for (step, url) in [("interop-sqlite", Some("sqlite")), ("interop-postgres", postgres.map(Postgres::url))]
-    {
-        match url {
-            _ if !runner.is_file() => steps.skip(step, "there is no tests/interop/run.mjs"),
-            None => steps.skip(step, "there is no PostgreSQL"),
-            Some(url) => steps.run(step, || {
-                let program = shell::build_parvis()?;
-                Program::new("node")
-                    .within(&shell::workspace())
-                    .argument(&runner)
-                    .arguments(["--parvis".as_ref(), program.as_os_str()])
-                    .arguments(["--database", url])
-                    .run()
-            }),
-        }
+    let play = |database: &str| {
+        let program = shell::build_parvis()?;
+        Program::new("node")
+            .argument(&runner)
+            .arguments(["--parvis".as_ref(), program.as_os_str()])
+            .arguments(["--database", database])
+            .run()
+    };
+    if shell::find("node").is_none() {
+        steps.skip("interop-sqlite", "Node is not installed");
+        steps.skip("interop-postgres", "Node is not installed");
+        return;
+    }
+    steps.run("interop-sqlite", || play("sqlite"));
+    match postgres {
+        Some(postgres) => steps.run("interop-postgres", || play(&postgres.empty_database("interop")?)),
+        None => steps.skip("interop-postgres", "there is no PostgreSQL"),
     }
 }
