@@ -2,7 +2,7 @@
 //!
 //! Reads come in batches and mostly from memory; writes come as [`WriteSet`]s, which are gathered, written in
 //! groups and answered once they are durable. Each query is written once, for both engines
-//! ([`statement`]); what differs is a named function in [`dialect`]. Names are interned to numbers, what is
+//! (`statement`); what differs is a named function in `dialect`. Names are interned to numbers, what is
 //! written is immutable wherever possible, and every change that a reader must notice has a [`Position`] in
 //! one stream. This crate knows nothing of HTTP, of authorisation or of the organisation's policy.
 //!

@@ -1,4 +1,4 @@
-//! Room state: reading and changing the trees of [`state_tree`](crate::state_tree) with nodes from memory and
+//! Room state: reading and changing the trees of [`state_tree`] with nodes from memory and
 //! from the database.
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};

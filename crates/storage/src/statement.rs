@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-/// A registered SQL text. Made only by the [`statements`](crate::statements) macro.
+/// A registered SQL text. Made only by the [`statements`] macro.
 #[derive(Debug)]
 pub(crate) struct Statement {
     /// The constant's name, for logs and tests.
