@@ -31,6 +31,11 @@ const ATTEMPTS: usize = 8;
 /// How many entries of current state a desk remembers.
 const REMEMBERED: usize = 512;
 
+/// A type and a state key.
+type StateKey = (Box<str>, Box<str>);
+/// A state event and its number.
+type Numbered = (EventSn, Pdu);
+
 /// Where a room is written.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -50,7 +55,7 @@ struct Tip {
     /// Slots given by writes under way.
     slots: HashMap<(TypeSn, Box<str>), Slot>,
     /// Entries of the current state that were looked up before.
-    state: HashMap<(Box<str>, Box<str>), Option<(EventSn, Pdu)>>,
+    state: HashMap<StateKey, Option<Numbered>>,
 }
 
 /// An event that somebody wants to send.
@@ -90,7 +95,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) head: RoomHead,
     prev_events: Vec<OwnedEventId>,
     slots: Vec<((TypeSn, Box<str>), Slot)>,
-    state: Vec<((Box<str>, Box<str>), (EventSn, Pdu))>,
+    state: Vec<(StateKey, Numbered)>,
     redacted_state: bool,
     /// What will be written. Operations add rows of their own.
     pub(crate) set: WriteSet,
@@ -236,12 +241,8 @@ impl Turn<'_> {
     }
 
     /// The current state event of a type and state key, with what this turn has staged.
-    pub(crate) async fn state(
-        &mut self,
-        kind: &str,
-        state_key: &str,
-    ) -> Result<Option<(EventSn, Pdu)>, RoomError> {
-        let is_wanted = |key: &(Box<str>, Box<str>)| &*key.0 == kind && &*key.1 == state_key;
+    pub(crate) async fn state(&mut self, kind: &str, state_key: &str) -> Result<Option<Numbered>, RoomError> {
+        let is_wanted = |key: &StateKey| &*key.0 == kind && &*key.1 == state_key;
         if let Some((_, found)) = self.state.iter().rev().find(|entry| is_wanted(&entry.0)) {
             return Ok(Some(found.clone()));
         }
@@ -257,7 +258,7 @@ impl Turn<'_> {
         Ok(found)
     }
 
-    async fn read_state(&self, kind: &str, state_key: &str) -> Result<Option<(EventSn, Pdu)>, RoomError> {
+    async fn read_state(&self, kind: &str, state_key: &str) -> Result<Option<Numbered>, RoomError> {
         let store = &self.rooms.store;
         let root = self.tip.head.as_ref().map_or(StateRoot::EMPTY, |head| head.state_root);
         let Some(kind) = store.find_type(kind).await? else { return Ok(None) };

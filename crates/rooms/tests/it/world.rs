@@ -1,5 +1,7 @@
 //! A store with rooms in it, and people.
 
+#![expect(clippy::unwrap_used, reason = "a world that cannot be made fails its test")]
+
 use std::{future::Future, sync::Arc};
 
 use parvis_ambient::{Ambient, SeededChance, TestClock};
