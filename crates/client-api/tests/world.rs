@@ -259,7 +259,7 @@ fn accounts(store: &Store, ambient: &Ambient, settings: AccountsSettings) -> Acc
 async fn media(directory: &tempfile::TempDir, store: &Store, ambient: &Ambient) -> Media {
     let mut settings = MediaSettings::in_directory(directory.path().join("media"));
     settings.open_before = Some(Timestamp(FREEZE));
-    let server_name = server_name!("example.org").to_owned();
+    let server_name = server_name!("parvis.test").to_owned();
     Media::open(settings, store.clone(), ambient.clone(), server_name).await.unwrap()
 }
 

@@ -1,15 +1,25 @@
-//! Downloads for those who are logged in.
+//! Downloads for those who are logged in. What does not depend on who asks is told of the downloads of old.
 
 use axum::body::Body;
-use http::Request;
+use http::{Request, Response};
+use image::{ImageFormat, RgbImage};
 use serde_json::Value;
 
-use crate::world::{World, read};
+use crate::{
+    media::{assert_is_guarded, header, keep},
+    world::{Client, World, read},
+};
+
+async fn get(world: &World, client: &Client, path: &str) -> Response<Body> {
+    let request = Request::get(format!("/_matrix/client/v1/media/{path}"));
+    let request = request.header("authorization", format!("Bearer {}", client.token));
+    world.answer(request.body(Body::empty()).unwrap()).await
+}
 
 #[tokio::test]
 async fn nobody_else_gets_anything() {
     let world = World::new().await;
-    for path in ["config", "download/example.org/x", "download/example.org/x/y", "thumbnail/example.org/x"] {
+    for path in ["config", "download/parvis.test/x", "download/parvis.test/x/y", "thumbnail/parvis.test/x"] {
         let path = format!("/_matrix/client/v1/media/{path}");
         for (token, errcode) in [(None, "M_MISSING_TOKEN"), (Some("Bearer unknown"), "M_UNKNOWN_TOKEN")] {
             let request = Request::get(&path);
@@ -20,5 +30,40 @@ async fn nobody_else_gets_anything() {
             let body: Value = serde_json::from_slice(&read(response).await).unwrap();
             assert_eq!(body["errcode"], errcode, "{path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn files_and_thumbnails_come_after_the_freeze_too() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    world.freeze();
+    let mut png = std::io::Cursor::new(Vec::new());
+    RgbImage::new(200, 100).write_to(&mut png, ImageFormat::Png).unwrap();
+    let uri = keep(&world, "image/png", Some("a.png"), png.get_ref()).await;
+    for (path, disposition) in [
+        (format!("download/{uri}"), "inline; filename=\"a.png\""),
+        (format!("download/{uri}/b.png"), "inline; filename=\"b.png\""),
+        (format!("thumbnail/{uri}?width=32&height=32&method=crop"), "inline; filename=\"thumbnail.png\""),
+    ] {
+        let response = get(&world, &alice, &path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        assert_is_guarded(response.headers());
+        assert_eq!(header(response.headers(), "content-type"), "image/png");
+        assert_eq!(header(response.headers(), "content-disposition"), disposition);
+        let image = image::load_from_memory(&read(response).await).unwrap();
+        assert_eq!(image.width(), if path.starts_with("thumbnail") { 32 } else { 200 });
+    }
+}
+
+#[tokio::test]
+async fn media_of_other_servers_is_not_there() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    for path in
+        ["download/other.test/x", "download/other.test/x/y", "thumbnail/other.test/x?width=1&height=1"]
+    {
+        let answer = world.get_as(&alice, &format!("v1/media/{path}")).await;
+        assert_eq!(answer.error(), (404, "M_NOT_FOUND"), "{path}");
     }
 }

@@ -57,13 +57,13 @@ async fn what_is_not_ours_is_not_there() {
     let uri = keep(&world, "image/png", None, b"bytes").await;
     let id = uri.split_once('/').unwrap().1;
     for path in [
-        "example.org/unknown".to_owned(),
+        "parvis.test/unknown".to_owned(),
         format!("other.org/{id}"),
         format!("..%2F..%2Fetc/{id}"),
-        "example.org/..%2F..%2Fparvis.db".to_owned(),
-        "example.org/%2e%2e".to_owned(),
-        "example.org/%00".to_owned(),
-        format!("example.org/{id}%20"),
+        "parvis.test/..%2F..%2Fparvis.db".to_owned(),
+        "parvis.test/%2e%2e".to_owned(),
+        "parvis.test/%00".to_owned(),
+        format!("parvis.test/{id}%20"),
     ] {
         let (status, body) = world.get(&format!("{PATH}/{path}")).await;
         assert_eq!((status, &body["errcode"]), (404, &"M_NOT_FOUND".into()), "{path}");
@@ -111,7 +111,7 @@ async fn file_that_the_client_has_is_not_sent_again() {
 #[tokio::test]
 async fn file_that_is_still_to_come_is_waited_for() {
     let world = World::new().await;
-    let created = world.api.media.create(user_id!("@alice:example.org")).await.unwrap();
+    let created = world.api.media.create(user_id!("@alice:parvis.test")).await.unwrap();
     let uri = created.uri.as_str().strip_prefix("mxc://").unwrap();
     let (status, body) = world.get(&format!("{PATH}/{uri}?timeout_ms=0")).await;
     assert_eq!((status, &body["errcode"]), (504, &"M_NOT_YET_UPLOADED".into()));
@@ -132,7 +132,7 @@ async fn file_that_is_still_to_come_is_waited_for() {
 async fn timeout_that_is_no_number_is_refused() {
     let world = World::new().await;
     for timeout in ["x", "-1", "1.5"] {
-        let (status, body) = world.get(&format!("{PATH}/example.org/x?timeout_ms={timeout}")).await;
+        let (status, body) = world.get(&format!("{PATH}/parvis.test/x?timeout_ms={timeout}")).await;
         assert_eq!((status, &body["errcode"]), (400, &"M_INVALID_PARAM".into()), "{timeout}");
     }
 }
