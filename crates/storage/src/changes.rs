@@ -113,13 +113,21 @@ impl Stream {
 
     /// The changes after `since` up to `until`, if memory reaches back that far.
     pub(crate) fn between(&self, since: Position, until: Position) -> Option<Vec<Announced>> {
+        let mut changes = Vec::new();
+        self.visit(since, until, |change| changes.push(change.clone())).then_some(changes)
+    }
+
+    /// Shows the changes after `since` up to `until` one by one, if memory reaches back that far; says whether
+    /// it does.
+    pub(crate) fn visit(&self, since: Position, until: Position, visit: impl FnMut(&Announced)) -> bool {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         if since < ring.from {
-            return None;
+            return false;
         }
         let start = ring.changes.partition_point(|change| change.position <= since);
         let end = ring.changes.partition_point(|change| change.position <= until);
-        Some(ring.changes.range(start..end.max(start)).cloned().collect())
+        ring.changes.range(start..end.max(start)).for_each(visit);
+        true
     }
 }
 

@@ -60,14 +60,14 @@ pub use events::{Direction, Relation, ThreadRoot};
 pub use interactive_auth::InteractiveAuth;
 pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
 pub use model::{
-    AccountData, Aggregation, EventFlags, Member, NewEvent, RoomHead, RoomMembers, StoredEvent, ThreadPart,
-    UserRooms,
+    AccountData, Aggregation, EventFlags, Member, NewEvent, Receipt, RoomHead, RoomMembers, RoomReceipts,
+    StoredEvent, ThreadPart, UserRooms,
 };
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
 pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};
 pub use profiles::Profile;
 pub use pushers::NewPusher;
-pub use receipts::{NewReceipt, Receipt};
+pub use receipts::NewReceipt;
 pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_schema, schema};
 pub use rooms::Alias;
 pub use sessions::{DEVICE_IS_NEW, Device, NewSession, SESSION_IS_THERE, StoredSession};

@@ -5,6 +5,7 @@ mod account_data;
 mod aggregation;
 mod event;
 mod membership;
+mod receipts;
 mod room_head;
 
 pub use account_data::AccountData;
@@ -13,4 +14,6 @@ pub use aggregation::{Aggregation, ThreadPart};
 pub use event::{EventFlags, NewEvent, StoredEvent};
 pub(crate) use membership::MemberChange;
 pub use membership::{Member, RoomMembers, UserRooms};
+pub(crate) use receipts::ReceiptChange;
+pub use receipts::{Receipt, RoomReceipts};
 pub use room_head::RoomHead;

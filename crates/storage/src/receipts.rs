@@ -1,11 +1,17 @@
 //! Read receipts: how far each user has read each room and thread.
+//!
+//! The receipts of a room are kept in memory together and changed with each commit: they move with every
+//! message that is read, and everybody in the room is told.
+
+use std::sync::Arc;
 
 use ruma::{OwnedEventId, OwnedUserId};
 
 use crate::{
-    Position, RoomSn, UserSn,
     changes::Change,
     error::StorageError,
+    model::{Receipt, ReceiptChange, RoomReceipts},
+    numbers::{Position, RoomSn, UserSn},
     statement::statements,
     store::Store,
     value::Row,
@@ -19,32 +25,9 @@ statements! {
          ON CONFLICT (room_sn, user_sn, receipt_type, thread) DO UPDATE SET event_id = excluded.event_id,
              event_position = excluded.event_position, ts = excluded.ts, position = excluded.position";
     RECEIPTS_OF_ROOM = "SELECT r.user_sn, u.user_id, r.receipt_type, r.thread, r.event_id, r.event_position, r.ts, r.position
-        FROM receipts r JOIN users u ON u.user_sn = r.user_sn
-        WHERE r.room_sn = $1 AND r.position > $2 AND r.position <= $3 ORDER BY r.position";
-    RECEIPTS_OF_USER = "SELECT r.user_sn, u.user_id, r.receipt_type, r.thread, r.event_id, r.event_position, r.ts, r.position
-        FROM receipts r JOIN users u ON u.user_sn = r.user_sn
-        WHERE r.room_sn = $1 AND r.user_sn = $2 ORDER BY r.position";
-}
-
-/// How far a user has read, in a room or in one of its threads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// Who read.
-    pub user: UserSn,
-    /// Who read, by id.
-    pub user_id: OwnedUserId,
-    /// `m.read` or `m.read.private`.
-    pub receipt_type: String,
-    /// The thread: empty for an unthreaded receipt, `main`, or the id of the thread's root.
-    pub thread: String,
-    /// Up to which event.
-    pub event_id: OwnedEventId,
-    /// Where that event is in the stream.
-    pub event_position: Position,
-    /// When, in milliseconds since the epoch.
-    pub ts: i64,
-    /// Where the receipt itself is in the stream.
-    pub position: Position,
+        FROM receipts r JOIN users u ON u.user_sn = r.user_sn WHERE r.room_sn = $1";
+    ROOMS_WITH_RECEIPTS(list after 1) =
+        "SELECT DISTINCT room_sn FROM receipts WHERE position > $1 AND room_sn IN ({list})";
 }
 
 /// A receipt to be written.
@@ -54,6 +37,8 @@ pub struct NewReceipt<'a> {
     pub room: RoomSn,
     /// Who read.
     pub user: UserSn,
+    /// Who read, by id.
+    pub user_id: &'a ruma::UserId,
     /// `m.read` or `m.read.private`.
     pub receipt_type: &'a str,
     /// The thread: empty for an unthreaded receipt, `main`, or the id of the thread's root.
@@ -70,6 +55,20 @@ impl WriteSet {
     /// Moves a receipt.
     pub fn put_receipt(&mut self, receipt: &NewReceipt<'_>) {
         let private = receipt.receipt_type == "m.read.private";
+        self.receipts.push(ReceiptChange {
+            room: receipt.room,
+            change: self.next_change(),
+            receipt: Receipt {
+                user: receipt.user,
+                user_id: receipt.user_id.to_owned(),
+                receipt_type: receipt.receipt_type.to_owned(),
+                thread: receipt.thread.to_owned(),
+                event_id: receipt.event_id.to_owned(),
+                event_position: receipt.event_position,
+                ts: receipt.ts,
+                position: Position::START,
+            },
+        });
         let change = Change::Receipt { room: receipt.room, user: receipt.user, private };
         let position = self.announce(PendingChange::Other(change));
         let row = vec![
@@ -87,22 +86,28 @@ impl WriteSet {
 }
 
 impl Store {
-    /// The receipts of a room that moved after one position, up to another, in order.
-    pub async fn receipts_between(
-        &self,
-        room: RoomSn,
-        after: Position,
-        until: Position,
-    ) -> Result<Vec<Receipt>, StorageError> {
-        let rows =
-            self.engine.fetch(&RECEIPTS_OF_ROOM, vec![room.into(), after.into(), until.into()]).await?;
-        rows.iter().map(from_row).collect()
+    /// The receipts of a room.
+    pub async fn receipts_of_room(&self, room: RoomSn) -> Result<Arc<RoomReceipts>, StorageError> {
+        let cache = &self.shared.receipts;
+        if let Some(receipts) = cache.get(room) {
+            return Ok(receipts);
+        }
+        let generation = cache.generation();
+        let rows = self.engine.fetch(&RECEIPTS_OF_ROOM, vec![room.into()]).await?;
+        let receipts = Arc::new(rows.iter().map(from_row).collect::<Result<RoomReceipts, _>>()?);
+        cache.keep(room, &receipts, generation);
+        Ok(receipts)
     }
 
-    /// A user's own receipts in a room, of all types and threads.
-    pub async fn receipts_of(&self, room: RoomSn, user: UserSn) -> Result<Vec<Receipt>, StorageError> {
-        let rows = self.engine.fetch(&RECEIPTS_OF_USER, vec![room.into(), user.into()]).await?;
-        rows.iter().map(from_row).collect()
+    /// Those of these rooms in which a receipt moved after a position.
+    pub async fn rooms_with_receipts(
+        &self,
+        rooms: &[RoomSn],
+        after: Position,
+    ) -> Result<Vec<RoomSn>, StorageError> {
+        let list = rooms.iter().copied();
+        let rows = self.engine.fetch_list(&ROOMS_WITH_RECEIPTS, vec![after.into()], list).await?;
+        rows.iter().map(|row| row.int(0).map(RoomSn)).collect()
     }
 }
 

@@ -14,6 +14,7 @@ statements! {
         next_state_index, last_position FROM rooms WHERE room_sn = $1";
     SN_BY_ID = "SELECT room_sn FROM rooms WHERE room_id = $1";
     IDS_BY_SN(list after 0) = "SELECT room_sn, room_id FROM rooms WHERE room_sn IN ({list})";
+    MOVED_ROOMS(list after 1) = "SELECT room_sn FROM rooms WHERE last_position > $1 AND room_sn IN ({list})";
     ALIAS = "SELECT room_sn, creator_sn FROM aliases WHERE alias = $1";
     ALIASES_OF_ROOM = "SELECT alias FROM aliases WHERE room_sn = $1 ORDER BY alias";
     ADD_ALIAS(rows of 3, key 1) = "INSERT INTO aliases (alias, room_sn, creator_sn) VALUES {rows}";
@@ -89,6 +90,14 @@ impl Store {
     pub async fn room_head(&self, room: RoomSn) -> Result<Option<Arc<RoomHead>>, StorageError> {
         let row = self.engine.fetch_one(&HEAD_BY_SN, vec![room.into()]).await?;
         row.map(|row| head_from_row(&row).map(Arc::new)).transpose()
+    }
+
+    /// Those of these rooms that have changed after a position. A room may be among them that has not, if what it
+    /// was written together with came later.
+    pub async fn rooms_moved(&self, rooms: &[RoomSn], after: Position) -> Result<Vec<RoomSn>, StorageError> {
+        let list = rooms.iter().copied();
+        let rows = self.engine.fetch_list(&MOVED_ROOMS, vec![after.into()], list).await?;
+        rows.iter().map(|row| row.int(0).map(RoomSn)).collect()
     }
 
     /// The room that a local alias names.

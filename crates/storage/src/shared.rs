@@ -8,6 +8,7 @@ mod aggregations;
 mod members;
 mod number_block;
 mod pending;
+mod receipts;
 
 use std::sync::{
     Arc,
@@ -21,7 +22,7 @@ pub(crate) use number_block::BLOCK;
 
 use self::{
     account_data::AccountDataCache, aggregations::AggregationCache, members::MemberCache,
-    number_block::NumberBlock, pending::Pending,
+    number_block::NumberBlock, pending::Pending, receipts::ReceiptCache,
 };
 use crate::{
     changes::{Announced, Stream},
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) members: MemberCache,
     pub(crate) aggregations: AggregationCache,
     pub(crate) account_data: AccountDataCache,
+    pub(crate) receipts: ReceiptCache,
     pub(crate) pending: Pending,
     events: Cache<EventSn, Arc<StoredEvent>>,
     rewrites: AtomicU64,
@@ -71,6 +73,7 @@ impl Shared {
             members: MemberCache::new(cache_bytes / 8),
             aggregations: AggregationCache::new(cache_bytes / 16),
             account_data: AccountDataCache::new(cache_bytes / 16),
+            receipts: ReceiptCache::new(cache_bytes / 8),
             pending: Pending::default(),
             events: Cache::builder()
                 .max_capacity(cache_bytes / 2)
@@ -155,6 +158,7 @@ impl Shared {
         }
         self.account_data.apply(&set.account_data);
         self.members.apply(&set.members, first);
+        self.receipts.apply(&set.receipts, first);
         if !set.rewritten.is_empty() {
             self.rewrites.fetch_add(1, Ordering::AcqRel);
             set.rewritten.iter().for_each(|event| self.events.invalidate(event));

@@ -97,6 +97,12 @@ impl Store {
         self.shared.stream.between(since, until)
     }
 
+    /// Shows the changes after `since` up to `until` one by one, without copying them, if memory reaches back
+    /// that far; says whether it does. Writers wait meanwhile: do no more than look.
+    pub fn visit_changes(&self, since: Position, until: Position, visit: impl FnMut(&Announced)) -> bool {
+        self.shared.stream.visit(since, until, visit)
+    }
+
     /// The server's signing key: its id and its secret bytes.
     pub async fn server_key(&self) -> Result<Option<(String, Vec<u8>)>, StorageError> {
         let row = self.engine.fetch_one(&SERVER_KEY, Vec::new()).await?;

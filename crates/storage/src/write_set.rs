@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::{
     changes::{Announced, Change},
-    model::{AccountDataChange, MemberChange, NewEvent, RoomHead},
+    model::{AccountDataChange, MemberChange, NewEvent, ReceiptChange, RoomHead},
     numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn},
     state_tree::{Node, NodeHash},
     statement::Statement,
@@ -32,6 +32,8 @@ pub struct WriteSet {
     pub(crate) members: Vec<MemberChange>,
     /// Account data that this set changes, for the cache.
     pub(crate) account_data: Vec<AccountDataChange>,
+    /// Receipts that this set moves, for the cache.
+    pub(crate) receipts: Vec<ReceiptChange>,
 }
 
 /// One row for a multi-row insert, or one statement to run by itself.

@@ -352,6 +352,7 @@ async fn receipts_and_account_data_are_found_by_position() {
         set.put_receipt(&NewReceipt {
             room: RoomSn(3),
             user: alice,
+            user_id: user_id!("@alice:parvis.test"),
             receipt_type: "m.read",
             thread: "",
             event_id: ruma::event_id!("$e"),
@@ -364,9 +365,51 @@ async fn receipts_and_account_data_are_found_by_position() {
         assert_eq!(data.iter().map(|data| data.room).collect::<Vec<_>>(), [None, Some(RoomSn(3))]);
         let newer = store.account_data_between(alice, middle, committed.position).await.unwrap();
         assert_eq!(newer.iter().map(|data| data.kind.as_str()).collect::<Vec<_>>(), ["m.tag"]);
-        let receipts = store.receipts_between(RoomSn(3), middle, committed.position).await.unwrap();
-        assert_eq!(receipts.len(), 1);
-        assert_eq!(receipts[0].user_id, "@alice:parvis.test");
+        let receipts = store.receipts_of_room(RoomSn(3)).await.unwrap();
+        assert_eq!(receipts.between(middle, committed.position).len(), 1);
+        assert!(receipts.between(committed.position, committed.position).is_empty());
+        assert_eq!(receipts.of(alice)[0].user_id, "@alice:parvis.test");
+        assert_eq!(store.rooms_with_receipts(&[RoomSn(2), RoomSn(3)], middle).await.unwrap(), [RoomSn(3)]);
+        assert_eq!(store.rooms_with_receipts(&[RoomSn(3)], committed.position).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn receipts_in_memory_follow_the_commits() {
+    on_each_engine(async |world: World| {
+        let store = &world.store;
+        let room = RoomSn(3);
+        let (alice, bob) = (user_id!("@alice:parvis.test"), user_id!("@bob:parvis.test"));
+        let mut moved = Vec::new();
+        for (number, (user_id, thread)) in
+            [(alice, ""), (bob, ""), (alice, "main"), (alice, ""), (bob, "")].into_iter().enumerate()
+        {
+            let mut set = WriteSet::new();
+            set.put_receipt(&NewReceipt {
+                room,
+                user: store.intern_user(user_id).await.unwrap(),
+                user_id,
+                receipt_type: "m.read",
+                thread,
+                event_id: ruma::event_id!("$e"),
+                event_position: Position(i64::try_from(number).unwrap()),
+                ts: 5,
+            });
+            moved.push(store.commit(set).await.unwrap().position);
+            // Read for the first time after the first commit, and changed by the others.
+            store.receipts_of_room(room).await.unwrap();
+        }
+        let reopened = Store::open(&world.settings).await.unwrap();
+        for store in [store, &reopened] {
+            let receipts = store.receipts_of_room(room).await.unwrap();
+            let all = receipts.between(Position::START, store.head());
+            let all: Vec<_> =
+                all.iter().map(|receipt| (receipt.position, receipt.event_position.0)).collect();
+            assert_eq!(all, [(moved[2], 2), (moved[3], 3), (moved[4], 4)], "each stands where it moved last");
+            let alice = store.find_user(alice).await.unwrap().unwrap();
+            assert_eq!(receipts.of(alice).len(), 2);
+        }
     })
     .await;
 }
