@@ -1,9 +1,24 @@
 //! What a client has not seen yet, and what it may see at all.
 //!
-//! [`View`] decides what one reader sees of events: which of them, and with what said about them. This crate
-//! reads what others have committed; it changes no room, and knows nothing of HTTP or of the organisation's
-//! policy. Its answers are typed values which the API writes as JSON.
+//! [`View`] decides what one reader sees of events: which of them, and with what said about them.
+//! [`SyncEngine`] says what is new since a place in the stream, and waits for it. This crate reads what others
+//! have committed; it changes no room, and knows nothing of HTTP or of the organisation's policy. Its answers
+//! are typed values which the API writes as JSON.
 
+mod answer;
+mod classic;
+mod engine;
+mod filter;
+mod lazy;
+mod parts;
 mod view;
+mod waiters;
 
+pub use answer::{
+    JoinedRoom, LeftRoom, PresenceUpdate, StrippedRoom, Summary, SyncAnswer, SyncRequest, Timeline,
+    UnreadCounts,
+};
+pub use engine::SyncEngine;
+pub use filter::Filter;
+pub use parvis_storage::{AccountData, InvalidToken, Receipt, Token};
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

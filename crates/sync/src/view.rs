@@ -11,7 +11,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use parvis_ambient::Ambient;
 use parvis_dag::may_see;
-use parvis_storage::{DeviceSn, EventFlags, Position, StorageError, Store, StoredEvent, UserSn};
+use parvis_storage::{DeviceSn, EventFlags, Position, RoomSn, StorageError, Store, StoredEvent, UserSn};
 use ruma::OwnedUserId;
 
 pub use self::shown::{Relations, ShownEvent, ThreadSummary};
@@ -100,6 +100,18 @@ impl View {
     /// If the database fails.
     pub async fn ignored_by(&self, user: UserSn) -> Result<Arc<HashSet<OwnedUserId>>, StorageError> {
         self.ignored.of(user).await
+    }
+
+    /// Where the reader's last stay in a room ended: `None` where they were never in. The end of time, where they
+    /// are in.
+    pub(crate) async fn stay_end(
+        &self,
+        reader: Reader,
+        room: RoomSn,
+    ) -> Result<Option<Position>, StorageError> {
+        let user_id = self.store.user_id(reader.user).await?;
+        let until = self.standings.joined_until(reader.user, &user_id, room).await?;
+        Ok((until != standing::NEVER).then_some(until))
     }
 
     async fn reading(&self, reader: Reader) -> Result<Reading, StorageError> {

@@ -17,6 +17,9 @@ const STANDINGS: u64 = 100_000;
 /// joined.
 const WALK: usize = 64;
 
+/// Before every event: where the stay of somebody ended who was never in.
+pub(super) const NEVER: Position = Position(i64::MIN);
+
 /// An event, and how the reader stood at it.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -160,13 +163,12 @@ impl Standings {
         user_id: &UserId,
         room: RoomSn,
     ) -> Result<Position, StorageError> {
-        let never = Position(i64::MIN);
-        let Some(member) = self.store.member(user, room).await? else { return Ok(never) };
+        let Some(member) = self.store.member(user, room).await? else { return Ok(NEVER) };
         if member.membership == Membership::Join {
             return Ok(Position(i64::MAX));
         }
-        let Some(kind) = self.store.find_type("m.room.member").await? else { return Ok(never) };
-        let Some(slot) = self.store.slot(room, kind, user_id.as_str()).await? else { return Ok(never) };
+        let Some(kind) = self.store.find_type("m.room.member").await? else { return Ok(NEVER) };
+        let Some(slot) = self.store.slot(room, kind, user_id.as_str()).await? else { return Ok(NEVER) };
         let mut event = self.store.event(member.event).await?;
         for _ in 0..WALK {
             let Some(before) = self.store.state_slot(event.state_root, slot).await? else { break };
@@ -176,6 +178,6 @@ impl Standings {
             }
             event = before;
         }
-        Ok(never)
+        Ok(NEVER)
     }
 }

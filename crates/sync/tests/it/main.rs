@@ -2,5 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
+mod rooms;
 mod view;
+mod waiting;
 mod world;

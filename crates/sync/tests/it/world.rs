@@ -6,16 +6,19 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use parvis_ambient::{Ambient, Clock as _, SeededChance, TestClock};
 use parvis_events::{EventDraft, Membership, RoomVersion, ServerKey, redact};
 use parvis_storage::{
-    DatabaseSettings, DeviceSn, EventFlags, EventSn, NewEvent, Position, RoomHead, RoomSn, Slot, StateRoot,
-    Store, StoreSettings, StoredEvent, TransactionKey, UserSn, WriteSet, fresh_schema,
+    DatabaseSettings, DeviceSn, EngineKind, EventFlags, EventSn, NewEvent, Position, RoomHead, RoomSn, Slot,
+    StateRoot, Store, StoreSettings, StoredEvent, TransactionKey, UserSn, WriteSet, fresh_schema,
 };
-use parvis_sync::{Reader, ShownEvent, View};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use parvis_sync::{Filter, JoinedRoom, Reader, ShownEvent, SyncAnswer, SyncEngine, SyncRequest, Token, View};
+use ruma::{
+    OwnedEventId, OwnedRoomId, OwnedUserId, api::client::filter::FilterDefinition, presence::PresenceState,
+};
 use serde_json::{Value, json, value::RawValue};
 
 /// A store, a clock that stands still, and what must live as long as they.
@@ -25,6 +28,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ambient: Ambient,
     pub(crate) view: View,
+    pub(crate) engine: SyncEngine,
     _directory: tempfile::TempDir,
 }
 
@@ -54,7 +58,8 @@ impl World {
         let clock = Arc::new(TestClock::starting_at(1_000_000));
         let ambient = Ambient { clock: clock.clone(), chance: Arc::new(SeededChance::new(1)) };
         let view = View::new(store.clone(), ambient.clone());
-        Self { store, settings, clock, ambient, view, _directory: directory }
+        let engine = SyncEngine::start(store.clone(), view.clone(), ambient.clone());
+        Self { store, settings, clock, ambient, view, engine, _directory: directory }
     }
 
     async fn sqlite() -> Self {
@@ -69,6 +74,10 @@ impl World {
         let schema = format!("sync_{}_{number}", std::process::id());
         let url = fresh_schema(server, &schema).await.unwrap();
         Self::open(DatabaseSettings::Postgres { url, connections: 4 }, tempfile::tempdir().unwrap()).await
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.store.engine_kind() == EngineKind::Sqlite
     }
 
     /// A person on their first device.
@@ -106,6 +115,42 @@ impl World {
     pub(crate) async fn json(&self, person: &Person, event: &Arc<StoredEvent>) -> Option<Value> {
         self.shown(person, &[event]).await.first().map(to_json)
     }
+}
+
+/// A sync as a test asks for it: with no waiting.
+pub(crate) fn request(since: Option<Token>, filter: Value) -> SyncRequest {
+    let definition: FilterDefinition = serde_json::from_value(filter).unwrap();
+    SyncRequest {
+        since,
+        timeout: Duration::ZERO,
+        full_state: false,
+        filter: Arc::new(Filter::from(&definition)),
+        state_after: false,
+        set_presence: PresenceState::Offline,
+    }
+}
+
+impl World {
+    /// A sync without waiting.
+    pub(crate) async fn sync(&self, person: &Person, since: Option<Token>, filter: Value) -> SyncAnswer {
+        self.engine.sync(person.reader(), &request(since, filter)).await.unwrap()
+    }
+}
+
+/// A joined room of an answer.
+pub(crate) fn joined<'a>(answer: &'a SyncAnswer, room: &Room) -> &'a JoinedRoom {
+    answer.joined.iter().find(|joined| joined.room_id == room.head.room_id).unwrap()
+}
+
+/// The bodies of events, or their types where they have none.
+pub(crate) fn bodies(events: &[ShownEvent]) -> String {
+    let body = |shown: &ShownEvent| {
+        let pdu = &shown.event.pdu;
+        let content: Value = serde_json::from_str(pdu.content_json()).unwrap();
+        let short = pdu.kind().trim_start_matches("m.room.");
+        content["body"].as_str().or(content["name"].as_str()).unwrap_or(short).to_owned()
+    };
+    events.iter().map(body).collect::<Vec<_>>().join(" ")
 }
 
 /// The JSON of an event, as `/messages` would give it.

@@ -1,0 +1,160 @@
+//! What a sync is asked, and what it answers: typed values, which the API reads and writes as JSON.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use parvis_storage::{AccountData, Position, Receipt, Token};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, presence::PresenceState};
+
+use crate::{filter::Filter, view::ShownEvent};
+
+/// What a client asks of a sync (<https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync>).
+#[derive(Clone, Debug)]
+pub struct SyncRequest {
+    /// The end of the last sync; without it, everything is new.
+    pub since: Option<Token>,
+    /// How long to wait for news.
+    pub timeout: Duration,
+    /// Whether to give the whole state of every room.
+    pub full_state: bool,
+    /// What is wanted.
+    pub filter: Arc<Filter>,
+    /// Whether the state is to be the one after the timeline rather than the one before it.
+    pub state_after: bool,
+    /// What the device says of its user's presence.
+    pub set_presence: PresenceState,
+}
+
+/// What is new.
+#[derive(Clone, Debug)]
+pub struct SyncAnswer {
+    /// Where the next sync begins.
+    pub next: Token,
+    /// Rooms in which the user is.
+    pub joined: Vec<JoinedRoom>,
+    /// Rooms to which the user is invited.
+    pub invited: Vec<StrippedRoom>,
+    /// Rooms at which the user has knocked.
+    pub knocked: Vec<StrippedRoom>,
+    /// Rooms in which the user is no more.
+    pub left: Vec<LeftRoom>,
+    /// Account-wide data.
+    pub account_data: Vec<Arc<AccountData>>,
+    /// Presence of users who share a room with this one.
+    pub presence: Vec<PresenceUpdate>,
+}
+
+impl SyncAnswer {
+    /// An answer that says nothing.
+    pub(crate) fn nothing(next: Token) -> Self {
+        Self {
+            next,
+            joined: Vec::new(),
+            invited: Vec::new(),
+            knocked: Vec::new(),
+            left: Vec::new(),
+            account_data: Vec::new(),
+            presence: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing new.
+    pub fn is_empty(&self) -> bool {
+        self.joined.is_empty()
+            && self.invited.is_empty()
+            && self.knocked.is_empty()
+            && self.left.is_empty()
+            && self.account_data.is_empty()
+            && self.presence.is_empty()
+    }
+}
+
+/// A part of a room's timeline.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// The events, oldest first.
+    pub events: Vec<ShownEvent>,
+    /// Whether events lie between the last sync and these that are not among them.
+    pub limited: bool,
+    /// The place before the first of them, from which earlier events can be paged.
+    pub start: Position,
+}
+
+/// What is new in a room in which the user is.
+#[derive(Clone, Debug)]
+pub struct JoinedRoom {
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// New events.
+    pub timeline: Timeline,
+    /// The state that changed, before the timeline or after it as was asked for.
+    pub state: Vec<ShownEvent>,
+    /// How the room is to be named, if that may have changed.
+    pub summary: Option<Summary>,
+    /// What the user has not read. Where threads are counted apart, only of the main timeline.
+    pub unread: UnreadCounts,
+    /// What is unread in each thread, where they are counted apart.
+    pub unread_threads: Option<BTreeMap<OwnedEventId, UnreadCounts>>,
+    /// Who is typing, if that changed.
+    pub typing: Option<Vec<OwnedUserId>>,
+    /// Receipts that moved.
+    pub receipts: Vec<Arc<Receipt>>,
+    /// The user's data about the room.
+    pub account_data: Vec<Arc<AccountData>>,
+}
+
+/// The end of the user's time in a room.
+#[derive(Clone, Debug)]
+pub struct LeftRoom {
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// Events up to the leaving.
+    pub timeline: Timeline,
+    /// The state that changed up to the leaving.
+    pub state: Vec<ShownEvent>,
+    /// The user's data about the room.
+    pub account_data: Vec<Arc<AccountData>>,
+}
+
+/// A room that the user knows only from outside.
+#[derive(Clone, Debug)]
+pub struct StrippedRoom {
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// Stripped state events, as JSON.
+    pub state: Vec<Arc<str>>,
+}
+
+/// How a room is to be named (<https://spec.matrix.org/v1.19/client-server-api/#calculating-the-display-name-for-a-room>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Other users after whom to name it; `None` where it has a name of its own.
+    pub heroes: Option<Vec<OwnedUserId>>,
+    /// How many users are in the room.
+    pub joined: u64,
+    /// How many are invited.
+    pub invited: u64,
+}
+
+/// How much is unread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnreadCounts {
+    /// Events that notify.
+    pub notifications: u64,
+    /// Those among them that call for attention.
+    pub highlights: u64,
+}
+
+/// What is known of a user's presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceUpdate {
+    /// Whose.
+    pub user_id: OwnedUserId,
+    /// The state.
+    pub state: PresenceState,
+    /// Milliseconds since the user last did something, where known.
+    pub last_active_ago_millis: Option<u64>,
+    /// What the user says about it.
+    pub status_message: Option<String>,
+    /// Whether the user is doing something right now.
+    pub currently_active: bool,
+}

@@ -1,0 +1,166 @@
+//! Which of a user's rooms have moved, and what of their data has changed.
+//!
+//! A reader who is nearly up to date is told from memory, at a cost that follows the number of changes; one who
+//! was away for longer, from indexes of positions.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use parvis_events::Membership;
+use parvis_storage::{AccountData, Announced, Change, EventSn, Member, Position, RoomSn, StorageError};
+
+use super::Classic;
+
+/// What has moved.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    rooms: HashMap<RoomSn, RoomMoves>,
+    /// Account-wide data that has changed.
+    pub(super) account_data: Vec<Arc<AccountData>>,
+    /// Data about rooms that has changed, whatever the user's membership.
+    pub(super) room_account_data: HashMap<RoomSn, Vec<Arc<AccountData>>>,
+}
+
+/// What has moved in a room.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RoomMoves {
+    /// The new events, oldest first; `None` where they have to be asked for.
+    pub(super) events: Option<Vec<EventSn>>,
+    /// Whether memberships may have changed.
+    pub(super) members: bool,
+    /// Whether receipts may have moved of which the reader may know.
+    pub(super) receipts: bool,
+}
+
+impl RoomMoves {
+    /// A room of which nothing is known.
+    fn unknown() -> Self {
+        Self { events: None, members: true, receipts: true }
+    }
+
+    /// A room in which nothing has moved as far as is known.
+    fn quiet() -> Self {
+        Self { events: Some(Vec::new()), members: false, receipts: false }
+    }
+}
+
+impl Moves {
+    /// What has moved in a room, if anything.
+    pub(super) fn of_room(&self, room: RoomSn) -> Option<&RoomMoves> {
+        self.rooms.get(&room)
+    }
+}
+
+/// The pieces of account data that memory says have changed.
+type Touched = HashSet<(Option<RoomSn>, Arc<str>)>;
+
+impl Classic<'_> {
+    /// What has moved since the reader's last sync.
+    pub(super) async fn moves(&self, rooms: &[(RoomSn, Member)]) -> Result<Moves, StorageError> {
+        let joined: HashSet<RoomSn> = rooms
+            .iter()
+            .filter(|(_, member)| member.membership == Membership::Join)
+            .map(|(room, _)| *room)
+            .collect();
+        let mut moves = match self.since {
+            Some(since) => match self.recent(since, &joined).await? {
+                Some(moves) => moves,
+                None => self.distant(since, &joined).await?,
+            },
+            None => self.everything(&joined).await?,
+        };
+        if self.request.full_state {
+            for room in &joined {
+                moves.room(*room);
+            }
+        }
+        Ok(moves)
+    }
+
+    /// All rooms and all data.
+    async fn everything(&self, joined: &HashSet<RoomSn>) -> Result<Moves, StorageError> {
+        let mut moves = Moves {
+            rooms: joined.iter().map(|room| (*room, RoomMoves::unknown())).collect(),
+            ..Moves::default()
+        };
+        self.read_account_data(&mut moves, Position::START).await?;
+        Ok(moves)
+    }
+
+    /// What memory says, if it reaches back far enough.
+    async fn recent(&self, since: Position, joined: &HashSet<RoomSn>) -> Result<Option<Moves>, StorageError> {
+        let mut moves = Moves::default();
+        let mut touched = Touched::new();
+        let look = |announced: &Announced| self.look(&announced.change, joined, &mut moves, &mut touched);
+        if !self.parts.store.visit_changes(since, self.until, look) {
+            return Ok(None);
+        }
+        for (room, kind) in touched {
+            if let Some(data) = self.parts.store.account_data(self.reader.user, room, &kind).await? {
+                moves.file(room, data);
+            }
+        }
+        Ok(Some(moves))
+    }
+
+    fn look(&self, change: &Change, joined: &HashSet<RoomSn>, moves: &mut Moves, touched: &mut Touched) {
+        let user = self.reader.user;
+        match change {
+            Change::Event { room, event, member } if joined.contains(room) => {
+                let moved = moves.room(*room);
+                moved.members |= member.is_some();
+                moved.events.get_or_insert_default().push(*event);
+            }
+            Change::Receipt { room, user: reading, private }
+                if joined.contains(room) && (!private || *reading == user) =>
+            {
+                moves.room(*room).receipts = true;
+            }
+            Change::AccountData { user: owner, room, kind } if *owner == user => {
+                touched.insert((*room, Arc::clone(kind)));
+            }
+            _ => {}
+        }
+    }
+
+    /// What the tables say.
+    async fn distant(&self, since: Position, joined: &HashSet<RoomSn>) -> Result<Moves, StorageError> {
+        let mut moves = Moves::default();
+        let rooms: Vec<RoomSn> = joined.iter().copied().collect();
+        for room in self.parts.store.rooms_moved(&rooms, since).await? {
+            moves.rooms.insert(room, RoomMoves::unknown());
+        }
+        for room in self.parts.store.rooms_with_receipts(&rooms, since).await? {
+            moves.room(room).receipts = true;
+        }
+        self.read_account_data(&mut moves, since).await?;
+        Ok(moves)
+    }
+
+    async fn read_account_data(&self, moves: &mut Moves, since: Position) -> Result<(), StorageError> {
+        let user = self.reader.user;
+        for data in self.parts.store.account_data_between(user, since, self.until).await? {
+            moves.file(data.room, Arc::new(data));
+        }
+        Ok(())
+    }
+}
+
+impl Moves {
+    fn room(&mut self, room: RoomSn) -> &mut RoomMoves {
+        self.rooms.entry(room).or_insert_with(RoomMoves::quiet)
+    }
+
+    /// Files a piece of account data. Data about a room is news of that room.
+    fn file(&mut self, room: Option<RoomSn>, data: Arc<AccountData>) {
+        match room {
+            Some(room) => {
+                self.room(room);
+                self.room_account_data.entry(room).or_default().push(data);
+            }
+            None => self.account_data.push(data),
+        }
+    }
+}

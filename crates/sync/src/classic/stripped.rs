@@ -1,0 +1,65 @@
+//! Rooms that the user knows only from outside: invitations and knocks.
+
+use std::sync::Arc;
+
+use parvis_events::{Membership, stripped_state};
+use parvis_storage::{Member, RoomSn, StateRoot, StorageError, StoredEvent};
+
+use super::Classic;
+use crate::answer::StrippedRoom;
+
+/// What somebody outside is shown of a room's state
+/// (<https://spec.matrix.org/v1.19/client-server-api/#stripped-state>).
+const SHOWN: [&str; 8] = [
+    "m.room.create",
+    "m.room.name",
+    "m.room.avatar",
+    "m.room.topic",
+    "m.room.join_rules",
+    "m.room.canonical_alias",
+    "m.room.encryption",
+    "m.room.history_visibility",
+];
+
+impl Classic<'_> {
+    /// A room to which the user is invited, or at which they have knocked. Invitations by those whom they
+    /// ignore are not told.
+    pub(super) async fn stripped(
+        &self,
+        room: RoomSn,
+        member: Member,
+    ) -> Result<Option<StrippedRoom>, StorageError> {
+        let event = self.parts.store.event(member.event).await?;
+        let ignored = self.parts.view.ignored_by(self.reader.user).await?;
+        if member.membership == Membership::Invite && ignored.contains(event.pdu.sender()) {
+            return Ok(None);
+        }
+        let Some(room_id) = self.wanted(room).await? else { return Ok(None) };
+        let mut events = self.outside_view(room, event.state_root, &event).await?;
+        events.push(event);
+        let state = events.iter().map(|event| Arc::from(stripped_state(&event.pdu))).collect();
+        Ok(Some(StrippedRoom { room_id, state }))
+    }
+
+    /// The state that is shown, with the membership of whoever sent the user's own.
+    async fn outside_view(
+        &self,
+        room: RoomSn,
+        root: StateRoot,
+        own: &StoredEvent,
+    ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
+        let store = &self.parts.store;
+        let mut places = Vec::with_capacity(SHOWN.len() + 1);
+        let sender = (own.pdu.sender() != self.user_id).then(|| own.pdu.sender().as_str());
+        let shown = SHOWN.iter().map(|kind| (*kind, ""));
+        for (kind, state_key) in shown.chain(sender.map(|sender| ("m.room.member", sender))) {
+            if let Some(kind) = store.find_type(kind).await?
+                && let Some(slot) = store.slot(room, kind, state_key).await?
+            {
+                places.push((root, slot));
+            }
+        }
+        let found: Vec<_> = store.slots_at(&places).await?.into_iter().flatten().collect();
+        store.events(&found).await
+    }
+}

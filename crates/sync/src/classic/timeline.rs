@@ -1,0 +1,125 @@
+//! The part of a room's timeline that an answer carries.
+
+use std::sync::Arc;
+
+use parvis_storage::{Direction, EventSn, Position, RoomSn, StateRoot, StorageError, StoredEvent};
+use ruma::RoomId;
+
+use super::Classic;
+use crate::{answer::Timeline, view::ShownEvent};
+
+/// How many events are read at a time at least, after the first.
+const PIECE: usize = 32;
+/// How many pieces are read in search of events that the filter and the history visibility let through.
+const PIECES: usize = 16;
+
+/// The part of a timeline that is told, and what was learned while reading it.
+pub(super) struct Slice {
+    pub(super) timeline: Timeline,
+    /// The state after the newest event that was read; `None` where none was.
+    pub(super) newest_root: Option<StateRoot>,
+    /// Whether state may have changed between the start of the slice and its end.
+    pub(super) state_changed: bool,
+}
+
+/// Where events come from, newest first.
+pub(super) struct Source {
+    room: RoomSn,
+    after: Position,
+    /// Events that were not read yet lie at or before this position.
+    before: Position,
+    /// The numbers of all events that there are, oldest first, where they are known.
+    known: Option<Vec<EventSn>>,
+}
+
+impl Source {
+    /// The events of a room after one position up to another, whose numbers may be known already.
+    pub(super) fn new(room: RoomSn, after: Position, until: Position, known: Option<Vec<EventSn>>) -> Self {
+        Self { room, after, before: until, known }
+    }
+
+    /// The next events, newest first; none when there are no more.
+    async fn next(
+        &mut self,
+        classic: &Classic<'_>,
+        count: usize,
+    ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
+        let store = &classic.parts.store;
+        let events = match &mut self.known {
+            Some(known) => {
+                let mut newest = known.split_off(known.len().saturating_sub(count));
+                newest.reverse();
+                store.events(&newest).await?
+            }
+            None if self.before > self.after => {
+                store.timeline(self.room, self.after, self.before, Direction::Backward, count).await?
+            }
+            None => Vec::new(),
+        };
+        self.before = match events.last() {
+            Some(oldest) if events.len() == count => Position(oldest.position.0 - 1),
+            // There are no more.
+            _ => self.after,
+        };
+        Ok(events)
+    }
+}
+
+impl Classic<'_> {
+    /// The newest events that the reader wants and may see, at most as many as they ask for.
+    pub(super) async fn slice(
+        &self,
+        room_id: &RoomId,
+        mut source: Source,
+        until: Position,
+    ) -> Result<Slice, StorageError> {
+        let limit = self.request.filter.timeline.limit;
+        let mut newest_root = None;
+        let mut state_changed = false;
+        // Newest first. One more than is told, to know whether there are more.
+        let mut shown: Vec<ShownEvent> = Vec::new();
+        let mut ended = false;
+        let mut count = limit + 1;
+        for _ in 0..PIECES {
+            let events = source.next(self, count).await?;
+            count = count.max(PIECE);
+            ended = events.is_empty();
+            if ended {
+                break;
+            }
+            newest_root = newest_root.or_else(|| events.first().map(|event| event.room_root));
+            state_changed |= events.iter().any(|event| event.slot.is_some());
+            if limit == 0 {
+                break;
+            }
+            shown.extend(self.seen(room_id, events).await?);
+            if shown.len() > limit {
+                break;
+            }
+        }
+        let limited = !ended;
+        let start = match (ended, shown.len() > limit) {
+            (true, _) => source.after,
+            (false, false) if limit > 0 => source.before,
+            (false, _) => {
+                shown.truncate(limit);
+                shown.last().map_or(until, |oldest| Position(oldest.event.position.0 - 1))
+            }
+        };
+        shown.reverse();
+        Ok(Slice { timeline: Timeline { events: shown, limited, start }, newest_root, state_changed })
+    }
+
+    async fn seen(
+        &self,
+        room_id: &RoomId,
+        mut events: Vec<Arc<StoredEvent>>,
+    ) -> Result<Vec<ShownEvent>, StorageError> {
+        let filter = &self.request.filter.timeline;
+        if !filter.has_room(room_id) {
+            return Ok(Vec::new());
+        }
+        events.retain(|event| filter.has_event(&event.pdu));
+        self.parts.view.show(self.reader, &events).await
+    }
+}
