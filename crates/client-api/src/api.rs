@@ -6,7 +6,7 @@ use parvis_accounts::Accounts;
 use parvis_media::Media;
 use parvis_policy::encryption::EncryptionSettings;
 use parvis_rooms::Rooms;
-use parvis_sync::View;
+use parvis_sync::{SyncEngine, View};
 use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
 
 use crate::rate_limit::RateLimits;
@@ -27,6 +27,8 @@ pub struct ClientApi {
     pub rooms: Rooms,
     /// What readers see of events.
     pub view: View,
+    /// What is new.
+    pub sync: SyncEngine,
     /// Who belongs here.
     pub accounts: Accounts,
     /// Limits for those who ask too often.

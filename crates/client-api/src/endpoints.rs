@@ -11,6 +11,7 @@ mod relations;
 mod room;
 mod session;
 mod state;
+mod sync;
 
 use parvis_rooms::HistoryToken;
 use parvis_wire::{Endpoints, MatrixError};
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(room::endpoints())
         .merge(session::endpoints())
         .merge(state::endpoints())
+        .merge(sync::endpoints())
 }
 
 /// A place in a room's history, from a parameter of this name.

@@ -1,6 +1,9 @@
 //! Answers whose JSON is written directly, because they carry events: each event's text is made once, and
 //! copied from there into every answer.
 
+mod event_shape;
+mod sync;
+
 use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
@@ -10,6 +13,8 @@ use parvis_rooms::PublicRoom;
 use parvis_rooms::StoredEvent;
 use parvis_sync::ShownEvent;
 use serde_json::{Value, json};
+
+pub(crate) use self::sync::{StateField, sync};
 
 /// An answer that is JSON already.
 pub(crate) fn json(body: impl Into<Body>) -> Response {

@@ -7,4 +7,5 @@ mod authenticated_media;
 mod discovery;
 mod media;
 mod session;
+mod sync;
 mod world;

@@ -20,7 +20,7 @@ use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_rooms::{Identity, RoomSettings, Rooms};
 use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
-use parvis_sync::View;
+use parvis_sync::{SyncEngine, View};
 use parvis_wire::ClientAddress;
 use ruma::{RoomVersionId, server_name};
 use serde_json::{Value, json};
@@ -115,6 +115,7 @@ impl World {
         let media = media(&directory, &store, &ambient).await;
         let accounts = accounts(&store, &ambient, accounts_settings());
         let limits = Arc::new(RateLimits::new(&RateLimitSettings::OFF, &ambient.clock));
+        let view = View::new(store.clone(), ambient.clone());
         let api = ClientApi {
             discovery: Arc::new(discovery()),
             encryption: Default::default(),
@@ -123,7 +124,8 @@ impl World {
                 allowed: vec![RoomVersionId::V11, RoomVersionId::V12],
             }),
             rooms: rooms(&store, &ambient),
-            view: View::new(store.clone(), ambient.clone()),
+            sync: SyncEngine::start(store.clone(), view.clone(), ambient.clone()),
+            view,
             accounts,
             limits,
             media,

@@ -10,9 +10,8 @@ use parvis_events::ServerKey;
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_rooms::{Identity, Rooms};
 use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
-use parvis_sync::View;
+use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
@@ -25,7 +24,7 @@ pub struct Homeserver {
     config: Arc<OrganisationConfig>,
     store: Store,
     router: Router,
-    stopping: CancellationToken,
+    sync: SyncEngine,
 }
 
 /// Why a homeserver does not start.
@@ -70,19 +69,22 @@ impl Homeserver {
         let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
         let rooms = open_rooms(&config, &store, &ambient).await?;
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
+        let view = View::new(store.clone(), ambient.clone());
+        let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone());
         let api = ClientApi {
             discovery: Arc::new(config.discovery.clone()),
             encryption: config.encryption,
             room_versions: Arc::new(room_versions(&config.rooms)),
             rooms,
-            view: View::new(store.clone(), ambient.clone()),
+            view,
+            sync: sync.clone(),
             accounts,
             limits: Arc::new(limits),
             media,
         };
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize());
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
-        Ok(Self { config: Arc::new(config), store, router, stopping: CancellationToken::new() })
+        Ok(Self { config: Arc::new(config), store, router, sync })
     }
 
     /// What it was made from.
@@ -107,15 +109,15 @@ impl Homeserver {
 
     /// Ends what waits for something new, so that running requests come to their end.
     pub fn stop(&self) {
-        self.stopping.cancel();
+        self.sync.close();
     }
 
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, router, .. } = self;
-        // The handlers in the router hold the store too.
-        drop(router);
+        let Self { store, router, sync, .. } = self;
+        // The engines, and the handlers in the router, hold the store too.
+        drop((router, sync));
         store.close().await;
     }
 }

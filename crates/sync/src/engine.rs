@@ -5,13 +5,16 @@ use std::{
     time::Duration,
 };
 
+use moka::sync::Cache;
 use parvis_ambient::Ambient;
-use parvis_storage::{Change, Ephemeral, Position, StorageError, Store, Token};
+use parvis_storage::{Change, Ephemeral, Position, StorageError, Store, Token, UserSn};
+use ruma::api::client::filter::FilterDefinition;
 use tokio::sync::watch;
 
 use crate::{
     answer::{SyncAnswer, SyncRequest},
     classic::Classic,
+    filter::Filter,
     parts::Parts,
     view::{Reader, View},
     waiters::Waiters,
@@ -19,6 +22,9 @@ use crate::{
 
 /// How long a client may make a sync wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// How many stored filters are kept in memory.
+const FILTERS: u64 = 10_000;
 
 /// The engine of syncs. Cheap to clone; all clones are the same engine.
 ///
@@ -31,6 +37,8 @@ struct Inner {
     parts: Parts,
     ambient: Ambient,
     waiters: Waiters,
+    /// Stored filters, which never change.
+    filters: Cache<(UserSn, i64), Arc<Filter>>,
     /// Which run of the server this is, for what does not outlive it.
     run: u32,
     /// Whether the engine is closing. Its end tells the tasks to end.
@@ -47,6 +55,7 @@ impl SyncEngine {
             parts: Parts::new(store, view),
             ambient,
             waiters: Waiters::default(),
+            filters: Cache::new(FILTERS),
             run,
             closing: watch::Sender::new(false),
         }));
@@ -57,6 +66,24 @@ impl SyncEngine {
     /// Ends all waiting at once: whoever waits gets an ordinary answer that says nothing.
     pub fn close(&self) {
         self.0.closing.send_replace(true);
+    }
+
+    /// A filter that a user has stored, by its id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn stored_filter(&self, user: UserSn, id: &str) -> Result<Option<Arc<Filter>>, StorageError> {
+        let inner = &self.0;
+        let Ok(id) = id.parse::<i64>() else { return Ok(None) };
+        if let Some(filter) = inner.filters.get(&(user, id)) {
+            return Ok(Some(filter));
+        }
+        let Some(definition) = inner.parts.store.filter(user, id).await? else { return Ok(None) };
+        let definition: FilterDefinition = serde_json::from_str(&definition)
+            .map_err(|error| StorageError::Corrupt(format!("a filter: {error}")))?;
+        let filter = Arc::new(Filter::from(&definition));
+        inner.filters.insert((user, id), Arc::clone(&filter));
+        Ok(Some(filter))
     }
 
     /// What is new for a reader. Where nothing is, waits for as long as is asked for, and then says so.

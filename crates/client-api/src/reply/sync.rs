@@ -1,0 +1,191 @@
+//! The answer to a sync as JSON, written in one pass into one buffer.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use parvis_sync::{
+    AccountData, Filter, JoinedRoom, LeftRoom, ShownEvent, StrippedRoom, Summary, SyncAnswer, Timeline,
+    Token, UnreadCounts,
+};
+use ruma::RoomId;
+use serde::Serialize;
+
+use super::{event_shape::EventShape, json};
+
+/// Under which name the state of rooms is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StateField {
+    /// The state before the timeline.
+    Before,
+    /// The state after it.
+    After,
+    /// The same, to who asked for it before it was in the specification.
+    UnstableAfter,
+}
+
+impl StateField {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Before => "state",
+            Self::After => "state_after",
+            Self::UnstableAfter => "org.matrix.msc4222.state_after",
+        }
+    }
+}
+
+/// The answer to a sync.
+pub(crate) fn sync(answer: &SyncAnswer, filter: &Filter, state: StateField) -> Response {
+    let mut writer = Writer { out: Vec::with_capacity(4_096), shape: EventShape::of(filter), state };
+    writer.answer(answer);
+    json(writer.out)
+}
+
+struct Writer {
+    out: Vec<u8>,
+    shape: EventShape,
+    state: StateField,
+}
+
+impl Writer {
+    fn answer(&mut self, answer: &SyncAnswer) {
+        self.raw("{\"next_batch\":");
+        self.value(&answer.next.to_string());
+        if !answer.account_data.is_empty() {
+            self.raw(",\"account_data\":");
+            self.account_data(&answer.account_data);
+        }
+        self.raw(",\"rooms\":{\"join\":{");
+        self.list(&answer.joined, Self::joined);
+        self.raw("},\"invite\":{");
+        self.list(&answer.invited, |writer, room| writer.stripped(room, "invite_state"));
+        self.raw("},\"knock\":{");
+        self.list(&answer.knocked, |writer, room| writer.stripped(room, "knock_state"));
+        self.raw("},\"leave\":{");
+        self.list(&answer.left, Self::left);
+        // Clients take the presence of these fields for the server's being able to store their keys.
+        self.raw(
+            "}},\"to_device\":{\"events\":[]},\"device_one_time_keys_count\":{},\
+             \"device_unused_fallback_key_types\":[]}",
+        );
+    }
+
+    fn joined(&mut self, room: &JoinedRoom) {
+        self.room_key(&room.room_id);
+        self.timeline_and_state(&room.timeline, &room.state, &room.account_data);
+        self.raw(",\"unread_notifications\":");
+        self.counts(&room.unread);
+        if let Some(threads) = room.unread_threads.as_ref().filter(|threads| !threads.is_empty()) {
+            self.raw(",\"unread_thread_notifications\":{");
+            self.list(threads, |writer, (root, counts)| {
+                writer.value(root);
+                writer.raw(":");
+                writer.counts(counts);
+            });
+            self.raw("}");
+        }
+        if let Some(summary) = &room.summary {
+            self.summary(summary);
+        }
+        self.raw("}");
+    }
+
+    fn left(&mut self, room: &LeftRoom) {
+        self.room_key(&room.room_id);
+        self.timeline_and_state(&room.timeline, &room.state, &room.account_data);
+        self.raw("}");
+    }
+
+    fn stripped(&mut self, room: &StrippedRoom, field: &str) {
+        self.room_key(&room.room_id);
+        self.value(field);
+        self.raw(":{\"events\":[");
+        self.list(&room.state, |writer, event| writer.raw(event));
+        self.raw("]}}");
+    }
+
+    /// The room's id and the opening brace of what is said of it.
+    fn room_key(&mut self, room_id: &RoomId) {
+        self.value(room_id);
+        self.raw(":{");
+    }
+
+    fn timeline_and_state(
+        &mut self,
+        timeline: &Timeline,
+        state: &[ShownEvent],
+        account_data: &[Arc<AccountData>],
+    ) {
+        self.raw("\"timeline\":{\"events\":[");
+        self.list(&timeline.events, Self::event);
+        self.raw("],\"limited\":");
+        self.value(&timeline.limited);
+        self.raw(",\"prev_batch\":");
+        self.value(&Token::from(timeline.start).to_string());
+        self.raw("},");
+        self.value(self.state.name());
+        self.raw(":{\"events\":[");
+        self.list(state, Self::event);
+        self.raw("]}");
+        if !account_data.is_empty() {
+            self.raw(",\"account_data\":");
+            self.account_data(account_data);
+        }
+    }
+
+    fn event(&mut self, event: &ShownEvent) {
+        self.shape.write(event, &mut self.out);
+    }
+
+    fn account_data(&mut self, data: &[Arc<AccountData>]) {
+        self.raw("{\"events\":[");
+        self.list(data, |writer, data| {
+            writer.raw("{\"type\":");
+            writer.value(&data.kind);
+            writer.raw(",\"content\":");
+            writer.raw(data.content.get());
+            writer.raw("}");
+        });
+        self.raw("]}");
+    }
+
+    fn counts(&mut self, counts: &UnreadCounts) {
+        self.raw("{\"notification_count\":");
+        self.value(&counts.notifications);
+        self.raw(",\"highlight_count\":");
+        self.value(&counts.highlights);
+        self.raw("}");
+    }
+
+    fn summary(&mut self, summary: &Summary) {
+        self.raw(",\"summary\":{");
+        if let Some(heroes) = &summary.heroes {
+            self.raw("\"m.heroes\":");
+            self.value(heroes);
+            self.raw(",");
+        }
+        self.raw("\"m.joined_member_count\":");
+        self.value(&summary.joined);
+        self.raw(",\"m.invited_member_count\":");
+        self.value(&summary.invited);
+        self.raw("}");
+    }
+
+    /// Writes things one after the other, with commas between.
+    fn list<T>(&mut self, things: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+        for (index, thing) in things.into_iter().enumerate() {
+            if index > 0 {
+                self.raw(",");
+            }
+            write(self, thing);
+        }
+    }
+
+    fn raw(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+        // Numbers, texts and lists of them, written into memory: this cannot fail.
+        let _ = serde_json::to_writer(&mut self.out, value);
+    }
+}

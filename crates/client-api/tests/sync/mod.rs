@@ -1,0 +1,3 @@
+//! What is new.
+
+mod sync_events;
