@@ -1,6 +1,6 @@
 //! What the handlers have in hand.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parvis_accounts::Accounts;
 use parvis_media::Media;
@@ -33,6 +33,26 @@ pub struct ClientApi {
     pub accounts: Accounts,
     /// Limits for those who ask too often.
     pub limits: Arc<RateLimits>,
+    /// Bounds on what one request may take.
+    pub bounds: Bounds,
+}
+
+/// Bounds on what one request may take, whatever it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most events per room in an answer to a sync.
+    pub most_timeline_events: usize,
+    /// The longest that a sync waits for something new.
+    pub longest_sync_wait: Duration,
+    /// The most events in a page of history. One at least.
+    pub most_messages: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let longest_sync_wait = Duration::from_secs(300);
+        Self { most_timeline_events: 100, longest_sync_wait, most_messages: 1_000 }
+    }
 }
 
 /// The versions of new rooms.

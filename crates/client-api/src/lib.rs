@@ -20,7 +20,7 @@ mod reply;
 mod served_file;
 mod session;
 
-pub use api::{ClientApi, Discovery, RoomVersions};
+pub use api::{Bounds, ClientApi, Discovery, RoomVersions};
 pub use error::ApiError;
 pub use parvis_accounts::Session;
 pub use rate_limit::{RateLimit, RateLimitKey, RateLimitSettings, RateLimiter, RateLimits};

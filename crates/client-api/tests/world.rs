@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Registration};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock, Timestamp};
-use parvis_client_api::{ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, router};
+use parvis_client_api::{Bounds, ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, router};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_rooms::{Identity, RoomSettings, Rooms};
@@ -128,6 +128,7 @@ impl World {
             view,
             accounts,
             limits,
+            bounds: Bounds::default(),
             media,
         };
         Self { api, clock, store, ambient, _directory: directory }

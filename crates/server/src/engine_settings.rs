@@ -1,7 +1,7 @@
 //! From the configuration to the settings of the engines, which know nothing of files and keys.
 
 use parvis_accounts::{AccountsSettings, PasswordRules, Registration, RegistrationToken};
-use parvis_client_api::{RateLimit, RateLimitSettings, RoomVersions};
+use parvis_client_api::{Bounds, RateLimit, RateLimitSettings, RoomVersions};
 use parvis_events::RoomVersion;
 use parvis_rooms::RoomSettings;
 
@@ -59,5 +59,15 @@ pub(crate) fn rate_limits(settings: &config::RateLimitSettings) -> RateLimitSett
         messages: limit(settings.messages),
         joins: limit(settings.joins),
         invites: limit(settings.invites),
+    }
+}
+
+/// Bounds on what one request may take.
+pub(crate) fn bounds(settings: &config::LimitSettings) -> Bounds {
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    Bounds {
+        most_timeline_events: count(settings.max_sync_timeline_events),
+        longest_sync_wait: settings.max_sync_wait.0,
+        most_messages: count(settings.max_messages_page),
     }
 }

@@ -15,7 +15,7 @@ use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
 
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
-    engine_settings::{accounts_settings, rate_limits, room_settings, room_versions},
+    engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions},
 };
 
 /// A homeserver. It shares nothing with any other in the process.
@@ -80,6 +80,7 @@ impl Homeserver {
             sync: sync.clone(),
             accounts,
             limits: Arc::new(limits),
+            bounds: bounds(&config.limits),
             media,
         };
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize());

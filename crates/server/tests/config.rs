@@ -233,6 +233,7 @@ fn contradictory_settings_are_refused() {
         ("rate_limits.login.burst = 0", "`rate_limits.login.burst`: must be 1 at least"),
         ("rate_limits.login.per_second = -1.0", "`rate_limits.login.per_second`: must be 0"),
         ("limits.max_request_size = \"1 KiB\"", "`limits.max_request_size`: must be 128 KiB at least"),
+        ("limits.max_sync_wait = \"10m\"", "`limits.max_sync_wait`: must be 5m at most"),
         ("accounts.refresh_token_lifetime = \"30m\"", "`accounts.refresh_token_lifetime`: must be longer"),
         ("server.public_base_url = \"matrix.example.org\"", "`server.public_base_url`: must be a URL"),
         ("server.host_names = [\"a b\"]", "`server.host_names`: `a b` is not a host name"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use parvis_ambient::{Ambient, SystemChance, TestClock};
-use parvis_server::{Process, ServeError, config::Config};
+use parvis_server::{Process, ServeError, config::Config, open_accounts};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore,
     crypto::aws_lc_rs,
@@ -17,7 +17,7 @@ use rustls::{
 };
 use tokio::io::AsyncReadExt;
 
-use crate::world::{Answer, ask, config, get, request, start};
+use crate::world::{Answer, ask, config, get, post, request, start};
 
 const VERSIONS: &str = "/_matrix/client/versions";
 const WELL_KNOWN: &str = "/.well-known/matrix/client";
@@ -100,6 +100,37 @@ async fn stop_does_not_wait_for_idle_connections() {
     let mut rest = Vec::new();
     assert_eq!(idle.read_to_end(&mut rest).await.unwrap_or(0), 0, "the connection is closed");
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn waiting_sync_is_answered_when_the_server_stops() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path(), "example.org");
+    let (accounts, store) = open_accounts(&config.organisations[0], Ambient::system()).await.unwrap();
+    accounts.create("alice", Some("long enough"), false).await.unwrap();
+    drop(accounts);
+    store.close().await;
+    let process = start(config).await;
+    let address = process.client_address.unwrap();
+    let body = r#"{ "type": "m.login.password", "password": "long enough",
+                    "identifier": { "type": "m.id.user", "user": "alice" } }"#;
+    let login = post(address, "example.org", "/_matrix/client/v3/login", body).await.json();
+    let token = login["access_token"].as_str().unwrap();
+    let sync = async |query: String| {
+        let head = format!("GET /_matrix/client/v3/sync?{query} HTTP/1.1\r\nHost: example.org");
+        let request = format!("{head}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+        ask(address, &request).await.json()
+    };
+    let since = sync(String::new()).await["next_batch"].as_str().unwrap().to_owned();
+
+    let waiting = sync(format!("since={since}&timeout=60000"));
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        process.stop().await;
+    };
+    let both = async { tokio::join!(waiting, stopping) };
+    let (answer, ()) = tokio::time::timeout(Duration::from_secs(8), both).await.expect("no time of grace");
+    assert_eq!(answer["next_batch"].as_str(), Some(since.as_str()));
 }
 
 #[tokio::test]

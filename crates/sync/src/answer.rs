@@ -18,10 +18,19 @@ pub struct SyncRequest {
     pub full_state: bool,
     /// What is wanted.
     pub filter: Arc<Filter>,
+    /// The most events of a timeline, whatever the filter says.
+    pub most_timeline_events: usize,
     /// Whether the state is to be the one after the timeline rather than the one before it.
     pub state_after: bool,
     /// What the device says of its user's presence.
     pub set_presence: PresenceState,
+}
+
+impl SyncRequest {
+    /// How many events of a timeline are told.
+    pub(crate) fn timeline_limit(&self) -> usize {
+        self.filter.timeline.limit.min(self.most_timeline_events)
+    }
 }
 
 /// What is new.

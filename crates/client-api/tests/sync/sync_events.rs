@@ -1,5 +1,7 @@
 //! `GET /_matrix/client/v3/sync`
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::world::{Client, World, on_each_engine};
@@ -132,4 +134,38 @@ async fn what_is_no_token_or_filter_is_refused() {
         assert_eq!(answer.error(), (400, "M_INVALID_PARAM"), "{query}");
     }
     assert_eq!(world.get("/_matrix/client/v3/sync").await.0, 401);
+}
+
+#[tokio::test]
+async fn client_gets_no_more_than_the_server_is_set_to_give() {
+    on_each_engine(async |mut world: World| {
+        world.api.bounds.most_timeline_events = 3;
+        world.api.bounds.most_messages = 4;
+        let alice = world.register("alice").await;
+        let room = create_room(&world, &alice).await;
+        for number in 0..6 {
+            send(&world, &alice, &room, &format!("m{number}")).await;
+        }
+        let filter = "%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:50%7D%7D%7D";
+        let told = sync(&world, &alice, &format!("filter={filter}")).await;
+        let timeline = &told["rooms"]["join"][&room]["timeline"];
+        assert_eq!(bodies(&timeline["events"]), ["m3", "m4", "m5"]);
+        assert_eq!(timeline["limited"], true);
+        let page = world.get_as(&alice, &format!("v3/rooms/{room}/messages?dir=b&limit=50")).await.ok();
+        assert_eq!(bodies(&page["chunk"]), ["m5", "m4", "m3", "m2"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sync_waits_no_longer_than_the_server_is_set_to_wait() {
+    on_each_engine(async |mut world: World| {
+        world.api.bounds.longest_sync_wait = Duration::ZERO;
+        let alice = world.register("alice").await;
+        let since = sync(&world, &alice, "").await["next_batch"].as_str().unwrap().to_owned();
+        // The clock stands still: a wait would have no end.
+        let answer = sync(&world, &alice, &format!("since={since}&timeout=30000")).await;
+        assert!(answer["rooms"]["join"].as_object().is_none_or(serde_json::Map::is_empty), "{answer}");
+    })
+    .await;
 }

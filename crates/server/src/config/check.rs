@@ -33,6 +33,9 @@ pub(crate) const ANY_HOST: &str = "*";
 /// An event of 64 KiB and what surrounds it must fit into a request.
 const SMALLEST_REQUEST_LIMIT_BYTES: u64 = 128 << 10;
 
+/// Longer waits end in proxies and phones anyway.
+const LONGEST_SYNC_WAIT: Duration = Duration::from_secs(300);
+
 /// What the program runs with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -520,5 +523,7 @@ fn limits(settings: &LimitSettings, checker: &mut Checker<'_>) {
     );
     let timeline = settings.max_sync_timeline_events;
     checker.require(timeline > 0, "limits.max_sync_timeline_events", "must be 1 at least");
+    let wait = settings.max_sync_wait.0;
+    checker.require(wait <= LONGEST_SYNC_WAIT, "limits.max_sync_wait", "must be 5m at most");
     checker.require(settings.max_messages_page > 0, "limits.max_messages_page", "must be 1 at least");
 }

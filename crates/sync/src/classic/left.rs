@@ -60,14 +60,15 @@ impl Classic<'_> {
     /// they are out is theirs to know.
     fn show_leaving(&self, slice: &mut Slice, room_id: &RoomId, own: &Arc<StoredEvent>) {
         let filter = &self.request.filter.timeline;
+        let limit = self.request.timeline_limit();
         let timeline = &mut slice.timeline;
         let on_it = timeline.events.iter().any(|shown| shown.event.sn == own.sn);
-        let wanted = filter.limit > 0 && filter.has_room(room_id) && filter.has_event(&own.pdu);
+        let wanted = limit > 0 && filter.has_room(room_id) && filter.has_event(&own.pdu);
         if on_it || !wanted {
             return;
         }
         timeline.events.extend(self.parts.view.show_state(self.reader, std::slice::from_ref(own)));
-        if timeline.events.len() > filter.limit {
+        if timeline.events.len() > limit {
             timeline.events.remove(0);
             timeline.limited = true;
             let oldest = timeline.events.first().map(|oldest| Position(oldest.event.position.0 - 1));

@@ -73,7 +73,7 @@ impl Classic<'_> {
         mut source: Source,
         until: Position,
     ) -> Result<Slice, StorageError> {
-        let limit = self.request.filter.timeline.limit;
+        let limit = self.request.timeline_limit();
         let mut newest_root = None;
         let mut state_changed = false;
         // Newest first. One more than is told, to know whether there are more.

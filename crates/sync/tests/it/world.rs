@@ -125,6 +125,7 @@ pub(crate) fn request(since: Option<Token>, filter: Value) -> SyncRequest {
         timeout: Duration::ZERO,
         full_state: false,
         filter: Arc::new(Filter::from(&definition)),
+        most_timeline_events: 100,
         state_after: false,
         set_presence: PresenceState::Offline,
     }

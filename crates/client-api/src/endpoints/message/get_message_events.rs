@@ -15,15 +15,13 @@ use crate::{
     reply::Reply,
 };
 
-/// How many events a page has at most.
-const MOST: usize = 1_000;
 /// How many pages are read at most to find events that pass the filter.
 const PAGES: usize = 10;
 
 /// A page of a room's timeline. Pages on past events that the reader may not see or does not want, a while.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let Request { room_id, from, to, dir, limit, filter, .. } = &call.request;
-    let limit = usize::try_from(u64::from(*limit)).unwrap_or(MOST).clamp(1, MOST);
+    let limit = usize::try_from(u64::from(*limit)).unwrap_or(usize::MAX).clamp(1, api.bounds.most_messages);
     let direction = if *dir == Asked::Forward { Direction::Forward } else { Direction::Backward };
     let (mut from, to) = (token(from.as_deref(), "from")?, token(to.as_deref(), "to")?);
     let filter = EventFilter::new(filter);

@@ -26,7 +26,8 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let since = since.as_deref().map(str::parse::<Token>).transpose();
     let request = SyncRequest {
         since: since.map_err(|error| MatrixError::invalid_param(format!("`since` is {error}")))?,
-        timeout: timeout.unwrap_or_default(),
+        timeout: timeout.unwrap_or_default().min(api.bounds.longest_sync_wait),
+        most_timeline_events: api.bounds.most_timeline_events,
         full_state,
         filter: match filter {
             None => Arc::default(),
