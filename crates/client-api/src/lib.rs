@@ -11,7 +11,6 @@ mod api;
 mod disposition;
 mod endpoints;
 mod error;
-mod event_filter;
 mod interactive;
 mod media_request;
 mod query;

@@ -63,7 +63,7 @@ pub(crate) struct Names<T> {
 
 /// Which events of one kind a client wants.
 #[derive(Clone, Debug)]
-pub(crate) struct EventFilter {
+pub struct EventFilter {
     rooms: Names<OwnedRoomId>,
     senders: Names<OwnedUserId>,
     types: Option<Vec<String>>,
@@ -127,7 +127,8 @@ impl<T: std::hash::Hash + Eq + Clone> Names<T> {
 }
 
 impl EventFilter {
-    fn of_room(filter: &RoomEventFilter) -> Self {
+    /// The filter of a request for the events of rooms.
+    pub fn of_room(filter: &RoomEventFilter) -> Self {
         Self {
             rooms: Names::new(filter.rooms.as_deref(), &filter.not_rooms),
             senders: Names::new(filter.senders.as_deref(), &filter.not_senders),
@@ -147,6 +148,11 @@ impl EventFilter {
             url: None,
             limit: limit(filter.limit),
         }
+    }
+
+    /// Whether an event passes.
+    pub fn wants(&self, pdu: &Pdu) -> bool {
+        self.has_room(pdu.room_id()) && self.has_event(pdu)
     }
 
     /// Whether anything of a room can pass.

@@ -19,6 +19,6 @@ pub use answer::{
     UnreadCounts,
 };
 pub use engine::SyncEngine;
-pub use filter::Filter;
+pub use filter::{EventFilter, Filter};
 pub use parvis_storage::{AccountData, InvalidToken, Receipt, Token};
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

@@ -2,16 +2,18 @@
 //! (<https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages>).
 
 use axum::response::Response;
-use parvis_rooms::Direction;
-use parvis_rooms::MessagesPage;
+use parvis_rooms::{Direction, MessagesPage};
+use parvis_sync::EventFilter;
 use parvis_wire::Call;
-use ruma::api::{Direction as Asked, client::message::get_message_events::v3::Request};
+use ruma::api::{
+    Direction as Asked,
+    client::{filter::LazyLoadOptions, message::get_message_events::v3::Request},
+};
 
 use crate::{
     ApiError, ClientApi, Session,
     actor::{actor, reader},
     endpoints::token,
-    event_filter::EventFilter,
     reply::Reply,
 };
 
@@ -24,7 +26,8 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let limit = usize::try_from(u64::from(*limit)).unwrap_or(usize::MAX).clamp(1, api.bounds.most_messages);
     let direction = if *dir == Asked::Forward { Direction::Forward } else { Direction::Backward };
     let (mut from, to) = (token(from.as_deref(), "from")?, token(to.as_deref(), "to")?);
-    let filter = EventFilter::new(filter);
+    let wanted = EventFilter::of_room(filter);
+    let lazy = matches!(filter.lazy_load_options, LazyLoadOptions::Enabled { .. });
     let (actor, reader) = (actor(&call), reader(&call.principal));
     let mut start = None;
     let mut shown = Vec::new();
@@ -33,7 +36,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         let page = api.rooms.messages(&actor, room_id, from, to, direction, limit - shown.len()).await?;
         let MessagesPage { mut events, start: page_start, end } = page;
         start.get_or_insert(page_start);
-        events.retain(|event| filter.wants(event));
+        events.retain(|event| wanted.wants(&event.pdu));
         shown.extend(api.view.show(reader, &events).await?);
         next = end;
         from = end;
@@ -42,7 +45,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         }
     }
     let mut reply = Reply::new().events("chunk", &shown);
-    if filter.lazy_load_members() {
+    if lazy {
         let senders = shown.iter().map(|shown| shown.event.pdu.owned_sender().clone()).collect();
         if let Some(last) = shown.last() {
             let members = api.rooms.member_events(last.event.room, last.event.room_root, &senders).await?;
