@@ -29,7 +29,7 @@ impl Media {
         let mut arrivals = self.arrivals.subscribe();
         let until = self.ambient.now().plus(wait.min(self.settings.max_wait));
         loop {
-            arrivals.mark_unchanged();
+            let closed = arrivals.borrow_and_update().closed;
             let media = self.store.media(media_id).await?.ok_or(DownloadError::NotFound)?;
             if let Some(content) = media.content {
                 return Ok(content);
@@ -38,7 +38,7 @@ impl Media {
                 return Err(DownloadError::NotFound);
             }
             let left = until.since(self.ambient.now());
-            if left.is_zero() {
+            if closed || left.is_zero() {
                 return Err(DownloadError::NotYetUploaded);
             }
             tokio::select! {

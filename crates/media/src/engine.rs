@@ -17,12 +17,21 @@ pub struct Media {
     pub(crate) server_name: OwnedServerName,
     pub(crate) settings: Arc<Settings>,
     pub(crate) blobs: Blobs,
-    /// Counts the contents that came after their ids, and wakes those who wait for one.
-    pub(crate) arrivals: watch::Sender<u64>,
+    /// Wakes those who wait for content.
+    pub(crate) arrivals: watch::Sender<Arrivals>,
     /// Those who work on images.
     pub(crate) workers: Arc<Semaphore>,
     /// Those who work on images or wait to do so.
     pub(crate) queue: Arc<Semaphore>,
+}
+
+/// What those who wait for content want to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arrivals {
+    /// How many contents have come after their ids, in this process.
+    pub(crate) count: u64,
+    /// Whether waiting has come to its end.
+    pub(crate) closed: bool,
 }
 
 impl Media {
@@ -44,10 +53,15 @@ impl Media {
             ambient,
             server_name,
             settings: Arc::new(settings),
-            arrivals: watch::Sender::new(0),
+            arrivals: watch::Sender::default(),
             workers: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             queue: Arc::new(Semaphore::new(queue)),
         })
+    }
+
+    /// Ends all waiting for content that is still to come, now and from now on.
+    pub fn close(&self) {
+        self.arrivals.send_modify(|arrivals| arrivals.closed = true);
     }
 
     /// The largest file that may be uploaded, in bytes.

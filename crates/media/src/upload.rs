@@ -114,7 +114,7 @@ impl Media {
         let mut set = WriteSet::new();
         set.fill_media(&media);
         self.store.commit(set).await?;
-        self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
+        self.arrivals.send_modify(|arrivals| arrivals.count = arrivals.count.wrapping_add(1));
         Ok(())
     }
 

@@ -23,6 +23,7 @@ use crate::{
 pub struct Homeserver {
     config: Arc<OrganisationConfig>,
     store: Store,
+    media: Media,
     router: Router,
     sync: SyncEngine,
 }
@@ -81,11 +82,11 @@ impl Homeserver {
             accounts,
             limits: Arc::new(limits),
             bounds: bounds(&config.limits),
-            media,
+            media: media.clone(),
         };
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize());
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
-        Ok(Self { config: Arc::new(config), store, router, sync })
+        Ok(Self { config: Arc::new(config), store, media, router, sync })
     }
 
     /// What it was made from.
@@ -111,14 +112,15 @@ impl Homeserver {
     /// Ends what waits for something new, so that running requests come to their end.
     pub fn stop(&self) {
         self.sync.close();
+        self.media.close();
     }
 
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, router, sync, .. } = self;
+        let Self { store, media, router, sync, .. } = self;
         // The engines, and the handlers in the router, hold the store too.
-        drop((router, sync));
+        drop((router, sync, media));
         store.close().await;
     }
 }

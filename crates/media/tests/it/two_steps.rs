@@ -139,3 +139,19 @@ async fn download_waits_no_longer_than_the_client_and_the_settings_allow() {
         Err(DownloadError::NotYetUploaded)
     ));
 }
+
+#[tokio::test]
+async fn nobody_waits_any_more_when_the_server_stops() {
+    let world = World::new().await;
+    let created = world.media.create(alice()).await.unwrap();
+    let uri = parts(&created.uri);
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.media.close();
+    };
+    // The clock stands still: only the stop can end the wait.
+    let (waited, ()) = tokio::join!(world.media.find(uri, Duration::from_secs(20)), stop);
+    assert!(matches!(waited, Err(DownloadError::NotYetUploaded)), "{waited:?}");
+    let later = world.media.find(uri, Duration::from_secs(20)).await;
+    assert!(matches!(later, Err(DownloadError::NotYetUploaded)), "{later:?}");
+}
