@@ -5,6 +5,9 @@
 mod encryption;
 mod limits;
 mod media;
+mod messages;
+mod rooms;
+mod strangers;
 
 use parvis_testkit::Engine;
 
