@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use parvis_storage::{ACCOUNT_DATA_IS_UNCHANGED, CommitError, RoomSn, StorageError, UserSn, WriteSet};
+use ruma::RoomId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -23,6 +24,9 @@ const TRIES: usize = 16;
 /// Why account data is not read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountDataError {
+    /// The room is not known here.
+    #[error("the room is not known here")]
+    NoRoom,
     /// There is none of this type.
     #[error("there is no account data of this type")]
     NotFound,
@@ -50,6 +54,14 @@ struct Tags {
 }
 
 impl Accounts {
+    /// The room that a request for account data or tags means.
+    ///
+    /// # Errors
+    /// [`AccountDataError::NoRoom`], or if the store fails.
+    pub async fn room(&self, room_id: &RoomId) -> Result<RoomSn, AccountDataError> {
+        self.store.room_sn(room_id).await?.ok_or(AccountDataError::NoRoom)
+    }
+
     /// A piece of a user's account data, for a room or for the account.
     ///
     /// # Errors

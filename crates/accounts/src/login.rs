@@ -112,7 +112,7 @@ impl Accounts {
         if device.device_id.as_ref().is_some_and(|id| !fits(id.as_str())) {
             return Err(LoginError::BadDeviceId);
         }
-        Ok(self.open_session(account.user, account.user_id, device).await?)
+        self.open_session(&account, device).await?.ok_or(LoginError::WrongPassword)
     }
 
     /// One form for all that a user may log in as, for counting attempts: the localpart if it can be one of a

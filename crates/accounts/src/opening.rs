@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use parvis_storage::{
-    CommitError, DEVICE_IS_NEW, DeviceSn, NewSession, SessionSn, StorageError, UserSn, WriteSet,
+    ACCOUNT_IS_OPEN_AS_BEFORE, Account, CommitError, DEVICE_IS_NEW, DeviceSn, NewSession, SessionSn,
+    StorageError, UserSn, WriteSet,
 };
 use ruma::{OwnedDeviceId, OwnedUserId};
 
@@ -25,17 +26,19 @@ pub(crate) struct NewTokens {
 }
 
 impl Accounts {
-    /// Opens a session. A device of that name is used again, and its other sessions end.
+    /// Opens a session. A device of that name is used again, and its other sessions end. `None` if the account
+    /// was closed or locked since it was read, or has another password.
     pub(crate) async fn open_session(
         &self,
-        user: UserSn,
-        user_id: OwnedUserId,
+        account: &Account,
         device: NewDevice,
-    ) -> Result<OpenedSession, StorageError> {
+    ) -> Result<Option<OpenedSession>, StorageError> {
+        let user = account.user;
         let NewDevice { device_id, display_name, refreshable } = device;
         let device_id = device_id.unwrap_or_else(|| self.new_device_id());
         for _ in 0..TRIES {
             let mut set = WriteSet::new();
+            set.demand_open_account(account);
             let known = self.store.device(user, &device_id).await?;
             let device = match &known {
                 Some(known) => known.device,
@@ -54,12 +57,13 @@ impl Accounts {
                 Ok(_) => {}
                 // Somebody was quicker in making this device; now it is there.
                 Err(CommitError::Guard(DEVICE_IS_NEW)) => continue,
+                Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE)) => return Ok(None),
                 Err(error) => return Err(plain(error)),
             }
             if known.is_some() {
                 self.sessions.forget(|session| session.device == device);
             }
-            return Ok(tokens.opened(user_id, device_id));
+            return Ok(Some(tokens.opened(account.user_id.clone(), device_id)));
         }
         Err(StorageError::Corrupt("a device is made and taken away all the time".to_owned()))
     }

@@ -240,6 +240,9 @@ fn insert(
     if known.is_none() && rules.iter().filter(|rule| !rule.is_server_default()).count() >= MOST_OWN_RULES {
         return Err(PushRuleError::Invalid(format!("There are {MOST_OWN_RULES} rules already.")));
     }
+    if [after, before].contains(&Some(rule_id.as_str())) {
+        return Err(PushRuleError::NeighbourNotFound);
+    }
     if known.is_some() && (after.is_some() || before.is_some()) {
         // Moving within the set counts places while the rule still has its old one: take it out first.
         rules.remove(kind.clone(), &rule_id).map_err(|error| PushRuleError::Invalid(error.to_string()))?;

@@ -12,6 +12,7 @@ use crate::{
     login::LoginError,
     names::{self, NameError},
     password::{HashError, WeakPassword},
+    profiles::DISPLAYNAME,
     push_rules::default_push_rules,
     session::{NewDevice, OpenedSession},
     settings::Registration,
@@ -229,7 +230,10 @@ impl Accounts {
             .map_err(|error| StorageError::Corrupt(format!("the default push rules: {error}")))?;
         let mut set = WriteSet::new();
         set.add_account(&account);
-        set.put_in_directory(account.user, account.user_id.localpart(), None);
+        // People see a name from the start; they may choose a better one.
+        let localpart = account.user_id.localpart();
+        set.put_profile_field(account.user, DISPLAYNAME, &localpart.into());
+        set.put_in_directory(account.user, localpart, Some(localpart));
         set.put_account_data(account.user, None, PUSH_RULES, &rules);
         match self.store.commit(set).await {
             Ok(_) => Ok(account),

@@ -2,16 +2,25 @@
 
 mod account;
 mod authenticated_media;
+mod config;
+mod device;
 mod directory;
 mod discovery;
+mod filter;
 mod media;
 mod membership;
 mod message;
+mod profile;
+mod push;
 mod relations;
 mod room;
 mod session;
 mod state;
 mod sync;
+mod tag;
+mod thirdparty;
+mod user_directory;
+mod voip;
 
 use parvis_rooms::HistoryToken;
 use parvis_wire::{Endpoints, MatrixError};
@@ -22,16 +31,25 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
     Endpoints::new()
         .merge(account::endpoints())
         .merge(authenticated_media::endpoints())
+        .merge(config::endpoints())
+        .merge(device::endpoints())
         .merge(directory::endpoints())
         .merge(discovery::endpoints())
+        .merge(filter::endpoints())
         .merge(media::endpoints())
         .merge(membership::endpoints())
         .merge(message::endpoints())
+        .merge(profile::endpoints())
+        .merge(push::endpoints())
         .merge(relations::endpoints())
         .merge(room::endpoints())
         .merge(session::endpoints())
         .merge(state::endpoints())
         .merge(sync::endpoints())
+        .merge(tag::endpoints())
+        .merge(thirdparty::endpoints())
+        .merge(user_directory::endpoints())
+        .merge(voip::endpoints())
 }
 
 /// A place in a room's history, from a parameter of this name.

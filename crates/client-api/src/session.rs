@@ -3,6 +3,7 @@
 use http::request::Parts;
 use parvis_accounts::{AuthError, Session};
 use parvis_wire::{Authenticator, ClientAddress, MatrixError};
+use ruma::UserId;
 
 use crate::{ApiError, ClientApi};
 
@@ -21,4 +22,13 @@ impl Authenticator for ClientApi {
 
 fn is_logout(path: &str) -> bool {
     path.ends_with("/logout") || path.ends_with("/logout/all")
+}
+
+/// Refuses what somebody wants to do with the data of another user.
+pub(crate) fn check_own(session: &Session, user_id: &UserId) -> Result<(), MatrixError> {
+    if session.user_id == *user_id {
+        Ok(())
+    } else {
+        Err(MatrixError::forbidden("This belongs to another user."))
+    }
 }

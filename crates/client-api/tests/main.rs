@@ -4,8 +4,17 @@
 
 mod account;
 mod authenticated_media;
+mod config;
+mod device;
 mod discovery;
+mod filter;
+mod interactive;
 mod media;
+mod profile;
+mod push;
+mod rate_limits;
 mod session;
 mod sync;
+mod tag;
+mod user_directory;
 mod world;

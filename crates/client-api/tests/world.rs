@@ -217,6 +217,11 @@ impl World {
         self.send(Method::DELETE, path, Some(&client.token), body).await
     }
 
+    /// Makes a room, and gives its id.
+    pub(crate) async fn room(&self, client: &Client) -> String {
+        self.post_as(client, "v3/createRoom", json!({})).await.text("room_id")
+    }
+
     /// Registers a user, whose password is `password`.
     pub(crate) async fn register(&self, username: &str) -> Client {
         let body =

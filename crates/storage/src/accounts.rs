@@ -23,18 +23,22 @@ statements! {
     ACCOUNTS = select_account!("WHERE u.user_id > $1 ORDER BY u.user_id LIMIT $2");
     ACCOUNT_EXISTS = "SELECT 1 FROM accounts WHERE user_sn = $1";
     SET_ACCOUNT_LOCKED = "UPDATE accounts SET locked = $2 WHERE user_sn = $1";
-    SET_ACCOUNT_ADMIN = "UPDATE accounts SET is_admin = $2 WHERE user_sn = $1";
-    SET_ACCOUNT_PASSWORD = "UPDATE accounts SET password_hash = $2 WHERE user_sn = $1";
-    PUT_ACCOUNT(rows of 7, key 1) =
+    SET_ACCOUNT_ADMIN = "UPDATE accounts SET is_admin = $2 WHERE user_sn = $1 AND NOT deactivated";
+    SET_ACCOUNT_PASSWORD = "UPDATE accounts SET password_hash = $2 WHERE user_sn = $1 AND NOT deactivated";
+    ACCOUNT_IS_OPEN = "SELECT 1 FROM accounts WHERE user_sn = $1 AND NOT deactivated AND NOT locked
+        AND COALESCE(password_hash, '') = $2";
+    ADD_ACCOUNT(rows of 7, key 1) =
         "INSERT INTO accounts (user_sn, password_hash, is_admin, locked, deactivated, erased, created_ts)
-         VALUES {rows}
-         ON CONFLICT (user_sn) DO UPDATE SET password_hash = excluded.password_hash,
-             is_admin = excluded.is_admin, locked = excluded.locked, deactivated = excluded.deactivated,
-             erased = excluded.erased";
+         VALUES {rows}";
+    CLOSE_ACCOUNT = "UPDATE accounts SET password_hash = NULL, is_admin = $2, deactivated = $3,
+        erased = erased OR $4 WHERE user_sn = $1";
 }
 
 /// The guard of [`WriteSet::add_account`]: there is such an account already.
 pub const ACCOUNT_IS_NEW: &str = "account_is_new";
+
+/// The guard of [`WriteSet::demand_open_account`]: it was closed or locked, or has another password.
+pub const ACCOUNT_IS_OPEN_AS_BEFORE: &str = "account_is_open_as_before";
 
 /// A local user's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,28 +65,8 @@ impl WriteSet {
     /// Makes an account, and demands that the user has none. See [`ACCOUNT_IS_NEW`].
     pub fn add_account(&mut self, account: &Account) {
         self.demand_absent(ACCOUNT_IS_NEW, &ACCOUNT_EXISTS, vec![account.user.into()]);
-        self.put_account(account);
-    }
-
-    /// Keeps a user out, or lets them in again.
-    pub fn set_account_locked(&mut self, user: UserSn, locked: bool) {
-        self.write(&SET_ACCOUNT_LOCKED, vec![user.into(), locked.into()]);
-    }
-
-    /// Makes a user an administrator, or one no more.
-    pub fn set_account_admin(&mut self, user: UserSn, is_admin: bool) {
-        self.write(&SET_ACCOUNT_ADMIN, vec![user.into(), is_admin.into()]);
-    }
-
-    /// Gives a user another password.
-    pub fn set_account_password(&mut self, user: UserSn, password_hash: &str) {
-        self.write(&SET_ACCOUNT_PASSWORD, vec![user.into(), password_hash.into()]);
-    }
-
-    /// Writes an account as it is now.
-    pub fn put_account(&mut self, account: &Account) {
         self.write(
-            &PUT_ACCOUNT,
+            &ADD_ACCOUNT,
             vec![
                 account.user.into(),
                 account.password_hash.as_deref().into(),
@@ -93,6 +77,34 @@ impl WriteSet {
                 account.created_ts.into(),
             ],
         );
+    }
+
+    /// Demands that an account is neither closed nor locked, and has the password that it had when it was
+    /// read. See [`ACCOUNT_IS_OPEN_AS_BEFORE`].
+    pub fn demand_open_account(&mut self, account: &Account) {
+        let hash = account.password_hash.as_deref().unwrap_or_default();
+        let values = vec![account.user.into(), hash.into()];
+        self.demand_present(ACCOUNT_IS_OPEN_AS_BEFORE, &ACCOUNT_IS_OPEN, values);
+    }
+
+    /// Keeps a user out, or lets them in again.
+    pub fn set_account_locked(&mut self, user: UserSn, locked: bool) {
+        self.write(&SET_ACCOUNT_LOCKED, vec![user.into(), locked.into()]);
+    }
+
+    /// Makes a user an administrator or one no more, unless the account is closed.
+    pub fn set_account_admin(&mut self, user: UserSn, is_admin: bool) {
+        self.write(&SET_ACCOUNT_ADMIN, vec![user.into(), is_admin.into()]);
+    }
+
+    /// Gives a user another password, unless the account is closed.
+    pub fn set_account_password(&mut self, user: UserSn, password_hash: &str) {
+        self.write(&SET_ACCOUNT_PASSWORD, vec![user.into(), password_hash.into()]);
+    }
+
+    /// Closes an account for ever.
+    pub fn close_account(&mut self, user: UserSn, erase: bool) {
+        self.write(&CLOSE_ACCOUNT, vec![user.into(), false.into(), true.into(), erase.into()]);
     }
 }
 

@@ -52,7 +52,7 @@ mod write_set;
 mod writer;
 
 pub use account_data::ACCOUNT_DATA_IS_UNCHANGED;
-pub use accounts::{ACCOUNT_IS_NEW, Account};
+pub use accounts::{ACCOUNT_IS_NEW, ACCOUNT_IS_OPEN_AS_BEFORE, Account};
 pub use changes::{Announced, Change};
 pub use engine::{DatabaseSettings, EngineKind};
 pub use error::{CommitError, StorageError};

@@ -16,6 +16,8 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
+use serde::Serialize;
+
 use crate::{
     ClientAddress, MatrixError, Scheme,
     body::{check_is_json_object, from_request_error, read_body},
@@ -188,6 +190,14 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
 pub fn typed_response(response: impl OutgoingResponse) -> Result<Response, MatrixError> {
     let response = response.try_into_http_response::<BytesMut>().map_err(MatrixError::internal)?;
     Ok(response.map(|body| Body::from(body.freeze())))
+}
+
+/// The HTTP response of any JSON, for handlers that make their own.
+pub fn json_response(body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => MatrixError::internal(error).into_response(),
+    }
 }
 
 /// Authenticates, reads and parses. In this order: a stranger's body is not read.

@@ -17,7 +17,7 @@ mod telemetry;
 pub use authentication::{Authenticator, Scheme};
 pub use body::{parse_json, read_body};
 pub use client_address::ClientAddress;
-pub use endpoint::{Call, Endpoint, Endpoints, Stream, typed_response};
+pub use endpoint::{Call, Endpoint, Endpoints, Stream, json_response, typed_response};
 pub use envelope::{Settings, envelope};
 pub use error::MatrixError;
 pub use telemetry::{Route, Telemetry};

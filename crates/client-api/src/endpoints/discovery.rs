@@ -4,6 +4,7 @@
 mod discover_homeserver;
 mod discover_server;
 mod discover_support;
+mod get_capabilities;
 mod get_supported_versions;
 
 use parvis_wire::{Endpoint, Endpoints};
@@ -12,6 +13,7 @@ use crate::ClientApi;
 
 pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
+        .with(Endpoint::with_own_reply(get_capabilities::handle))
         .with(Endpoint::typed(get_supported_versions::handle))
         .with(Endpoint::with_own_reply(discover_homeserver::handle))
         .with(Endpoint::streaming::<discover_server::Request, _, _, _>(discover_server::handle))

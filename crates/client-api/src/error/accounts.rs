@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 use parvis_accounts::{
-    AccountDataError, AuthError, Challenge, CreateError, DeviceError, HashError, InteractiveError,
-    LoginError, PushRuleError, RefreshError, RegisterError, Stage, StorageError,
+    AccountDataError, AuthError, Challenge, CreateError, DeviceError, FilterError, HashError,
+    InteractiveError, LoginError, PasswordError, ProfileError, PushRuleError, PusherError, RefreshError,
+    RegisterError, Stage, StorageError, WeakPassword,
 };
 use parvis_wire::MatrixError;
 use ruma::api::{
@@ -86,6 +87,37 @@ table! {
         CreateError::Storage(error) => MatrixError::internal(error),
     };
 
+    WeakPassword => |error| bad_request(ErrorCode::WeakPassword, error);
+
+    PasswordError => |error| match error {
+        PasswordError::NoAccount => deactivated(),
+        PasswordError::Weak(error) => Self::from(error).0,
+        PasswordError::Hash(error) => MatrixError::internal(error),
+        PasswordError::Storage(error) => MatrixError::internal(error),
+    };
+
+    ProfileError => |error| match error {
+        ProfileError::NoUser => MatrixError::not_found("There is no such user here."),
+        ProfileError::NoField => MatrixError::not_found("The profile has no such field."),
+        ProfileError::NameTooLong => bad_request(ErrorCode::KeyTooLarge, error),
+        ProfileError::Invalid(reason) => MatrixError::invalid_param(reason),
+        ProfileError::TooLarge => bad_request(ErrorCode::ProfileTooLarge, error),
+        ProfileError::Storage(error) => MatrixError::internal(error),
+    };
+
+    FilterError => |error| match error {
+        FilterError::NotFound => MatrixError::not_found("There is no such filter."),
+        FilterError::TooLarge => bad_request(ErrorCode::TooLarge, error),
+        FilterError::Invalid(error) => MatrixError::bad_json(error.to_string()),
+        FilterError::Storage(error) => MatrixError::internal(error),
+    };
+
+    PusherError => |error| match error {
+        PusherError::TooMuch => bad_request(ErrorCode::TooLarge, error),
+        PusherError::Json(error) => MatrixError::internal(error),
+        PusherError::Storage(error) => MatrixError::internal(error),
+    };
+
     RegisterError => |error| match error {
         RegisterError::Closed => {
             MatrixError::forbidden("Registration is closed. Ask the administrators for an account.")
@@ -103,6 +135,7 @@ table! {
     };
 
     AccountDataError => |error| match error {
+        AccountDataError::NoRoom => MatrixError::not_found("There is no such room here."),
         AccountDataError::NotFound => MatrixError::not_found("There is no account data of this type."),
         AccountDataError::NotHere => {
             MatrixError::bad_json("Data of this type has an endpoint of its own.")

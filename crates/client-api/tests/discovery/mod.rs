@@ -3,4 +3,5 @@
 mod discover_homeserver;
 mod discover_server;
 mod discover_support;
+mod get_capabilities;
 mod get_supported_versions;

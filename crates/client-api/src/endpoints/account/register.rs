@@ -6,6 +6,7 @@ use parvis_accounts::{NewDevice, Operation, RegistrationRequest};
 use parvis_wire::{MatrixError, Stream, typed_response};
 use ruma::{OwnedDeviceId, api::client::account::register::v3::Response as Registered};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::{ApiError, ClientApi, RateLimitKey, interactive};
 
@@ -29,8 +30,7 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Respons
     let address = stream.client_address().map(|address| address.0);
     let parts = stream.parts;
     let body = interactive::read::<Request>(stream.body).await?;
-    let asks = body.request.username.is_some() || body.request.password.is_some();
-    if asks {
+    if costs(&body.fields) {
         api.limits.registration.count(RateLimitKey::Address(address))?;
     }
     let request = RegistrationRequest {
@@ -54,6 +54,12 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Respons
         response.expires_in = session.expires_in;
     }
     Ok(typed_response(response)?)
+}
+
+/// Whether a request begins a registration or tries a token; what completes one is not counted again.
+fn costs(body: &Map<String, Value>) -> bool {
+    let auth = body.get("auth");
+    auth.is_none_or(|auth| auth.get("session").is_none() || auth.get("token").is_some())
 }
 
 fn is_guest(query: Option<&str>) -> bool {

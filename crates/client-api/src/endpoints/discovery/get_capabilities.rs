@@ -1,0 +1,29 @@
+//! `GET /_matrix/client/v3/capabilities`
+//! (<https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3capabilities>).
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use parvis_wire::{Call, json_response};
+use ruma::api::client::discovery::get_capabilities::v3::Request;
+use serde_json::json;
+
+use crate::{ApiError, ClientApi, Session};
+
+/// What the user may do here. All is said, also what goes without saying and ruma would leave out.
+pub(super) async fn handle(api: ClientApi, _: Call<Request, Session>) -> Result<Response, ApiError> {
+    let versions = &api.room_versions;
+    let available: BTreeMap<&str, &str> =
+        versions.allowed.iter().map(|version| (version.as_str(), "stable")).collect();
+    let (yes, no) = (json!({ "enabled": true }), json!({ "enabled": false }));
+    let capabilities = json!({
+        "m.room_versions": { "default": versions.default, "available": available },
+        "m.change_password": yes,
+        "m.set_displayname": yes,
+        "m.set_avatar_url": yes,
+        "m.profile_fields": yes,
+        "m.3pid_changes": no,
+        "m.get_login_token": yes,
+    });
+    Ok(json_response(&json!({ "capabilities": capabilities })))
+}

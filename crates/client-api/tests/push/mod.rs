@@ -1,0 +1,4 @@
+//! Push rules and pushers.
+
+mod pushers;
+mod rules;

@@ -1,0 +1,71 @@
+//! `get_pushers` and `set_pusher`
+
+use serde_json::{Value, json};
+
+use crate::world::{World, on_each_engine};
+
+fn pusher(pushkey: &str) -> Value {
+    json!({
+        "kind": "http",
+        "app_id": "org.example.app",
+        "pushkey": pushkey,
+        "app_display_name": "An app",
+        "device_display_name": "A phone",
+        "lang": "en",
+        "data": { "url": "https://push.example.org/_matrix/push/v1/notify", "format": "event_id_only" },
+    })
+}
+
+#[tokio::test]
+async fn pushers_are_kept_replaced_and_taken_away() {
+    on_each_engine(async |world: World| {
+        let alice = world.register("alice").await;
+        assert_eq!(world.get_as(&alice, "v3/pushers").await.ok(), json!({ "pushers": [] }));
+        assert_eq!(world.post_as(&alice, "v3/pushers/set", pusher("k")).await.ok(), json!({}));
+        let mut changed = pusher("k");
+        changed["lang"] = json!("de");
+        world.post_as(&alice, "v3/pushers/set", changed.clone()).await.ok();
+        assert_eq!(world.get_as(&alice, "v3/pushers").await.ok(), json!({ "pushers": [changed] }));
+
+        let gone = json!({ "kind": null, "app_id": "org.example.app", "pushkey": "k" });
+        assert_eq!(world.post_as(&alice, "v3/pushers/set", gone).await.status, 200);
+        assert_eq!(world.get_as(&alice, "v3/pushers").await.ok(), json!({ "pushers": [] }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pusher_moves_to_the_user_who_sets_it_last() {
+    on_each_engine(async |world: World| {
+        let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+        world.post_as(&alice, "v3/pushers/set", pusher("k")).await.ok();
+        let mut among_others = pusher("k");
+        among_others["append"] = json!(true);
+        world.post_as(&bob, "v3/pushers/set", among_others).await.ok();
+        assert_eq!(world.get_as(&alice, "v3/pushers").await.ok()["pushers"].as_array().unwrap().len(), 1);
+        assert_eq!(world.get_as(&bob, "v3/pushers").await.ok()["pushers"], json!([pusher("k")]));
+        world.post_as(&bob, "v3/pushers/set", pusher("k")).await.ok();
+        assert_eq!(world.get_as(&alice, "v3/pushers").await.ok()["pushers"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pusher_goes_with_the_device_that_set_it() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let other = crate::world::client(&world.login("alice", json!({})).await);
+    world.post_as(&alice, "v3/pushers/set", pusher("k")).await.ok();
+    world.post_as(&alice, "v3/logout", json!({})).await.ok();
+    assert_eq!(world.get_as(&other, "v3/pushers").await.ok()["pushers"], json!([]));
+}
+
+#[tokio::test]
+async fn pusher_of_another_kind_is_refused() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let mut email = pusher("alice@example.org");
+    email["kind"] = json!("email");
+    email["data"] = json!({});
+    assert_eq!(world.post_as(&alice, "v3/pushers/set", email).await.error(), (400, "M_INVALID_PARAM"));
+}
