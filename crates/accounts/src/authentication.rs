@@ -98,7 +98,7 @@ impl Accounts {
 
     /// Writes down that a device is used, now and then. Nobody waits for it, and losing it does no harm.
     async fn note_seen(&self, known: &KnownSession, from: Option<IpAddr>, now: Timestamp) {
-        {
+        let from = {
             let mut seen = known.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let from = from.or(seen.1);
             let every = if from == seen.1 { SEEN_EVERY } else { SEEN_ELSEWHERE_EVERY };
@@ -106,7 +106,8 @@ impl Accounts {
                 return;
             }
             *seen = (now, from);
-        }
+            from
+        };
         let mut set = WriteSet::new();
         let from = from.map(|address| address.to_string());
         set.see_device(known.session.device, now.millis(), from.as_deref());
