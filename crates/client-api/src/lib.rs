@@ -8,6 +8,7 @@
 
 mod actor;
 mod api;
+mod completion;
 mod disposition;
 mod endpoints;
 mod error;

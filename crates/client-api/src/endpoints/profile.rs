@@ -6,10 +6,11 @@ mod get_profile;
 mod get_profile_field;
 mod set_profile_field;
 
+use parvis_rooms::Actor;
 use parvis_wire::{Endpoint, Endpoints};
 use ruma::api::client::profile;
 
-use crate::ClientApi;
+use crate::{ApiError, ClientApi};
 
 pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
@@ -19,4 +20,12 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::streaming::<profile::set_profile_field::v3::Request, _, _, _>(
             set_profile_field::handle,
         ))
+}
+
+/// Carries a changed profile into the user's rooms, as far as rooms show it.
+async fn tell_rooms(api: &ClientApi, actor: &Actor, field: &str) -> Result<(), ApiError> {
+    if matches!(field, "displayname" | "avatar_url") {
+        api.rooms.profile_changed(actor).await?;
+    }
+    Ok(())
 }

@@ -46,3 +46,18 @@ async fn account_is_not_closed_without_the_password() {
     assert!(answer.body.get("errcode").is_none());
     assert_eq!(world.get_as(&alice, "v3/account/whoami").await.status, 200);
 }
+
+#[tokio::test]
+async fn closed_account_has_left_its_rooms() {
+    on_each_engine(async |world: World| {
+        let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+        let room = world.room(&bob).await;
+        let invite = json!({ "user_id": alice.user_id });
+        world.post_as(&bob, &format!("v3/rooms/{room}/invite"), invite).await.ok();
+        world.post_as(&alice, &format!("v3/rooms/{room}/join"), json!({})).await.ok();
+        world.post_as(&alice, PATH, body()).await.ok();
+        let member = format!("v3/rooms/{room}/state/m.room.member/@alice:parvis.test");
+        assert_eq!(world.get_as(&bob, &member).await.ok()["membership"], "leave");
+    })
+    .await;
+}

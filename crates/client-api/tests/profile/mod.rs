@@ -87,3 +87,18 @@ async fn unknown_user_has_no_profile() {
     assert_eq!(seen(&world, PATH).await.error(), (404, "M_NOT_FOUND"));
     assert_eq!(seen(&world, &format!("{PATH}/displayname")).await.error(), (404, "M_NOT_FOUND"));
 }
+
+#[tokio::test]
+async fn changed_name_reaches_the_rooms_of_the_user() {
+    on_each_engine(async |world: World| {
+        let alice = world.register("alice").await;
+        let room = world.room(&alice).await;
+        let path = format!("{PATH}/displayname");
+        let member = format!("v3/rooms/{room}/state/m.room.member/@alice:parvis.test");
+        world.put_as(&alice, &path, json!({ "displayname": "Alice" })).await.ok();
+        assert_eq!(world.get_as(&alice, &member).await.ok()["displayname"], "Alice");
+        world.delete_as(&alice, &path, Value::Null).await.ok();
+        assert_eq!(world.get_as(&alice, &member).await.ok()["displayname"], Value::Null);
+    })
+    .await;
+}

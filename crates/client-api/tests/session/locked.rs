@@ -29,7 +29,7 @@ async fn locked_user_may_only_log_out() {
 async fn reset_password_ends_every_session() {
     let world = World::new().await;
     let alice = world.register("alice").await;
-    world.api.accounts.reset_password("alice", "a new password").await.unwrap();
+    world.api.accounts.reset_password("alice", "a new password", false).await.unwrap();
     assert_eq!(world.get_as(&alice, "v3/account/whoami").await.error(), (401, "M_UNKNOWN_TOKEN"));
     assert_eq!(world.login("alice", json!({ "password": "a new password" })).await.status, 200);
 }

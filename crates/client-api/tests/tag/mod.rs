@@ -21,8 +21,7 @@ async fn tags_are_put_on_and_taken_off() {
         assert_eq!(world.put_as(&alice, &format!("{path}/u.Work"), json!({})).await.status, 200);
         let tags = json!({ "m.favourite": order, "u.Work": {} });
         assert_eq!(world.get_as(&alice, &path).await.ok(), json!({ "tags": tags }));
-        let data =
-            world.get_as(&alice, "v3/user/@alice:parvis.test/rooms/!r:parvis.test/account_data/m.tag").await;
+        let data = world.get_as(&alice, &format!("{kept}/account_data/m.tag")).await;
         assert_eq!(data.ok(), json!({ "tags": tags }), "so that they come down sync");
 
         assert_eq!(world.delete_as(&alice, &format!("{path}/u.Work"), json!({})).await.ok(), json!({}));

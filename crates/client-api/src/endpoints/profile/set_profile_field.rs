@@ -6,7 +6,8 @@ use parvis_wire::{MatrixError, Stream, json_response, parse_json, read_body};
 use ruma::UserId;
 use serde_json::{Map, Value, json};
 
-use crate::{ApiError, ClientApi, Session, session::check_own};
+use super::tell_rooms;
+use crate::{ApiError, ClientApi, Session, actor::actor_of, completion::to_its_end, session::check_own};
 
 /// The largest body: more than a profile may have, so that the profile's own limit is told.
 const BODY_LIMIT_BYTES: usize = 128 << 10;
@@ -22,6 +23,11 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<Session>) -> Result<Re
     let mut body: Map<String, Value> = parse_json(&read_body(stream.body, BODY_LIMIT_BYTES).await?)?;
     let value = body.remove(field);
     let value = value.ok_or_else(|| MatrixError::missing_param(format!("`{field}` is missing.")))?;
-    api.accounts.set_profile_field(stream.principal.user, user_id, field, value).await?;
+    let (actor, field) = (actor_of(&stream.principal, None), field.clone());
+    to_its_end(async move {
+        api.accounts.set_profile_field(actor.user, &actor.user_id, &field, value).await?;
+        tell_rooms(&api, &actor, &field).await
+    })
+    .await?;
     Ok(json_response(&json!({})))
 }
