@@ -63,6 +63,22 @@ impl Accounts {
         Ok(known.session.clone())
     }
 
+    /// Waits until a token that was good is so no more: its session has ended, or its user is kept out. For
+    /// requests that last long. What happens on another node is not noticed.
+    pub async fn until_ended(&self, token: &str) -> AuthError {
+        let mut forgotten = self.sessions.follow();
+        loop {
+            match self.authenticate(token, None).await {
+                // A database that fails for a moment ends no session.
+                Ok(_) | Err(AuthError::Storage(_)) => {}
+                Err(error) => return error,
+            }
+            if forgotten.changed().await.is_err() {
+                return AuthError::Unknown;
+            }
+        }
+    }
+
     async fn read_session(&self, hash: TokenHash, now: Timestamp) -> Result<Arc<KnownSession>, AuthError> {
         let generation = self.sessions.generation();
         let mut stored = self.store.session_by_access(&hash).await?.ok_or(AuthError::Unknown)?;

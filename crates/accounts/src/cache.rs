@@ -11,6 +11,7 @@ use std::{
 
 use moka::sync::Cache;
 use parvis_ambient::Timestamp;
+use tokio::sync::watch;
 
 use crate::{secret::TokenHash, session::Session};
 
@@ -35,11 +36,13 @@ pub(crate) struct SessionCache {
     sessions: Cache<TokenHash, Arc<KnownSession>>,
     /// How often sessions were forgotten. What was read before that and is put in after it would be stale.
     generation: Mutex<u64>,
+    /// Tells those who wait for it that sessions were forgotten.
+    forgotten: watch::Sender<()>,
 }
 
 impl SessionCache {
     pub(crate) fn new(capacity: u64) -> Self {
-        Self { sessions: Cache::new(capacity), generation: Mutex::new(0) }
+        Self { sessions: Cache::new(capacity), generation: Mutex::new(0), forgotten: watch::Sender::new(()) }
     }
 
     /// The session, if it was read a short while ago.
@@ -70,5 +73,12 @@ impl SessionCache {
                 self.sessions.invalidate(&*hash);
             }
         }
+        drop(generation);
+        self.forgotten.send_replace(());
+    }
+
+    /// Follows the forgetting of sessions.
+    pub(crate) fn follow(&self) -> watch::Receiver<()> {
+        self.forgotten.subscribe()
     }
 }

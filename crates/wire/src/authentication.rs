@@ -89,7 +89,11 @@ impl<S: Sync> Scheme<S> for AppserviceTokenOptional {
     }
 }
 
-fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MatrixError> {
+/// The access token of a request, if it carries one.
+///
+/// # Errors
+/// If there is an `Authorization` header that is not `Bearer` and a token.
+pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MatrixError> {
     const SCHEME: &str = "bearer";
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let credentials = value.to_str().ok().and_then(|value| value.split_once(' '));

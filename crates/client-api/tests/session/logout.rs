@@ -39,3 +39,17 @@ async fn request_without_a_token_is_told_so() {
     let answer = world.send(Method::POST, "v3/logout", None, Value::Null).await;
     assert_eq!(answer.error(), (401, "M_MISSING_TOKEN"));
 }
+
+#[tokio::test]
+async fn logout_ends_a_sync_that_waits() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let since = world.get_as(&alice, "v3/sync").await.text("next_batch");
+    let path = format!("v3/sync?timeout=30000&since={since}");
+    let waiting = world.get_as(&alice, &path);
+    let logout = world.post_as(&alice, "v3/logout", Value::Null);
+    // The clock of a world stands still, so nothing but the logout can end the wait.
+    let (waited, logout) = tokio::join!(waiting, logout);
+    assert_eq!(logout.status, 200);
+    assert_eq!(waited.error(), (401, "M_UNKNOWN_TOKEN"));
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use parvis_sync::{Filter, SyncRequest, Token};
-use parvis_wire::{Call, MatrixError};
+use parvis_wire::{Call, MatrixError, bearer_token};
 use ruma::api::client::sync::sync_events::v3::{Filter as AskedFilter, Request};
 
 use crate::{
@@ -43,7 +43,13 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         state_after: use_state_after || unstable,
         set_presence,
     };
-    let answer = api.sync.sync(reader, &request).await?;
+    let token = bearer_token(&call.parts.headers)?.unwrap_or_default();
+    let answer = tokio::select! {
+        biased;
+        answer = api.sync.sync(reader, &request) => answer?,
+        // Who logs out on another device is told at once, and not when the wait is over.
+        ended = api.accounts.until_ended(token) => return Err(ended.into()),
+    };
     let state = match (use_state_after, unstable) {
         (true, _) => StateField::After,
         (false, true) => StateField::UnstableAfter,
