@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     accounts::{Accounts, plain},
+    names,
     password::HashError,
     secret::{self, TokenHash},
     session::Session,
@@ -79,6 +80,9 @@ pub enum InteractiveError {
     /// The session belongs to somebody else, or to something else.
     #[error("the authentication session belongs to another request")]
     OtherRequest,
+    /// Somebody else would authenticate than who asks.
+    #[error("the user to authenticate is not the one who is logged in")]
+    OtherUser,
     /// The `auth` object cannot be read.
     #[error("the auth object is not as it should be: {0}")]
     BadAuth(serde_json::Error),
@@ -278,11 +282,11 @@ impl Accounts {
             Some(_) => return Ok(false),
             None => auth.user.as_deref(),
         };
-        let account = match named {
-            Some(name) => self.account_known_as(name).await?,
-            None => self.store.account(session.user).await?,
-        };
-        let hash = account.filter(|account| account.user == session.user).and_then(|own| own.password_hash);
+        let server = &self.settings.server_name;
+        if named.is_some_and(|name| names::known_as(name, server).is_none_or(|id| id != session.user_id)) {
+            return Err(InteractiveError::OtherUser);
+        }
+        let hash = self.store.account(session.user).await?.and_then(|own| own.password_hash);
         Ok(self.passwords.verify(password, hash).await?)
     }
 

@@ -19,15 +19,27 @@ const LONGEST_BYTES: usize = 1024;
 #[error("{0}")]
 pub struct WeakPassword(pub String);
 
-/// The hashing failed; only a fault in the settings or the stored hash can cause it.
+/// Why a password is not hashed.
 #[derive(Debug, thiserror::Error)]
-#[error("passwords cannot be hashed: {0}")]
-pub struct HashError(String);
+pub enum HashError {
+    /// Too many wait for it already.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
+    /// The hashing failed; only a fault in the program can cause it.
+    #[error("passwords cannot be hashed: {0}")]
+    Failed(String),
+}
+
+/// How many passwords wait for each worker at most: about three seconds' work.
+const QUEUE_PER_WORKER: usize = 64;
 
 /// Hashes passwords, a few at a time. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
+    /// Who may wait or work.
+    places: Arc<Semaphore>,
+    /// Who may work.
     turns: Arc<Semaphore>,
     chance: Arc<dyn Chance>,
 }
@@ -43,7 +55,9 @@ impl Passwords {
     pub(crate) fn new(cost: PasswordCost, workers: usize, chance: Arc<dyn Chance>) -> Self {
         let params = Params::new(cost.memory_kib, cost.passes, 1, None).unwrap_or_default();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        Self { argon2, turns: Arc::new(Semaphore::new(workers.max(1))), chance }
+        let workers = workers.clamp(1, 1_024);
+        let places = Arc::new(Semaphore::new(workers * QUEUE_PER_WORKER));
+        Self { argon2, places, turns: Arc::new(Semaphore::new(workers)), chance }
     }
 
     /// The hash of a password with a new salt, in the form of PHC strings.
@@ -52,7 +66,8 @@ impl Passwords {
         self.chance.fill(&mut salt);
         self.work(password, move |argon2, password| {
             let hash = argon2.hash_password_with_salt(password, &salt);
-            hash.map(|hash: PasswordHash| hash.to_string()).map_err(|error| HashError(error.to_string()))
+            hash.map(|hash: PasswordHash| hash.to_string())
+                .map_err(|error| HashError::Failed(error.to_string()))
         })
         .await?
     }
@@ -75,13 +90,14 @@ impl Passwords {
         password: &str,
         work: impl FnOnce(&Argon2<'static>, &[u8]) -> T + Send + 'static,
     ) -> Result<T, HashError> {
+        let _place = self.places.try_acquire().map_err(|_| HashError::Busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let (argon2, password) = (self.argon2.clone(), password.as_bytes().to_vec());
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work(&argon2, &password)
         });
-        done.await.map_err(|error| HashError(error.to_string()))
+        done.await.map_err(|error| HashError::Failed(error.to_string()))
     }
 }
 
@@ -137,6 +153,16 @@ mod tests {
         let dearer =
             Passwords::new(PasswordCost { memory_kib: 64, passes: 2 }, 1, Arc::new(SeededChance::new(2)));
         assert!(dearer.verify("correct horse", Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn those_who_would_wait_too_long_are_sent_away() {
+        let passwords = passwords();
+        let tries = (0..QUEUE_PER_WORKER + 8).map(|_| passwords.hash("correct horse"));
+        let outcomes = futures_util::future::join_all(tries).await;
+        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(HashError::Busy))).count();
+        assert_eq!(refused, 8);
+        assert!(passwords.hash("correct horse").await.is_ok(), "the places are free again");
     }
 
     #[test]

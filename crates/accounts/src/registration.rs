@@ -1,5 +1,7 @@
 //! Making accounts: by people themselves where the organisation lets them, and by its administrators.
 
+use std::fmt;
+
 use parvis_storage::{ACCOUNT_IS_NEW, Account, CommitError, StorageError, WriteSet};
 use ruma::OwnedUserId;
 use serde::{Deserialize, Serialize};
@@ -42,7 +44,7 @@ pub enum CreateError {
 }
 
 /// What somebody asks for who registers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct RegistrationRequest {
     /// The localpart they want; one is made up if they do not say.
     pub username: Option<String>,
@@ -52,6 +54,16 @@ pub struct RegistrationRequest {
     pub device: NewDevice,
     /// Whether to log in at all.
     pub log_in: bool,
+}
+
+impl fmt::Debug for RegistrationRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RegistrationRequest")
+            .field("username", &self.username)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Somebody has registered.

@@ -1,6 +1,6 @@
 //! Sessions: a user on a device, known by an access token.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use parvis_storage::{DeviceSn, SessionSn, UserSn};
 use ruma::{OwnedDeviceId, OwnedUserId};
@@ -23,7 +23,7 @@ pub struct Session {
 }
 
 /// A session that was just opened: what the client is told, once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenedSession {
     /// The user.
     pub user_id: OwnedUserId,
@@ -35,6 +35,17 @@ pub struct OpenedSession {
     pub refresh_token: Option<String>,
     /// How long the access token lives; `None` is for ever.
     pub expires_in: Option<Duration>,
+}
+
+impl fmt::Debug for OpenedSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user_id, device_id, .. } = self;
+        formatter
+            .debug_struct("OpenedSession")
+            .field("user_id", user_id)
+            .field("device_id", device_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The device on which a session is opened, as the client asks for it.

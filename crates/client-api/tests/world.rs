@@ -286,7 +286,9 @@ where
     F: Future<Output = ()>,
 {
     test(World::new().await).await;
-    if let Ok(server) = std::env::var("PARVIS_TEST_POSTGRES") {
+    #[expect(clippy::disallowed_methods, reason = "tests are told of a server by the environment")]
+    let server = std::env::var("PARVIS_TEST_POSTGRES");
+    if let Ok(server) = server {
         test(World::on_postgres(&server).await).await;
     }
 }

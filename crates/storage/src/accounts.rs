@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of how a password is hashed or what makes a good one.
 
+use std::fmt;
+
 use ruma::OwnedUserId;
 
 use crate::{
@@ -41,7 +43,7 @@ pub const ACCOUNT_IS_NEW: &str = "account_is_new";
 pub const ACCOUNT_IS_OPEN_AS_BEFORE: &str = "account_is_open_as_before";
 
 /// A local user's account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// The user.
     pub user: UserSn,
@@ -59,6 +61,12 @@ pub struct Account {
     pub erased: bool,
     /// When the account was made, in milliseconds since the Unix epoch.
     pub created_ts: i64,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Account").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
 }
 
 impl WriteSet {

@@ -1,5 +1,7 @@
 //! The failures of the accounts engine.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use parvis_accounts::{
     AccountDataError, AuthError, Challenge, CreateError, DeviceError, FilterError, HashError,
@@ -14,6 +16,9 @@ use ruma::api::{
 use serde_json::value::RawValue;
 
 use super::ApiError;
+
+/// When to come again where too many passwords wait to be checked.
+const BUSY_RETRY: Duration = Duration::from_secs(2);
 
 /// Declares how the errors of an engine become Matrix errors.
 macro_rules! table {
@@ -43,7 +48,10 @@ fn deactivated() -> MatrixError {
 table! {
     StorageError => |error| MatrixError::internal(error);
 
-    HashError => |error| MatrixError::internal(error);
+    HashError => |error| match error {
+        HashError::Busy => MatrixError::limit_exceeded(BUSY_RETRY),
+        HashError::Failed(_) => MatrixError::internal(error),
+    };
 
     AuthError => |error| match error {
         AuthError::Unknown => MatrixError::unknown_token(false),
@@ -58,7 +66,7 @@ table! {
         LoginError::Deactivated => deactivated(),
         LoginError::Locked => locked(),
         LoginError::BadDeviceId => MatrixError::invalid_param("The device id is empty or too long."),
-        LoginError::Hash(error) => MatrixError::internal(error),
+        LoginError::Hash(error) => Self::from(error).0,
         LoginError::Storage(error) => MatrixError::internal(error),
     };
 
@@ -74,8 +82,9 @@ table! {
         InteractiveError::OtherRequest => {
             MatrixError::forbidden("This authentication session belongs to another request.")
         }
+        InteractiveError::OtherUser => MatrixError::forbidden("Only the user who is logged in can confirm this."),
         InteractiveError::BadAuth(error) => MatrixError::bad_json(format!("auth: {error}")),
-        InteractiveError::Hash(error) => MatrixError::internal(error),
+        InteractiveError::Hash(error) => Self::from(error).0,
         InteractiveError::Storage(error) => MatrixError::internal(error),
     };
 
@@ -83,7 +92,7 @@ table! {
         CreateError::Name(error) => bad_request(ErrorCode::InvalidUsername, error),
         CreateError::Taken => bad_request(ErrorCode::UserInUse, "This user name is taken."),
         CreateError::Password(error) => bad_request(ErrorCode::WeakPassword, error),
-        CreateError::Hash(error) => MatrixError::internal(error),
+        CreateError::Hash(error) => Self::from(error).0,
         CreateError::Storage(error) => MatrixError::internal(error),
     };
 
@@ -92,7 +101,7 @@ table! {
     PasswordError => |error| match error {
         PasswordError::NoAccount => deactivated(),
         PasswordError::Weak(error) => Self::from(error).0,
-        PasswordError::Hash(error) => MatrixError::internal(error),
+        PasswordError::Hash(error) => Self::from(error).0,
         PasswordError::Storage(error) => MatrixError::internal(error),
     };
 

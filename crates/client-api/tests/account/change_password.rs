@@ -53,7 +53,7 @@ async fn password_of_another_user_proves_nothing() {
     let alice = world.register("alice").await;
     let bob = world.register("bob").await;
     let body = json!({ "new_password": "another one", "auth": proof(&bob) });
-    assert_eq!(world.post_as(&alice, PATH, body).await.error(), (401, "M_FORBIDDEN"));
+    assert_eq!(world.post_as(&alice, PATH, body).await.error(), (403, "M_FORBIDDEN"));
     assert_eq!(world.login("alice", json!({})).await.status, 200);
 }
 

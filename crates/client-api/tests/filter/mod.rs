@@ -30,6 +30,12 @@ async fn what_is_no_filter_is_refused() {
         json!({ "room": { "timeline": { "limit": "ten" } } }),
         json!({ "presence": { "senders": [5] } }),
         json!({ "event_fields": "none" }),
+        json!({ "presence": "not an object" }),
+        json!({ "room": { "state": "not an object" } }),
+        json!({ "room": { "timeline": { "not_rooms": "not a list" } } }),
+        json!({ "room": { "timeline": { "types": [1] } } }),
+        json!({ "room": { "timeline": { "rooms": ["not_a_room_id"] } } }),
+        json!({ "room": { "timeline": { "senders": ["not_a_sender_id"] } } }),
     ] {
         let answer = world.post_as(&alice, PATH, filter.clone()).await;
         assert_eq!(answer.error(), (400, "M_BAD_JSON"), "{filter}");

@@ -185,3 +185,14 @@ async fn rule_that_is_not_there_is_not_found() {
         assert_eq!(answer.error(), (404, "M_NOT_FOUND"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn actions_of_old_are_kept_as_they_were_sent() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let path = "v3/pushrules/global/sender/@bob:parvis.test";
+    for actions in [json!(["dont_notify"]), json!(["coalesce", { "set_tweak": "sound", "value": "x" }])] {
+        world.put_as(&alice, path, json!({ "actions": actions })).await.ok();
+        assert_eq!(world.get_as(&alice, path).await.ok()["actions"], actions);
+    }
+}
