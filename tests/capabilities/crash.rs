@@ -170,7 +170,7 @@ fn seed() -> u64 {
 
 async fn kill_again_and_again(engine: &Engine) {
     let seed = seed();
-    println!("{engine:?}: PARVIS_TEST_SEED={seed}");
+    println!("{engine}: PARVIS_TEST_SEED={seed}");
     let chance = SeededChance::new(seed);
     let mut program = Program::start(engine, "").await;
     let mut senders = Vec::new();

@@ -1,6 +1,9 @@
 //! The databases at hand.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use parvis_storage::fresh_schema;
 
@@ -11,6 +14,15 @@ pub enum Engine {
     Sqlite,
     /// A schema of its own in the database at this URL.
     Postgres(String),
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        })
+    }
 }
 
 impl Engine {
