@@ -7,6 +7,7 @@ mod limits;
 mod media;
 mod messages;
 mod rooms;
+mod sessions;
 mod strangers;
 
 use parvis_testkit::Engine;

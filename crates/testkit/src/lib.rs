@@ -29,4 +29,4 @@ pub use engine::Engine;
 pub use follower::{Follower, ephemeral, joined, messages_in, timeline};
 pub use program::Program;
 pub use server::Server;
-pub use user::User;
+pub use user::{PASSWORD, User};

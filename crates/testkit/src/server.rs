@@ -1,6 +1,8 @@
 //! A homeserver in the test's own process.
 
-use parvis_ambient::Ambient;
+use std::sync::Arc;
+
+use parvis_ambient::{Ambient, Clock, SystemChance, TestClock};
 use parvis_server::{
     Process,
     config::{Sources, load},
@@ -8,10 +10,14 @@ use parvis_server::{
 
 use crate::{Client, Engine, User, setup::Setup};
 
+/// What a test's clock shows at first, in milliseconds since the Unix epoch.
+const START_MS: i64 = 1_700_000_000_000;
+
 /// A homeserver that runs in this process, on a database of its own.
 #[derive(Debug)]
 pub struct Server {
     setup: Setup,
+    ambient: Ambient,
     process: Option<Process>,
 }
 
@@ -23,7 +29,18 @@ impl Server {
 
     /// A homeserver with these settings, in TOML.
     pub async fn with(engine: &Engine, settings: &str) -> Self {
-        let mut server = Self { setup: Setup::new(engine, settings).await, process: None };
+        Self::with_ambient(engine, settings, Ambient::system()).await
+    }
+
+    /// A homeserver whose time passes as the test says, with these settings, in TOML.
+    pub async fn with_test_clock(engine: &Engine, settings: &str) -> (Self, Arc<TestClock>) {
+        let clock = Arc::new(TestClock::starting_at(START_MS));
+        let ambient = Ambient { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(SystemChance) };
+        (Self::with_ambient(engine, settings, ambient).await, clock)
+    }
+
+    async fn with_ambient(engine: &Engine, settings: &str, ambient: Ambient) -> Self {
+        let mut server = Self { setup: Setup::new(engine, settings).await, ambient, process: None };
         server.run().await;
         server
     }
@@ -31,7 +48,7 @@ impl Server {
     async fn run(&mut self) {
         let sources = Sources { file: Some(self.setup.file.clone()), environment: Vec::new() };
         let loaded = load(&sources).unwrap_or_else(|error| panic!("{error}"));
-        self.process = Some(Process::start(loaded.config, Ambient::system()).await.unwrap());
+        self.process = Some(Process::start(loaded.config, self.ambient.clone()).await.unwrap());
     }
 
     /// Stops in an orderly way, and starts again on the same data and under the same address, with more settings.

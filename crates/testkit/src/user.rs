@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::{Answer, Client};
 
-/// Everyone's.
-const PASSWORD: &str = "correct horse battery staple";
+/// Everyone's password.
+pub const PASSWORD: &str = "correct horse battery staple";
 
 /// Somebody who is logged in on a device. Asks as a [`Client`] does.
 #[derive(Clone, Debug)]
