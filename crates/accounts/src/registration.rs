@@ -15,7 +15,7 @@ use crate::{
     names::{self, NameError},
     password::{HashError, WeakPassword},
     profiles::DISPLAYNAME,
-    push_rules::default_push_rules,
+    push_rules::new_push_rules,
     session::{NewDevice, OpenedSession},
     settings::Registration,
 };
@@ -238,7 +238,7 @@ impl Accounts {
             erased: false,
             created_ts: self.now().millis(),
         };
-        let rules = to_raw_value(&default_push_rules(&account.user_id))
+        let rules = to_raw_value(&new_push_rules(&account.user_id))
             .map_err(|error| StorageError::Corrupt(format!("the default push rules: {error}")))?;
         let mut set = WriteSet::new();
         set.add_account(&account);
