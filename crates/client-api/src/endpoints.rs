@@ -10,8 +10,11 @@ mod filter;
 mod media;
 mod membership;
 mod message;
+mod presence;
 mod profile;
 mod push;
+mod read_marker;
+mod receipt;
 mod relations;
 mod room;
 mod session;
@@ -19,6 +22,7 @@ mod state;
 mod sync;
 mod tag;
 mod thirdparty;
+mod typing;
 mod user_directory;
 mod voip;
 
@@ -39,8 +43,11 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(media::endpoints())
         .merge(membership::endpoints())
         .merge(message::endpoints())
+        .merge(presence::endpoints())
         .merge(profile::endpoints())
         .merge(push::endpoints())
+        .merge(read_marker::endpoints())
+        .merge(receipt::endpoints())
         .merge(relations::endpoints())
         .merge(room::endpoints())
         .merge(session::endpoints())
@@ -48,6 +55,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(sync::endpoints())
         .merge(tag::endpoints())
         .merge(thirdparty::endpoints())
+        .merge(typing::endpoints())
         .merge(user_directory::endpoints())
         .merge(voip::endpoints())
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod rooms;
+mod sync;
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_rooms::{Identity, RoomSettings, Rooms};
 use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
-use parvis_sync::{SyncEngine, View};
+use parvis_sync::{SyncEngine, SyncSettings, View};
 use parvis_wire::ClientAddress;
 use ruma::{RoomVersionId, server_name};
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ impl World {
                 allowed: vec![RoomVersionId::V11, RoomVersionId::V12],
             }),
             rooms: rooms(&store, &ambient),
-            sync: SyncEngine::start(store.clone(), view.clone(), ambient.clone()),
+            sync: SyncEngine::start(store.clone(), view.clone(), ambient.clone(), SyncSettings::default()),
             view,
             accounts,
             limits,

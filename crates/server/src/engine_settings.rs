@@ -4,6 +4,7 @@ use parvis_accounts::{AccountsSettings, PasswordRules, Registration, Registratio
 use parvis_client_api::{Bounds, RateLimit, RateLimitSettings, RoomVersions};
 use parvis_events::RoomVersion;
 use parvis_rooms::RoomSettings;
+use parvis_sync::{PresenceMode, SyncSettings};
 
 use crate::config::{self, OrganisationConfig, RegistrationConfig, RoomsConfig};
 
@@ -21,6 +22,16 @@ pub(crate) fn room_settings(config: &OrganisationConfig) -> RoomSettings {
         encryption: config.encryption,
         may_publish: true,
     }
+}
+
+/// How news are told.
+pub(crate) fn sync_settings(config: &OrganisationConfig) -> SyncSettings {
+    let presence = match config.presence {
+        config::PresenceMode::Off => PresenceMode::Off,
+        config::PresenceMode::Local => PresenceMode::Local,
+        config::PresenceMode::On => PresenceMode::On,
+    };
+    SyncSettings { presence }
 }
 
 /// How accounts work.

@@ -15,7 +15,7 @@ use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
 
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
-    engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions},
+    engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions, sync_settings},
 };
 
 /// A homeserver. It shares nothing with any other in the process.
@@ -71,7 +71,7 @@ impl Homeserver {
         let rooms = open_rooms(&config, &store, &ambient).await?;
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
-        let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone());
+        let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
         let api = ClientApi {
             discovery: Arc::new(config.discovery.clone()),
             encryption: config.encryption,

@@ -6,8 +6,10 @@ mod data;
 mod joined;
 mod left;
 mod moves;
+mod others;
 mod state;
 mod stripped;
+mod summary;
 mod timeline;
 
 use parvis_events::Membership;
@@ -30,6 +32,8 @@ pub(crate) struct Classic<'a> {
     since: Option<Position>,
     /// The end of what this answer tells.
     until: Position,
+    /// How many changes of what is kept in memory only the reader knows; `None` if none of this run.
+    seen: Option<u64>,
 }
 
 /// How much of a joined room is told.
@@ -53,12 +57,13 @@ impl<'a> Classic<'a> {
         next: Token,
     ) -> Result<SyncAnswer, StorageError> {
         let until = next.position;
+        let seen = parts.counter.seen(since.and_then(|since: Token| since.ephemeral));
         let since = since.map(|since| since.position.min(until));
         let user_id = parts.store.user_id(reader.user).await?;
         if since.is_none() {
             parts.lazy.forget((reader.device, request.filter.fingerprint));
         }
-        let classic = Self { parts, request, reader, user_id, since, until };
+        let classic = Self { parts, request, reader, user_id, since, until, seen };
         classic.gather(SyncAnswer::nothing(next)).await
     }
 
@@ -86,6 +91,7 @@ impl<'a> Classic<'a> {
             }
         }
         answer.account_data = self.account_data(&moves).await?;
+        answer.presence = self.presence(&answer.joined).await?;
         Ok(answer)
     }
 

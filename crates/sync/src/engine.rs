@@ -1,30 +1,49 @@
 //! The engine: answers syncs, waits for news on behalf of those who ask to, and wakes them.
 
+mod others;
+mod tasks;
+
 use std::{
-    sync::{Arc, Weak},
+    collections::HashSet,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use moka::sync::Cache;
-use parvis_ambient::Ambient;
-use parvis_storage::{Change, Ephemeral, Position, StorageError, Store, Token, UserSn};
+use parvis_ambient::{Ambient, Timestamp};
+use parvis_storage::{StorageError, Store, Token, UserSn};
 use ruma::api::client::filter::FilterDefinition;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+pub use self::others::{PresenceError, TypingError};
 use crate::{
     answer::{SyncAnswer, SyncRequest},
     classic::Classic,
     filter::Filter,
     parts::Parts,
+    presence::PresenceMode,
+    receipts::Receipts,
     view::{Reader, View},
     waiters::Waiters,
 };
 
 /// How long a client may make a sync wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-
 /// How many stored filters are kept in memory.
 const FILTERS: u64 = 10_000;
+
+/// How the engine works.
+#[derive(Clone, Copy, Debug)]
+pub struct SyncSettings {
+    /// How far presence goes.
+    pub presence: PresenceMode,
+}
+
+impl Default for SyncSettings {
+    fn default() -> Self {
+        Self { presence: PresenceMode::Local }
+    }
+}
 
 /// The engine of syncs. Cheap to clone; all clones are the same engine.
 ///
@@ -35,31 +54,42 @@ pub struct SyncEngine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     parts: Parts,
+    receipts: Receipts,
     ambient: Ambient,
     waiters: Waiters,
     /// Stored filters, which never change.
     filters: Cache<(UserSn, i64), Arc<Filter>>,
-    /// Which run of the server this is, for what does not outlive it.
-    run: u32,
+    /// Users whose presence has changed and of whom others are not told yet, and when they will be.
+    presence_news: Mutex<PresenceNews>,
+    /// Tells the timekeeper to look again at what comes next.
+    nudge: Arc<Notify>,
     /// Whether the engine is closing. Its end tells the tasks to end.
     closing: watch::Sender<bool>,
 }
 
+#[derive(Debug, Default)]
+struct PresenceNews {
+    users: HashSet<UserSn>,
+    due: Option<Timestamp>,
+}
+
 impl SyncEngine {
     /// Starts the engine. What readers see is decided by `view`.
-    pub fn start(store: Store, view: View, ambient: Ambient) -> Self {
+    pub fn start(store: Store, view: View, ambient: Ambient, settings: SyncSettings) -> Self {
         let run = u32::try_from(ambient.chance.number() >> 32).unwrap_or_default();
         let mut head = store.follow();
         let seen = *head.borrow_and_update();
         let engine = Self(Arc::new(Inner {
-            parts: Parts::new(store, view),
+            receipts: Receipts::new(store.clone(), ambient.clone()),
+            parts: Parts::new(store, view, ambient.clone(), run, settings.presence),
             ambient,
             waiters: Waiters::default(),
             filters: Cache::new(FILTERS),
-            run,
+            presence_news: Mutex::default(),
+            nudge: Arc::default(),
             closing: watch::Sender::new(false),
         }));
-        tokio::spawn(follow(Arc::downgrade(&engine.0), seen, head, engine.0.closing.subscribe()));
+        tasks::start(&engine.0, seen, head);
         engine
     }
 
@@ -95,12 +125,13 @@ impl SyncEngine {
         // From here on, what happens is either seen by the look below or wakes the wait after it.
         let waiting = inner.waiters.register(reader.user);
         let mut closing = inner.closing.subscribe();
+        let _attending = inner.attend(reader, &request.set_presence);
         let timeout = inner.ambient.clock.sleep(request.timeout.min(LONGEST_WAIT));
         tokio::pin!(timeout);
         let at_once = request.since.is_none() || request.full_state || request.timeout.is_zero();
         let mut since = request.since;
         loop {
-            let next = inner.now();
+            let next = inner.place();
             let answer = Classic::answer(&inner.parts, request, reader, since, next).await?;
             if at_once || !answer.is_empty() || *closing.borrow() {
                 return Ok(answer);
@@ -118,52 +149,13 @@ impl SyncEngine {
 
 impl Inner {
     /// The place behind everything that there is.
-    fn now(&self) -> Token {
-        Token { position: self.parts.store.head(), ephemeral: Some(Ephemeral { run: self.run, count: 0 }) }
+    fn place(&self) -> Token {
+        // What is in memory only is looked at later than it is counted here, and so told twice rather than never.
+        let ephemeral = Some(self.parts.counter.now());
+        Token { position: self.parts.store.head(), ephemeral }
     }
 
-    /// Wakes those whom the changes between two positions concern.
-    async fn wake(&self, since: Position, until: Position) -> Result<(), StorageError> {
-        let Some(changes) = self.parts.store.changes_between(since, until) else {
-            self.waiters.wake_all();
-            return Ok(());
-        };
-        for announced in changes {
-            match announced.change {
-                Change::Event { room, member, .. } => {
-                    self.waiters.wake_joined(&*self.parts.store.members_of_room(room).await?);
-                    member.into_iter().for_each(|member| self.waiters.wake(member));
-                }
-                Change::Receipt { room, private: false, .. } => {
-                    self.waiters.wake_joined(&*self.parts.store.members_of_room(room).await?);
-                }
-                Change::Receipt { user, private: true, .. }
-                | Change::AccountData { user, .. }
-                | Change::Forgotten { user, .. } => self.waiters.wake(user),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Follows the stream and wakes whom it concerns, until the engine closes.
-async fn follow(
-    inner: Weak<Inner>,
-    mut seen: Position,
-    mut head: watch::Receiver<Position>,
-    mut closing: watch::Receiver<bool>,
-) {
-    loop {
-        tokio::select! {
-            changed = head.changed() => if changed.is_err() { return },
-            _ = closing.changed() => return,
-        }
-        let until = *head.borrow_and_update();
-        let Some(inner) = inner.upgrade() else { return };
-        if let Err(error) = inner.wake(seen, until).await {
-            tracing::error!(%error, "cannot tell whom changes concern, waking everybody");
-            inner.waiters.wake_all();
-        }
-        seen = until;
+    fn now(&self) -> Timestamp {
+        self.ambient.now()
     }
 }

@@ -8,9 +8,16 @@
 mod answer;
 mod classic;
 mod engine;
+mod ephemeral;
 mod filter;
 mod lazy;
 mod parts;
+mod presence;
+mod receipts;
+mod rules;
+mod threads;
+mod typing;
+mod unread;
 mod view;
 mod waiters;
 
@@ -18,7 +25,9 @@ pub use answer::{
     JoinedRoom, LeftRoom, PresenceUpdate, StrippedRoom, Summary, SyncAnswer, SyncRequest, Timeline,
     UnreadCounts,
 };
-pub use engine::SyncEngine;
+pub use engine::{PresenceError, SyncEngine, SyncSettings, TypingError};
 pub use filter::{EventFilter, Filter};
 pub use parvis_storage::{AccountData, InvalidToken, Receipt, Token};
+pub use presence::PresenceMode;
+pub use receipts::{ReadMark, ReadThread, ReceiptError};
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

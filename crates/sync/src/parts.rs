@@ -1,13 +1,21 @@
 //! What every kind of sync is put together from.
 
 use moka::sync::Cache;
+use parvis_ambient::{Ambient, Timestamp};
 use parvis_events::Membership;
 use parvis_storage::{
     EventSn, Member, Position, RoomSn, StateRoot, StorageError, Store, StoredEvent, UserSn,
 };
 use ruma::UserId;
 
-use crate::{lazy::LazyMemory, view::View};
+use crate::{
+    ephemeral::Counter,
+    lazy::LazyMemory,
+    presence::{Presence, PresenceMode},
+    typing::Typing,
+    unread::Unread,
+    view::View,
+};
 
 /// How many (room, position) pairs are remembered with their state.
 const ROOTS: u64 = 50_000;
@@ -16,14 +24,45 @@ const ROOTS: u64 = 50_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) store: Store,
+    ambient: Ambient,
     pub(crate) view: View,
     pub(crate) lazy: LazyMemory,
+    pub(crate) unread: Unread,
+    pub(crate) counter: Counter,
+    pub(crate) typing: Typing,
+    pub(crate) presence: Presence,
     roots: Cache<(RoomSn, Position), StateRoot>,
 }
 
 impl Parts {
-    pub(crate) fn new(store: Store, view: View) -> Self {
-        Self { store, view, lazy: LazyMemory::default(), roots: Cache::new(ROOTS) }
+    /// The parts of one run of the server.
+    pub(crate) fn new(store: Store, view: View, ambient: Ambient, run: u32, presence: PresenceMode) -> Self {
+        let counter = Counter::new(run);
+        Self {
+            unread: Unread::new(store.clone(), view.clone()),
+            lazy: LazyMemory::default(),
+            typing: Typing::new(counter.clone()),
+            presence: Presence::new(presence, counter.clone()),
+            roots: Cache::new(ROOTS),
+            ambient,
+            counter,
+            store,
+            view,
+        }
+    }
+
+    /// The present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ambient.now()
+    }
+
+    /// Whether two users are in a room together.
+    pub(crate) async fn share_a_room(&self, one: UserSn, other: UserSn) -> Result<bool, StorageError> {
+        let rooms = self.store.rooms_of_user(other).await?;
+        let joined =
+            |member: Option<Member>| member.is_some_and(|member| member.membership == Membership::Join);
+        let of_one = self.store.rooms_of_user(one).await?.all();
+        Ok(of_one.into_iter().any(|(room, member)| joined(Some(member)) && joined(rooms.get(room))))
     }
 
     /// A room's state as it was at a position that is visible. What has been stays as it was, so it is asked

@@ -106,11 +106,7 @@ impl Device {
     fn due(&self, now: Timestamp) -> Option<Timestamp> {
         let gone = (self.waiting == 0).then(|| self.seen.plus(GONE));
         let online = self.says == PresenceState::Online;
-        let times = [
-            gone,
-            online.then(|| self.active.plus(ACTIVE)),
-            online.then(|| self.active.plus(IDLE)),
-        ];
+        let times = [gone, online.then(|| self.active.plus(ACTIVE)), online.then(|| self.active.plus(IDLE))];
         times.into_iter().flatten().filter(|time| *time > now).min()
     }
 }

@@ -1,13 +1,13 @@
 //! The answer to a sync as JSON, written in one pass into one buffer.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::response::Response;
 use parvis_sync::{
-    AccountData, Filter, JoinedRoom, LeftRoom, ShownEvent, StrippedRoom, Summary, SyncAnswer, Timeline,
-    Token, UnreadCounts,
+    AccountData, Filter, JoinedRoom, LeftRoom, PresenceUpdate, Receipt, ShownEvent, StrippedRoom, Summary,
+    SyncAnswer, Timeline, Token, UnreadCounts,
 };
-use ruma::RoomId;
+use ruma::{EventId, OwnedUserId, RoomId, UserId};
 use serde::Serialize;
 
 use super::{event_shape::EventShape, json};
@@ -54,6 +54,11 @@ impl Writer {
             self.raw(",\"account_data\":");
             self.account_data(&answer.account_data);
         }
+        if !answer.presence.is_empty() {
+            self.raw(",\"presence\":{\"events\":[");
+            self.list(&answer.presence, Self::presence);
+            self.raw("]}");
+        }
         self.raw(",\"rooms\":{\"join\":{");
         self.list(&answer.joined, Self::joined);
         self.raw("},\"invite\":{");
@@ -72,6 +77,17 @@ impl Writer {
     fn joined(&mut self, room: &JoinedRoom) {
         self.room_key(&room.room_id);
         self.timeline_and_state(&room.timeline, &room.state, &room.account_data);
+        if room.typing.is_some() || !room.receipts.is_empty() {
+            self.raw(",\"ephemeral\":{\"events\":[");
+            if let Some(typing) = &room.typing {
+                self.typing(typing);
+            }
+            if !room.receipts.is_empty() {
+                self.raw(if room.typing.is_some() { "," } else { "" });
+                self.receipts(&room.receipts);
+            }
+            self.raw("]}");
+        }
         self.raw(",\"unread_notifications\":");
         self.counts(&room.unread);
         if let Some(threads) = room.unread_threads.as_ref().filter(|threads| !threads.is_empty()) {
@@ -168,6 +184,69 @@ impl Writer {
         self.raw(",\"m.invited_member_count\":");
         self.value(&summary.invited);
         self.raw("}");
+    }
+
+    fn typing(&mut self, users: &[OwnedUserId]) {
+        self.raw("{\"type\":\"m.typing\",\"content\":{\"user_ids\":");
+        self.value(users);
+        self.raw("}}");
+    }
+
+    /// Receipts by event, by type and by user. There is room for one receipt of each: one for a thread gives way
+    /// to one that speaks of everything.
+    fn receipts(&mut self, receipts: &[Arc<Receipt>]) {
+        type ByUser<'a> = BTreeMap<&'a UserId, &'a Receipt>;
+        let mut by_event: BTreeMap<&EventId, BTreeMap<&str, ByUser<'_>>> = BTreeMap::new();
+        for receipt in receipts {
+            let by_user =
+                by_event.entry(&receipt.event_id).or_default().entry(&receipt.receipt_type).or_default();
+            let place = by_user.entry(&receipt.user_id).or_insert(receipt);
+            if !place.thread.is_empty() {
+                *place = receipt;
+            }
+        }
+        self.raw("{\"type\":\"m.receipt\",\"content\":{");
+        self.list(by_event, |writer, (event_id, by_type)| {
+            writer.value(event_id);
+            writer.raw(":{");
+            writer.list(by_type, |writer, (receipt_type, by_user)| {
+                writer.value(receipt_type);
+                writer.raw(":{");
+                writer.list(by_user, Self::receipt);
+                writer.raw("}");
+            });
+            writer.raw("}");
+        });
+        self.raw("}}");
+    }
+
+    fn receipt(&mut self, (user_id, receipt): (&UserId, &Receipt)) {
+        self.value(user_id);
+        self.raw(":{\"ts\":");
+        self.value(&receipt.ts);
+        if !receipt.thread.is_empty() {
+            self.raw(",\"thread_id\":");
+            self.value(&receipt.thread);
+        }
+        self.raw("}");
+    }
+
+    fn presence(&mut self, update: &PresenceUpdate) {
+        self.raw("{\"type\":\"m.presence\",\"sender\":");
+        self.value(&update.user_id);
+        self.raw(",\"content\":{\"presence\":");
+        self.value(update.state.as_str());
+        if let Some(ago) = update.last_active_ago_millis {
+            self.raw(",\"last_active_ago\":");
+            self.value(&ago);
+        }
+        if let Some(message) = &update.status_message {
+            self.raw(",\"status_msg\":");
+            self.value(message);
+        }
+        self.raw(",\"currently_active\":");
+        self.value(&update.currently_active);
+        self.raw("}}");
     }
 
     /// Writes things one after the other, with commas between.

@@ -1,7 +1,9 @@
 //! Rooms in which the user is.
 
+use std::collections::BTreeMap;
+
 use parvis_storage::{Member, Position, RoomSn, StorageError};
-use ruma::OwnedRoomId;
+use ruma::{OwnedEventId, OwnedRoomId};
 
 use super::{
     Classic, Telling,
@@ -33,19 +35,35 @@ impl Classic<'_> {
             slice.timeline.limited = true;
         }
         let span = self.span(room, &room_id, telling, &slice).await?;
-        let state = self.state(&span, telling, &[]).await?;
+        let summary = self.summary(&span, telling, moved).await?;
+        let heroes = summary.as_ref().and_then(|summary| summary.heroes.as_deref()).unwrap_or_default();
+        let state = self.state(&span, telling, heroes).await?;
+        let (unread, unread_threads) = self.unread(room).await?;
         let joined = JoinedRoom {
+            typing: self.typing(room, &room_id, telling, moved).await?,
+            receipts: self.receipts(room, &room_id, telling, moved).await?,
             state,
-            summary: None,
-            unread: UnreadCounts::default(),
-            unread_threads: None,
-            typing: None,
-            receipts: Vec::new(),
+            summary,
+            unread,
+            unread_threads,
             account_data: self.room_account_data(room, &room_id, moves),
             timeline: slice.timeline,
             room_id,
         };
-        Ok((telling != self.news() || !joined.is_empty()).then_some(joined))
+        Ok((telling != self.news() || moved.read || !joined.is_empty()).then_some(joined))
+    }
+
+    /// What the user has not read: all of it, or the main timeline and the threads apart.
+    async fn unread(
+        &self,
+        room: RoomSn,
+    ) -> Result<(UnreadCounts, Option<BTreeMap<OwnedEventId, UnreadCounts>>), StorageError> {
+        let user = self.reader.user;
+        let counts = self.parts.unread.counts(user, &self.user_id, room, self.until).await?;
+        Ok(match self.request.filter.thread_counts {
+            true => (counts.main, Some(counts.threads)),
+            false => (counts.total(), None),
+        })
     }
 
     /// The most ordinary way of telling: what is new, to a reader who knows the rest.

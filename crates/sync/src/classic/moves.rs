@@ -32,17 +32,21 @@ pub(super) struct RoomMoves {
     pub(super) members: bool,
     /// Whether receipts may have moved of which the reader may know.
     pub(super) receipts: bool,
+    /// Whether the list of those who type has changed.
+    pub(super) typing: bool,
+    /// Whether the reader has read on, on some device: what is unread has changed.
+    pub(super) read: bool,
 }
 
 impl RoomMoves {
     /// A room of which nothing is known.
     fn unknown() -> Self {
-        Self { events: None, members: true, receipts: true }
+        Self { events: None, members: true, receipts: true, typing: false, read: false }
     }
 
     /// A room in which nothing has moved as far as is known.
     fn quiet() -> Self {
-        Self { events: Some(Vec::new()), members: false, receipts: false }
+        Self { events: Some(Vec::new()), members: false, receipts: false, typing: false, read: false }
     }
 }
 
@@ -71,6 +75,11 @@ impl Classic<'_> {
             },
             None => self.everything(&joined).await?,
         };
+        for room in
+            self.parts.typing.changed_since(self.seen).into_iter().filter(|room| joined.contains(room))
+        {
+            moves.room(room).typing = true;
+        }
         if self.request.full_state {
             for room in &joined {
                 moves.room(*room);
@@ -116,7 +125,9 @@ impl Classic<'_> {
             Change::Receipt { room, user: reading, private }
                 if joined.contains(room) && (!private || *reading == user) =>
             {
-                moves.room(*room).receipts = true;
+                let moved = moves.room(*room);
+                moved.receipts = true;
+                moved.read |= *reading == user;
             }
             Change::AccountData { user: owner, room, kind } if *owner == user => {
                 touched.insert((*room, Arc::clone(kind)));

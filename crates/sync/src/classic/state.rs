@@ -109,7 +109,7 @@ impl Classic<'_> {
         span: &Span<'_>,
         events: &mut Vec<Arc<StoredEvent>>,
     ) -> Result<(), StorageError> {
-        if span.limited && events.iter().any(|event| is_member(event)) {
+        if span.limited && events.iter().any(is_member) {
             let near: HashSet<EventSn> = self.changed(span.start, span.end).await?.into_iter().collect();
             events.retain(|event| !is_member(event) || near.contains(&event.sn));
         }

@@ -1,7 +1,7 @@
 //! What a sync tells of rooms.
 
 use parvis_storage::{Direction, Position, Store};
-use parvis_sync::{SyncAnswer, SyncEngine, View};
+use parvis_sync::{SyncAnswer, SyncEngine, SyncSettings, View};
 use serde_json::json;
 
 use crate::world::{Room, World, bodies, joined, on_each_engine, request};
@@ -53,7 +53,7 @@ async fn answer_from_the_tables_is_that_from_memory() {
         let store = Store::open(&world.settings).await.unwrap();
         assert!(store.changes_between(since.position, store.head()).is_none(), "memory does not reach back");
         let view = View::new(store.clone(), world.ambient.clone());
-        let reopened = SyncEngine::start(store, view, world.ambient.clone());
+        let reopened = SyncEngine::start(store, view, world.ambient.clone(), SyncSettings::default());
         for filter in [json!({}), json!({ "room": { "state": { "lazy_load_members": true } } })] {
             let request = request(Some(since), filter);
             let mut answers = Vec::new();
@@ -370,6 +370,7 @@ async fn lazily_loaded_member_is_told_again_if_the_answer_was_lost() {
         room.member(&bob, &bob, "join").await;
         let filter =
             json!({ "room": { "timeline": { "limit": 1 }, "state": { "lazy_load_members": true } } });
+        room.state(&alice, "m.room.name", "", json!({ "name": "without heroes" })).await;
         room.message(&alice, "zero").await;
         let first = world.sync(&alice, None, filter.clone()).await;
         assert_eq!(members(&first), "ali");

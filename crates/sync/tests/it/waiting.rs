@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::world::{Person, Room, World, bodies, joined, on_each_engine, request};
 
 /// A sync that waits.
-fn wait(world: &World, person: &Person, since: Token) -> JoinHandle<SyncAnswer> {
+pub(crate) fn wait(world: &World, person: &Person, since: Token) -> JoinHandle<SyncAnswer> {
     let mut request = request(Some(since), json!({}));
     request.timeout = Duration::from_secs(30);
     let (engine, reader) = (world.engine.clone(), person.reader());
@@ -17,7 +17,7 @@ fn wait(world: &World, person: &Person, since: Token) -> JoinHandle<SyncAnswer> 
 }
 
 /// The answer of a sync that has been woken.
-async fn woken(waiting: JoinHandle<SyncAnswer>) -> SyncAnswer {
+pub(crate) async fn woken(waiting: JoinHandle<SyncAnswer>) -> SyncAnswer {
     tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("nobody woke it").unwrap()
 }
 

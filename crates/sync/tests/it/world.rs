@@ -15,7 +15,9 @@ use parvis_storage::{
     DatabaseSettings, DeviceSn, EngineKind, EventFlags, EventSn, NewEvent, Position, RoomHead, RoomSn, Slot,
     StateRoot, Store, StoreSettings, StoredEvent, TransactionKey, UserSn, WriteSet, fresh_schema,
 };
-use parvis_sync::{Filter, JoinedRoom, Reader, ShownEvent, SyncAnswer, SyncEngine, SyncRequest, Token, View};
+use parvis_sync::{
+    Filter, JoinedRoom, Reader, ShownEvent, SyncAnswer, SyncEngine, SyncRequest, SyncSettings, Token, View,
+};
 use ruma::{
     OwnedEventId, OwnedRoomId, OwnedUserId, api::client::filter::FilterDefinition, presence::PresenceState,
 };
@@ -58,7 +60,7 @@ impl World {
         let clock = Arc::new(TestClock::starting_at(1_000_000));
         let ambient = Ambient { clock: clock.clone(), chance: Arc::new(SeededChance::new(1)) };
         let view = View::new(store.clone(), ambient.clone());
-        let engine = SyncEngine::start(store.clone(), view.clone(), ambient.clone());
+        let engine = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), SyncSettings::default());
         Self { store, settings, clock, ambient, view, engine, _directory: directory }
     }
 

@@ -1,0 +1,181 @@
+//! The engine's own tasks: one follows the stream and wakes whom it concerns; one keeps the time, at which
+//! typing ends and presence changes by itself. They hold the engine weakly, and end with it.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError, Weak},
+    time::Duration,
+};
+
+use parvis_events::Membership;
+use parvis_storage::{Announced, Change, EventSn, Position, RoomSn, StorageError, StoredEvent, UserSn};
+use tokio::sync::watch;
+
+use super::Inner;
+
+/// How long changes of presence are gathered before others are told: when a thousand clients come back, each is
+/// not told of each.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// Starts the tasks. `seen` is the head that whoever waits has seen.
+pub(super) fn start(inner: &Arc<Inner>, seen: Position, head: watch::Receiver<Position>) {
+    tokio::spawn(follow(Arc::downgrade(inner), seen, head, inner.closing.subscribe()));
+    tokio::spawn(keep_time(Arc::downgrade(inner), inner.closing.subscribe()));
+}
+
+/// Follows the stream and wakes whom it concerns, until the engine closes.
+async fn follow(
+    inner: Weak<Inner>,
+    mut seen: Position,
+    mut head: watch::Receiver<Position>,
+    mut closing: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            changed = head.changed() => if changed.is_err() { return },
+            _ = closing.changed() => return,
+        }
+        let until = *head.borrow_and_update();
+        let Some(inner) = inner.upgrade() else { return };
+        if let Err(error) = inner.notice(seen, until).await {
+            tracing::error!(%error, "cannot tell whom changes concern, waking everybody");
+            inner.waiters.wake_all();
+        }
+        seen = until;
+    }
+}
+
+/// Lets typing end and presence change by itself, until the engine closes.
+async fn keep_time(inner: Weak<Inner>, mut closing: watch::Receiver<bool>) {
+    loop {
+        let Some(strong) = inner.upgrade() else { return };
+        if let Err(error) = strong.pass_time().await {
+            tracing::error!(%error, "cannot tell whom typing and presence concern");
+        }
+        let (clock, nudge, next) =
+            (Arc::clone(&strong.ambient.clock), Arc::clone(&strong.nudge), strong.next_due());
+        drop(strong);
+        let sleep = async {
+            match next {
+                Some(next) => clock.sleep(next.since(clock.now())).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep => {}
+            () = nudge.notified() => {}
+            _ = closing.changed() => return,
+        }
+    }
+}
+
+impl Inner {
+    /// Takes notice of the changes between two positions, and wakes those whom they concern.
+    async fn notice(&self, since: Position, until: Position) -> Result<(), StorageError> {
+        let Some(changes) = self.parts.store.changes_between(since, until) else {
+            self.waiters.wake_all();
+            return Ok(());
+        };
+        for Announced { change, .. } in changes {
+            match change {
+                Change::Event { room, event, member } => {
+                    self.notice_event(room, event, member).await?;
+                    self.wake_room(room).await?;
+                    member.into_iter().for_each(|member| self.waiters.wake(member));
+                }
+                Change::Receipt { room, private: false, .. } => self.wake_room(room).await?,
+                Change::Receipt { user, private: true, .. }
+                | Change::AccountData { user, .. }
+                | Change::Forgotten { user, .. } => self.waiters.wake(user),
+            }
+        }
+        Ok(())
+    }
+
+    /// Who has sent types no more, and is active; who has left types no more.
+    async fn notice_event(
+        &self,
+        room: RoomSn,
+        event: EventSn,
+        member: Option<UserSn>,
+    ) -> Result<(), StorageError> {
+        let typing = self.parts.typing.any(room);
+        if !typing && !self.parts.presence.is_on() {
+            return Ok(());
+        }
+        let event = self.parts.store.event(event).await?;
+        if let Some((device, _)) = &event.transaction
+            && self.parts.presence.act(event.sender, *device, self.now())
+        {
+            self.tell_presence(event.sender);
+        }
+        if typing && is_message(&event) {
+            self.parts.typing.set(room, event.sender, None);
+        }
+        if let Some(member) = member.filter(|_| typing && event.pdu.membership() != Some(Membership::Join)) {
+            self.parts.typing.set(room, member, None);
+        }
+        Ok(())
+    }
+
+    /// Wakes everybody in a room.
+    pub(super) async fn wake_room(&self, room: RoomSn) -> Result<(), StorageError> {
+        self.waiters.wake_joined(&*self.parts.store.members_of_room(room).await?);
+        Ok(())
+    }
+
+    /// Has others told, in a moment, that a user's presence has changed.
+    pub(super) fn tell_presence(&self, user: UserSn) {
+        let mut news = self.presence_news.lock().unwrap_or_else(PoisonError::into_inner);
+        news.users.insert(user);
+        if news.due.is_none() {
+            news.due = Some(self.now().plus(GATHER));
+            self.nudge.notify_one();
+        }
+    }
+
+    /// When something changes by itself, or others are to be told.
+    fn next_due(&self) -> Option<parvis_ambient::Timestamp> {
+        let news = self.presence_news.lock().unwrap_or_else(PoisonError::into_inner).due;
+        let times = [news, self.parts.typing.next_end(), self.parts.presence.next_due()];
+        times.into_iter().flatten().min()
+    }
+
+    async fn pass_time(&self) -> Result<(), StorageError> {
+        let now = self.now();
+        for room in self.parts.typing.expire(now) {
+            self.wake_room(room).await?;
+        }
+        for user in self.parts.presence.pass(now) {
+            self.tell_presence(user);
+        }
+        let users = {
+            let mut news = self.presence_news.lock().unwrap_or_else(PoisonError::into_inner);
+            if news.due.is_none_or(|due| due > now) {
+                return Ok(());
+            }
+            news.due = None;
+            std::mem::take(&mut news.users)
+        };
+        self.wake_companions(users).await
+    }
+
+    /// Wakes those who share a room with one of these users.
+    async fn wake_companions(&self, users: HashSet<UserSn>) -> Result<(), StorageError> {
+        let mut rooms = HashSet::new();
+        for user in users {
+            let all = self.parts.store.rooms_of_user(user).await?.all();
+            rooms.extend(all.iter().filter(|room| room.1.membership == Membership::Join).map(|room| room.0));
+        }
+        for room in rooms {
+            self.wake_room(room).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether somebody said something, rather than reacted or changed the room.
+fn is_message(event: &StoredEvent) -> bool {
+    let pdu = &event.pdu;
+    !pdu.is_state() && matches!(pdu.kind(), "m.room.message" | "m.room.encrypted" | "m.sticker")
+}
