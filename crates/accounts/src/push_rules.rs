@@ -6,9 +6,11 @@
 use parvis_events::{current_push_rules, default_push_rules};
 use parvis_storage::{StorageError, UserSn};
 use ruma::{
-    UserId,
+    RoomId, UserId,
     events::push_rules::PushRulesEventContent,
-    push::{Action, InsertPushRuleError, NewPushRule, RemovePushRuleError, RuleKind, Ruleset},
+    push::{
+        Action, InsertPushRuleError, NewPushRule, NewSimplePushRule, RemovePushRuleError, RuleKind, Ruleset,
+    },
 };
 use serde_json::value::to_raw_value;
 
@@ -124,6 +126,23 @@ impl Accounts {
             rules.set_actions(kind.clone(), rule_id, actions).map_err(|_| PushRuleError::NotFound)
         };
         self.change_rules(user, user_id, set).await
+    }
+
+    /// Gives a user's own rule for a room to the room that has taken its place.
+    ///
+    /// # Errors
+    /// Any [`PushRuleError`].
+    pub async fn carry_room_rule(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        from: &RoomId,
+        to: &RoomId,
+    ) -> Result<(), PushRuleError> {
+        let rules = self.push_rules(user, user_id).await?;
+        let Some(rule) = rules.room.iter().find(|rule| rule.rule_id == from) else { return Ok(()) };
+        let carried = NewSimplePushRule::new(to.to_owned(), rule.actions.clone());
+        self.set_push_rule(user, user_id, NewPushRule::Room(carried), None, None).await
     }
 
     async fn change_rules(

@@ -208,12 +208,12 @@ impl Rooms {
             let content = json!({ "algorithm": ALGORITHM });
             turn.stage_for(actor, Draft::state("m.room.encryption", "", raw(&content))).await?;
         }
-        for (kind, field, value) in
-            [("m.room.name", "name", &wanted.name), ("m.room.topic", "topic", &wanted.topic)]
-        {
-            if let Some(value) = value {
-                turn.stage_for(actor, Draft::state(kind, "", raw(&json!({ field: value })))).await?;
-            }
+        if let Some(name) = &wanted.name {
+            turn.stage_for(actor, Draft::state("m.room.name", "", raw(&json!({ "name": name })))).await?;
+        }
+        if let Some(topic) = &wanted.topic {
+            let content = json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } });
+            turn.stage_for(actor, Draft::state("m.room.topic", "", raw(&content))).await?;
         }
         Ok(())
     }

@@ -39,6 +39,9 @@ pub enum RoomError {
     /// The alias names a room already (`M_ROOM_IN_USE` when a room is created, `M_UNKNOWN` with 409 else).
     #[error("the alias names a room already")]
     AliasInUse,
+    /// A room is to be forgotten that the user has not left (`M_UNKNOWN`).
+    #[error("leave the room before you forget it")]
+    NotLeft,
     /// An alias in `m.room.canonical_alias` does not name this room (`M_BAD_ALIAS`).
     #[error("{0}")]
     BadAlias(String),

@@ -40,7 +40,7 @@ pub struct MessagesPage {
     pub events: Vec<Arc<StoredEvent>>,
     /// Where the page begins.
     pub start: HistoryToken,
-    /// Where the next page begins; nothing at the end of the room.
+    /// Where the next page begins; nothing if this one is empty.
     pub end: Option<HistoryToken>,
 }
 
@@ -115,8 +115,7 @@ impl Rooms {
             }
         };
         let events = self.store.timeline(room, after, until, direction, limit).await?;
-        let full = events.len() == limit;
-        let end = events.last().filter(|_| full).map(|last| match direction {
+        let end = events.last().map(|last| match direction {
             Direction::Backward => HistoryToken(Position(last.position.0 - 1)),
             Direction::Forward => HistoryToken(last.position),
         });

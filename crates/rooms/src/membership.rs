@@ -4,7 +4,7 @@ use parvis_events::{Membership, Pdu};
 use parvis_storage::{RoomSn, UserSn, WriteSet};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Actor, RoomError, Rooms,
@@ -41,7 +41,8 @@ struct AllowRule {
 }
 
 impl Rooms {
-    /// Joins a room. Joining where one is joined already changes nothing.
+    /// Joins a room. Joining where one is joined already changes nothing. What a client has written beside
+    /// (`more`) goes into the membership event, under what the server writes there.
     ///
     /// # Errors
     /// [`RoomError::Forbidden`] if the room does not let the user in.
@@ -50,6 +51,7 @@ impl Rooms {
         actor: &Actor,
         room: RoomSn,
         reason: Option<&str>,
+        more: &Map<String, Value>,
     ) -> Result<OwnedRoomId, RoomError> {
         let profile = self.store.profile(actor.user).await?;
         in_turn!(self, room, |turn| {
@@ -59,7 +61,12 @@ impl Rooms {
                 return Ok(room_id);
             }
             let name = profile.displayname();
-            let mut content = member("join", name, profile.avatar_url(), reason);
+            let mut content = Value::Object(more.clone());
+            if let (Some(content), Value::Object(own)) =
+                (content.as_object_mut(), member("join", name, profile.avatar_url(), reason))
+            {
+                content.extend(own);
+            }
             if before != Membership::Invite
                 && let Some(authoriser) = self.authoriser(turn, actor).await?
             {
@@ -217,13 +224,13 @@ impl Rooms {
     /// Forgets a room that the user has left: it is shown to them no more.
     ///
     /// # Errors
-    /// [`RoomError::InvalidParam`] if the user is still in the room.
+    /// [`RoomError::NotLeft`] if the user is still in the room.
     pub async fn forget(&self, actor: &Actor, room: RoomSn) -> Result<(), RoomError> {
         let Some(member) = self.store.member(actor.user, room).await? else {
             return Err(RoomError::UnknownRoom);
         };
         if !matches!(member.membership, Membership::Leave | Membership::Ban) {
-            return Err(RoomError::InvalidParam("leave the room before you forget it".to_owned()));
+            return Err(RoomError::NotLeft);
         }
         if !member.forgotten {
             let mut set = WriteSet::new();

@@ -158,4 +158,13 @@ impl Rooms {
         let events = self.store.state_slots(root, &slots).await?;
         Ok(self.store.events(&events).await?)
     }
+
+    /// The users of this server who are joined to a room.
+    pub async fn local_members(&self, room_id: &RoomId) -> Result<Vec<(UserSn, OwnedUserId)>, RoomError> {
+        let room = self.find(room_id).await?;
+        let joined = self.store.members_of_room(room).await?.joined();
+        let user_ids = self.store.user_ids(&joined).await?;
+        let members = joined.into_iter().zip(user_ids);
+        Ok(members.filter(|member| member.1.server_name() == self.identity.server_name).collect())
+    }
 }

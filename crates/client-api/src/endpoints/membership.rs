@@ -16,6 +16,7 @@ mod unban_user;
 use parvis_rooms::RoomSn;
 use parvis_wire::{Endpoint, Endpoints};
 use ruma::{OwnedRoomOrAliasId, RoomAliasId, RoomId};
+use serde_json::{Map, Value};
 
 use crate::{ApiError, ClientApi};
 
@@ -27,7 +28,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::typed(invite_user::handle))
         .with(Endpoint::typed(join_room_by_id::handle))
         .with(Endpoint::typed(join_room_by_id_or_alias::handle))
-        .with(Endpoint::typed(joined_members::handle))
+        .with(Endpoint::with_own_reply(joined_members::handle))
         .with(Endpoint::typed(joined_rooms::handle))
         .with(Endpoint::typed(kick_user::handle))
         .with(Endpoint::typed(knock_room::handle))
@@ -43,4 +44,12 @@ pub(crate) async fn find_room(api: &ClientApi, name: &OwnedRoomOrAliasId) -> Res
     let room_id =
         RoomId::parse(name.as_str()).map_err(|_| parvis_wire::MatrixError::invalid_param("not a room id"))?;
     Ok(api.rooms.find_to_enter(&room_id).await?)
+}
+
+/// What a client wants in its membership event beside what the endpoint knows.
+pub(crate) fn more_content(body: &[u8]) -> Map<String, Value> {
+    let mut content: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let own = ["reason", "third_party_signed", "membership", "displayname", "avatar_url", "is_direct"];
+    content.retain(|field, _| !own.contains(&field.as_str()) && field != "join_authorised_via_users_server");
+    content
 }

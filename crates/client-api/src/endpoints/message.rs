@@ -6,12 +6,13 @@ mod send_message_event;
 
 use http::request::Parts;
 use parvis_wire::{Endpoint, Endpoints, MatrixError};
+use ruma::api::client::message::get_message_events::v3 as get_message_events_v3;
 
 use crate::ClientApi;
 
 pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
-        .with(Endpoint::with_own_reply(get_message_events::handle))
+        .with(Endpoint::streaming::<get_message_events_v3::Request, _, _, _>(get_message_events::handle))
         .with(Endpoint::typed(redact_event::handle))
         .with(Endpoint::typed(send_message_event::handle))
 }

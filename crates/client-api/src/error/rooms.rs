@@ -23,6 +23,7 @@ impl From<RoomError> for ApiError {
             RoomError::Format(_) => MatrixError::bad_json(text),
             RoomError::InvalidParam(_) => MatrixError::invalid_param(text),
             RoomError::BadState(_) => bad(ErrorCode::BadState),
+            RoomError::NotLeft => bad(ErrorCode::Unknown),
             RoomError::UnsupportedVersion(_) => bad(ErrorCode::UnsupportedRoomVersion),
             RoomError::AliasInUse => bad(ErrorCode::RoomInUse),
             RoomError::BadAlias(_) => bad(ErrorCode::BadAlias),

@@ -93,7 +93,7 @@ async fn who_left_reads_the_state_at_the_departure() {
     assert_eq!(world.history(&bob, &room_id).await.last().unwrap(), "m.room.member");
     world.rooms.forget(&bob, room).await.unwrap();
     assert!(world.rooms.state(&bob, &room_id).await.is_err());
-    assert!(matches!(world.rooms.forget(&alice, room).await, Err(RoomError::InvalidParam(_))));
+    assert!(matches!(world.rooms.forget(&alice, room).await, Err(RoomError::NotLeft)));
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ impl World {
 
     pub(crate) async fn join(&self, actor: &Actor, room_id: &RoomId) -> Result<(), RoomError> {
         let room = self.rooms.find(room_id).await?;
-        self.rooms.join(actor, room, None).await.map(drop)
+        self.rooms.join(actor, room, None, &serde_json::Map::new()).await.map(drop)
     }
 
     pub(crate) async fn say(

@@ -4,13 +4,14 @@
 use parvis_wire::Call;
 use ruma::api::client::membership::join_room_by_id::v3::{Request, Response};
 
-use crate::{ApiError, ClientApi, Session, actor::actor};
+use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::membership::more_content};
 
 /// Joins a room.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let actor = actor(&call);
     api.limits.joins.check(&call.principal)?;
     let room = api.rooms.find_to_enter(&call.request.room_id).await?;
-    let room_id = api.rooms.join(&actor, room, call.request.reason.as_deref()).await?;
+    let room_id =
+        api.rooms.join(&actor, room, call.request.reason.as_deref(), &more_content(&call.body)).await?;
     Ok(Response::new(room_id))
 }

@@ -4,13 +4,18 @@
 use parvis_wire::Call;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
 
-use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::membership::find_room};
+use crate::{
+    ApiError, ClientApi, Session,
+    actor::actor,
+    endpoints::membership::{find_room, more_content},
+};
 
 /// Joins a room by its id or one of its aliases.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let actor = actor(&call);
     api.limits.joins.check(&call.principal)?;
     let room = find_room(&api, &call.request.room_id_or_alias).await?;
-    let room_id = api.rooms.join(&actor, room, call.request.reason.as_deref()).await?;
+    let room_id =
+        api.rooms.join(&actor, room, call.request.reason.as_deref(), &more_content(&call.body)).await?;
     Ok(Response::new(room_id))
 }

@@ -4,16 +4,18 @@
 use axum::response::Response;
 use parvis_rooms::{Direction, MessagesPage};
 use parvis_sync::EventFilter;
-use parvis_wire::Call;
-use ruma::api::{
-    Direction as Asked,
-    client::{filter::LazyLoadOptions, message::get_message_events::v3::Request},
+use parvis_wire::{MatrixError, Stream};
+use ruma::{
+    RoomId,
+    api::client::filter::{LazyLoadOptions, RoomEventFilter},
 };
+use serde::Deserialize;
 
 use crate::{
     ApiError, ClientApi, Session,
-    actor::{actor, reader},
+    actor::{actor_of, reader},
     endpoints::token,
+    query::parse_query,
     reply::Reply,
 };
 
@@ -21,14 +23,20 @@ use crate::{
 const PAGES: usize = 10;
 
 /// A page of a room's timeline. Pages on past events that the reader may not see or does not want, a while.
-pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
-    let Request { room_id, from, to, dir, limit, filter, .. } = &call.request;
-    let limit = usize::try_from(u64::from(*limit)).unwrap_or(usize::MAX).clamp(1, api.bounds.most_messages);
-    let direction = if *dir == Asked::Forward { Direction::Forward } else { Direction::Backward };
-    let (mut from, to) = (token(from.as_deref(), "from")?, token(to.as_deref(), "to")?);
-    let wanted = EventFilter::of_room(filter);
+///
+/// The query is read here and not by ruma, since clients may leave `dir` out.
+pub(super) async fn handle(api: ClientApi, call: Stream<Session>) -> Result<Response, ApiError> {
+    let room_id = call.path.first().map(String::as_str).unwrap_or_default();
+    let room_id = &RoomId::parse(room_id).map_err(|_| MatrixError::invalid_param("not a room id"))?;
+    let asked: Asked = parse_query(&call.parts.uri)?;
+    let limit = asked.limit.unwrap_or(10).clamp(1, api.bounds.most_messages);
+    let direction = direction(asked.dir.as_deref())?;
+    let (mut from, to) = (token(asked.from.as_deref(), "from")?, token(asked.to.as_deref(), "to")?);
+    let filter = filter(asked.filter.as_deref())?;
+    let wanted = EventFilter::of_room(&filter);
     let lazy = matches!(filter.lazy_load_options, LazyLoadOptions::Enabled { .. });
-    let (actor, reader) = (actor(&call), reader(&call.principal));
+    let actor = actor_of(&call.principal, call.user_agent());
+    let reader = reader(&call.principal);
     let mut start = None;
     let mut shown = Vec::new();
     let mut next = None;
@@ -47,8 +55,8 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let mut reply = Reply::new().events("chunk", &shown);
     if lazy {
         let senders = shown.iter().map(|shown| shown.event.pdu.owned_sender().clone()).collect();
-        if let Some(last) = shown.last() {
-            let members = api.rooms.member_events(last.event.room, last.event.room_root, &senders).await?;
+        if let Some(newest) = shown.iter().map(|shown| &shown.event).max_by_key(|event| event.position) {
+            let members = api.rooms.member_events(newest.room, newest.room_root, &senders).await?;
             reply = reply.events("state", &api.view.show_state(reader, &members));
         }
     }
@@ -59,4 +67,27 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         reply = reply.text("end", &next.to_string());
     }
     Ok(reply.done())
+}
+
+/// The query string.
+#[derive(Deserialize)]
+struct Asked {
+    from: Option<String>,
+    to: Option<String>,
+    dir: Option<String>,
+    limit: Option<usize>,
+    filter: Option<String>,
+}
+
+fn direction(dir: Option<&str>) -> Result<Direction, MatrixError> {
+    match dir {
+        None | Some("b") => Ok(Direction::Backward),
+        Some("f") => Ok(Direction::Forward),
+        Some(_) => Err(MatrixError::invalid_param("`dir` is `b` or `f`")),
+    }
+}
+
+fn filter(json: Option<&str>) -> Result<RoomEventFilter, MatrixError> {
+    let Some(json) = json else { return Ok(RoomEventFilter::default()) };
+    serde_json::from_str(json).map_err(|error| MatrixError::invalid_param(format!("`filter`: {error}")))
 }
