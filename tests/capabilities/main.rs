@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod encryption;
+mod ephemeral;
 mod limits;
 mod media;
 mod messages;
 mod rooms;
 mod sessions;
 mod strangers;
+mod unread;
 
 use parvis_testkit::Engine;
 
