@@ -85,6 +85,23 @@ impl View {
         events.iter().map(|event| ShownEvent::plain(event, reader.device, now_millis)).collect()
     }
 
+    /// As [`show_state`](Self::show_state), with what each event replaced: for state that has changed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn show_changed_state(
+        &self,
+        reader: Reader,
+        events: &[Arc<StoredEvent>],
+    ) -> Result<Vec<ShownEvent>, StorageError> {
+        let mut shown = self.show_state(reader, events);
+        let replaced = self.replaced(events).await?;
+        for shown in &mut shown {
+            shown.replaced = replaced.get(&shown.event.sn).cloned();
+        }
+        Ok(shown)
+    }
+
     /// Whether the reader may see an event, were its sender ignored or not.
     ///
     /// # Errors

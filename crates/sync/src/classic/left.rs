@@ -24,6 +24,8 @@ impl Classic<'_> {
     ) -> Result<LeftRoom, StorageError> {
         let store = &self.parts.store;
         let stay = self.parts.view.stay_end(self.reader, room).await?;
+        // Who was out already, and is banned or unbanned since, has been told of the stay.
+        let stay = stay.filter(|end| self.request.full_state || self.since.is_none_or(|since| since < *end));
         let leaving = stay.unwrap_or(member.position);
         let known = match self.since.filter(|since| *since < leaving) {
             Some(since) if self.parts.was_joined(room, since, &self.user_id).await? => Some(since),
@@ -52,6 +54,9 @@ impl Classic<'_> {
             let events = &left.timeline.events;
             let span = Span { room, room_id: &left.room_id, start, end, events, limited };
             left.state = self.state(&span, telling, &[]).await?;
+        } else if self.request.state_after && self.request.filter.state.has_event(&own.pdu) {
+            // A client that is told the state after the timeline takes none from the timeline.
+            left.state = self.parts.view.show_state(self.reader, &[own]);
         }
         Ok(left)
     }

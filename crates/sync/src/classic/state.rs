@@ -48,7 +48,10 @@ impl Classic<'_> {
         }
         events.retain(|event| self.request.filter.state.has_event(&event.pdu));
         self.tell_members(span, &events);
-        Ok(self.parts.view.show_state(self.reader, &events))
+        match telling {
+            Telling::News(_) => self.parts.view.show_changed_state(self.reader, &events).await,
+            Telling::Whole | Telling::WholeState => Ok(self.parts.view.show_state(self.reader, &events)),
+        }
     }
 
     /// Everything, save for memberships where they are loaded lazily.

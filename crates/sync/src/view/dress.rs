@@ -59,6 +59,21 @@ impl View {
         Ok(Mentioned { replaced, events: self.by_number(&wanted).await? })
     }
 
+    /// The state events that these replaced, by the numbers of these.
+    pub(super) async fn replaced(
+        &self,
+        events: &[Arc<StoredEvent>],
+    ) -> Result<HashMap<EventSn, Arc<StoredEvent>>, StorageError> {
+        let state: Vec<_> =
+            events.iter().filter_map(|event| Some((event.sn, (event.state_root, event.slot?)))).collect();
+        let places: Vec<_> = state.iter().map(|(_, place)| *place).collect();
+        let found = self.store.slots_at(&places).await?;
+        let before: Vec<EventSn> = found.iter().flatten().copied().collect();
+        let before = self.by_number(&before).await?;
+        let pairs = state.iter().zip(found);
+        Ok(pairs.filter_map(|((sn, _), replaced)| Some((*sn, before.get(&replaced?)?.clone()))).collect())
+    }
+
     async fn by_number(&self, sns: &[EventSn]) -> Result<HashMap<EventSn, Arc<StoredEvent>>, StorageError> {
         let events = self.store.events(sns).await?;
         Ok(events.into_iter().map(|event| (event.sn, event)).collect())
