@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
 };
 
@@ -139,7 +139,18 @@ fn anonymous(method: Method, path: &str) -> Request<Body> {
     Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
 }
 
+/// Lets every test have somebody who listens. Else a test without one could make `tracing` remember of a place in
+/// the code that nobody listens, while the test of the log begins to.
+fn listen_to_all() {
+    static LISTENER: Once = Once::new();
+    LISTENER.call_once(|| {
+        let nowhere = tracing_subscriber::fmt().with_writer(io::sink).finish();
+        tracing::subscriber::set_global_default(nowhere).unwrap();
+    });
+}
+
 async fn send(request: Request<Body>) -> Response {
+    listen_to_all();
     server().oneshot(request).await.unwrap()
 }
 
