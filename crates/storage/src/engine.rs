@@ -3,7 +3,15 @@
 //! Nothing above this module knows which engine it speaks to. SQLite has one writing connection, held by the
 //! writer, and a pool of reading ones; PostgreSQL has one pool.
 
-use std::{path::PathBuf, str::FromStr as _, time::Duration};
+use std::{
+    path::PathBuf,
+    str::FromStr as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::TryStreamExt as _;
 use sqlx::{
@@ -54,7 +62,15 @@ pub enum EngineKind {
 
 /// The reading side of an engine.
 #[derive(Clone, Debug)]
-pub(crate) enum Engine {
+pub(crate) struct Engine {
+    pub(crate) pools: Pools,
+    /// How many reading statements were run.
+    reads: Arc<AtomicU64>,
+}
+
+/// The connections to a database.
+#[derive(Clone, Debug)]
+pub(crate) enum Pools {
     Sqlite { read: SqlitePool, write: SqlitePool },
     Postgres(PgPool),
 }
@@ -86,17 +102,18 @@ fn sqlite_options(path: &PathBuf, relaxed_durability: bool) -> SqliteConnectOpti
 impl Engine {
     /// Connects to the database; for SQLite, makes the file and its directory.
     pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<Self, StorageError> {
-        match settings {
+        let pools = match settings {
             DatabaseSettings::Sqlite { path, readers, relaxed_durability } => {
-                Self::connect_sqlite(path, *readers, *relaxed_durability).await
+                Self::connect_sqlite(path, *readers, *relaxed_durability).await?
             }
             DatabaseSettings::Postgres { url, connections } => {
-                Self::connect_postgres(url, *connections).await
+                Self::connect_postgres(url, *connections).await?
             }
-        }
+        };
+        Ok(Self { pools, reads: Arc::default() })
     }
 
-    async fn connect_sqlite(path: &PathBuf, readers: u32, relaxed: bool) -> Result<Self, StorageError> {
+    async fn connect_sqlite(path: &PathBuf, readers: u32, relaxed: bool) -> Result<Pools, StorageError> {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             tokio::fs::create_dir_all(directory).await.map_err(|error| {
                 StorageError::Settings(format!("cannot make the directory {}: {error}", directory.display()))
@@ -117,10 +134,10 @@ impl Engine {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON").pragma("cache_size", "-16384"));
-        Ok(Self::Sqlite { read, write })
+        Ok(Pools::Sqlite { read, write })
     }
 
-    async fn connect_postgres(url: &str, connections: u32) -> Result<Self, StorageError> {
+    async fn connect_postgres(url: &str, connections: u32) -> Result<Pools, StorageError> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("parvis")
             .statement_cache_capacity(STATEMENT_CACHE)
@@ -132,22 +149,27 @@ impl Engine {
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Self::Postgres(pool))
+        Ok(Pools::Postgres(pool))
     }
 
     /// Which engine this is.
     pub(crate) fn kind(&self) -> EngineKind {
-        match self {
-            Self::Sqlite { .. } => EngineKind::Sqlite,
-            Self::Postgres(_) => EngineKind::Postgres,
+        match &self.pools {
+            Pools::Sqlite { .. } => EngineKind::Sqlite,
+            Pools::Postgres(_) => EngineKind::Postgres,
         }
+    }
+
+    /// How many reading statements were run.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// A connection that may write.
     pub(crate) async fn writer(&self) -> Result<Connection, StorageError> {
-        Ok(match self {
-            Self::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
-            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        Ok(match &self.pools {
+            Pools::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         })
     }
 
@@ -157,9 +179,10 @@ impl Engine {
         statement: &Statement,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StorageError> {
-        match self {
-            Self::Sqlite { read, .. } => fetch_sqlite(read, statement.text.into(), values).await,
-            Self::Postgres(pool) => fetch_postgres(pool, statement.text.into(), values).await,
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        match &self.pools {
+            Pools::Sqlite { read, .. } => fetch_sqlite(read, statement.text.into(), values).await,
+            Pools::Postgres(pool) => fetch_postgres(pool, statement.text.into(), values).await,
         }
     }
 
@@ -192,9 +215,10 @@ impl Engine {
             let last = piece[piece.len() - 1].clone();
             values.resize(fixed.len() + padded, last);
             let text = statement.expand(padded);
-            rows.extend(match self {
-                Self::Sqlite { read, .. } => fetch_sqlite(read, text, values).await?,
-                Self::Postgres(pool) => fetch_postgres(pool, text, values).await?,
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            rows.extend(match &self.pools {
+                Pools::Sqlite { read, .. } => fetch_sqlite(read, text, values).await?,
+                Pools::Postgres(pool) => fetch_postgres(pool, text, values).await?,
             });
         }
         Ok(rows)
@@ -202,12 +226,12 @@ impl Engine {
 
     /// Closes every connection, waiting for those in use.
     pub(crate) async fn close(&self) {
-        match self {
-            Self::Sqlite { read, write } => {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Pools::Postgres(pool) => pool.close().await,
         }
     }
 }

@@ -7,7 +7,10 @@ use sqlx::{
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
-use crate::{engine::Engine, error::StorageError};
+use crate::{
+    engine::{Engine, Pools},
+    error::StorageError,
+};
 
 macro_rules! migrations {
     ($($number:literal $name:literal),+ $(,)?) => {
@@ -29,9 +32,9 @@ migrations! {
 
 fn migrator(engine: &Engine) -> Migrator {
     let migrations = MIGRATIONS.iter().map(|(number, name, sqlite, postgres)| {
-        let text = match engine {
-            Engine::Sqlite { .. } => *sqlite,
-            Engine::Postgres(_) => *postgres,
+        let text = match &engine.pools {
+            Pools::Sqlite { .. } => *sqlite,
+            Pools::Postgres(_) => *postgres,
         };
         Migration::new(*number, Cow::Borrowed(*name), MigrationType::Simple, text.into_sql_str(), false)
     });
@@ -44,9 +47,9 @@ fn migrator(engine: &Engine) -> Migrator {
 /// [`StorageError::SchemaFromTheFuture`] if it has one that this program does not know.
 pub(crate) async fn migrate(engine: &Engine) -> Result<(), StorageError> {
     let migrator = migrator(engine);
-    let outcome = match engine {
-        Engine::Sqlite { write, .. } => migrator.run(write).await,
-        Engine::Postgres(pool) => migrator.run(pool).await,
+    let outcome = match &engine.pools {
+        Pools::Sqlite { write, .. } => migrator.run(write).await,
+        Pools::Postgres(pool) => migrator.run(pool).await,
     };
     outcome.map_err(|error| match error {
         MigrateError::VersionMissing(version) => StorageError::SchemaFromTheFuture(version),

@@ -1,7 +1,7 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, accounts, aggregations, dialect, engine::Engine, error::StorageError, events, filters,
+    account_data, accounts, aggregations, dialect, engine::Pools, error::StorageError, events, filters,
     interactive_auth, intern, media, members, passes, profiles, pushers, receipts, rooms, sessions, state,
     statement::Statement, store, store::Store, writer,
 };
@@ -108,9 +108,9 @@ const POSTGRES_COLUMNS: &str =
 /// # Errors
 /// If the database cannot be asked, or a column has a type that Parvis does not use.
 pub async fn schema(store: &Store) -> Result<Vec<SchemaColumn>, StorageError> {
-    let text = match &store.engine {
-        Engine::Sqlite { .. } => SQLITE_COLUMNS,
-        Engine::Postgres(_) => POSTGRES_COLUMNS,
+    let text = match &store.engine.pools {
+        Pools::Sqlite { .. } => SQLITE_COLUMNS,
+        Pools::Postgres(_) => POSTGRES_COLUMNS,
     };
     let rows = store.engine.writer().await?.fetch(text.to_owned(), Vec::new()).await?;
     let mut columns = Vec::with_capacity(rows.len());

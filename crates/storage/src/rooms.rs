@@ -86,6 +86,17 @@ impl Store {
         Ok(room_id)
     }
 
+    /// Brings the ids of rooms into memory, all that are missing with one query.
+    pub async fn prefetch_room_ids(&self, rooms: &[RoomSn]) -> Result<(), StorageError> {
+        let missing = rooms.iter().copied().filter(|room| !self.shared.room_ids.contains_key(room));
+        for row in self.engine.fetch_list(&IDS_BY_SN, Vec::new(), missing).await? {
+            let corrupt = |_| StorageError::Corrupt("a room id".to_owned());
+            let room_id = OwnedRoomId::try_from(row.text(1)?).map_err(corrupt)?;
+            self.shared.remember_room(RoomSn(row.int(0)?), &room_id);
+        }
+        Ok(())
+    }
+
     /// Where a room stands, as last committed.
     pub async fn room_head(&self, room: RoomSn) -> Result<Option<Arc<RoomHead>>, StorageError> {
         let row = self.engine.fetch_one(&HEAD_BY_SN, vec![room.into()]).await?;

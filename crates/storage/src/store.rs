@@ -66,6 +66,11 @@ impl Store {
         self.engine.kind()
     }
 
+    /// How many reading statements were run so far: what memory answers costs none.
+    pub fn reads(&self) -> u64 {
+        self.engine.reads()
+    }
+
     /// Writes a set and waits until it is durable.
     ///
     /// # Errors

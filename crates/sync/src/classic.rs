@@ -12,15 +12,20 @@ mod stripped;
 mod summary;
 mod timeline;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use parvis_events::Membership;
 use parvis_storage::{Member, Position, RoomSn, StorageError, Token};
 use ruma::{OwnedRoomId, OwnedUserId};
 
+use self::moves::Moves;
 use crate::{
-    answer::{SyncAnswer, SyncRequest},
+    answer::{JoinedRoom, LeftRoom, StrippedRoom, SyncAnswer, SyncRequest},
     parts::Parts,
     view::Reader,
 };
+
+/// How many rooms of one answer are looked at at the same time.
+const AT_ONCE: usize = 8;
 
 /// One answer in the making.
 pub(crate) struct Classic<'a> {
@@ -34,6 +39,14 @@ pub(crate) struct Classic<'a> {
     until: Position,
     /// How many changes of what is kept in memory only the reader knows; `None` if none of this run.
     seen: Option<u64>,
+}
+
+/// What is told of a room.
+enum Told {
+    Joined(Box<JoinedRoom>),
+    Invited(StrippedRoom),
+    Knocked(StrippedRoom),
+    Left(LeftRoom),
 }
 
 /// How much of a joined room is told.
@@ -70,29 +83,51 @@ impl<'a> Classic<'a> {
     async fn gather(&self, mut answer: SyncAnswer) -> Result<SyncAnswer, StorageError> {
         let rooms = self.parts.memberships_at(self.reader.user, &self.user_id, self.until).await?;
         let moves = self.moves(&rooms).await?;
-        for (room, member) in rooms {
-            let is_new = self.since.is_none_or(|since| member.position > since);
-            match member.membership {
-                Membership::Join => {
-                    if let Some(moved) = moves.of_room(room)
-                        && let Some(room_id) = self.wanted(room).await?
-                    {
-                        answer.joined.extend(self.joined(room, room_id, member, &moves, moved).await?);
-                    }
-                }
-                Membership::Invite if is_new => answer.invited.extend(self.stripped(room, member).await?),
-                Membership::Knock if is_new => answer.knocked.extend(self.stripped(room, member).await?),
-                Membership::Leave | Membership::Ban if self.tells_of_leaving(&member, is_new) => {
-                    if let Some(room_id) = self.wanted(room).await? {
-                        answer.left.push(self.left(room, room_id, member, &moves).await?);
-                    }
-                }
-                Membership::Invite | Membership::Knock | Membership::Leave | Membership::Ban => {}
+        let rooms: Vec<_> =
+            rooms.into_iter().filter(|(room, member)| self.concerns(*room, member, &moves)).collect();
+        let numbers: Vec<RoomSn> = rooms.iter().map(|(room, _)| *room).collect();
+        self.parts.store.prefetch_room_ids(&numbers).await?;
+        let told =
+            stream::iter(rooms).map(|(room, member)| self.tell(room, member, &moves)).buffered(AT_ONCE);
+        for told in told.try_collect::<Vec<_>>().await? {
+            match told {
+                Some(Told::Joined(room)) => answer.joined.push(*room),
+                Some(Told::Invited(room)) => answer.invited.push(room),
+                Some(Told::Knocked(room)) => answer.knocked.push(room),
+                Some(Told::Left(room)) => answer.left.push(room),
+                None => {}
             }
         }
         answer.account_data = self.account_data(&moves).await?;
         answer.presence = self.presence(&answer.joined).await?;
         Ok(answer)
+    }
+
+    /// Whether anything is to be told of a room.
+    fn concerns(&self, room: RoomSn, member: &Member, moves: &Moves) -> bool {
+        let is_new = self.since.is_none_or(|since| member.position > since);
+        match member.membership {
+            Membership::Join => moves.of_room(room).is_some(),
+            Membership::Invite | Membership::Knock => is_new,
+            Membership::Leave | Membership::Ban => self.tells_of_leaving(member, is_new),
+        }
+    }
+
+    /// What is told of a room.
+    async fn tell(&self, room: RoomSn, member: Member, moves: &Moves) -> Result<Option<Told>, StorageError> {
+        let Some(room_id) = self.wanted(room).await? else { return Ok(None) };
+        Ok(match member.membership {
+            Membership::Join => {
+                let Some(moved) = moves.of_room(room) else { return Ok(None) };
+                let joined = self.joined(room, room_id, member, moves, moved).await?;
+                joined.map(|room| Told::Joined(Box::new(room)))
+            }
+            Membership::Invite => self.stripped(room_id, room, member).await?.map(Told::Invited),
+            Membership::Knock => self.stripped(room_id, room, member).await?.map(Told::Knocked),
+            Membership::Leave | Membership::Ban => {
+                Some(Told::Left(self.left(room, room_id, member, moves).await?))
+            }
+        })
     }
 
     /// Whether the end of a stay is told: once; at the beginning only to who asks for it; never of a room that

@@ -21,7 +21,7 @@ use crate::{answer::UnreadCounts, rules::PushRules, threads::thread_of, view::Vi
 /// How many (user, room) pairs are kept.
 const TALLIES: u64 = 100_000;
 /// How far back what is unread is looked for where nothing is kept: this many events.
-const BACK: usize = 1_000;
+const BACK: usize = 500;
 /// How many unread events are counted of a room at most.
 const MOST: usize = 10_000;
 

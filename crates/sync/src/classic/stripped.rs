@@ -5,6 +5,8 @@ use std::sync::Arc;
 use parvis_events::{Membership, stripped_state};
 use parvis_storage::{Member, RoomSn, StateRoot, StorageError, StoredEvent};
 
+use ruma::OwnedRoomId;
+
 use super::Classic;
 use crate::answer::StrippedRoom;
 
@@ -26,6 +28,7 @@ impl Classic<'_> {
     /// ignore are not told.
     pub(super) async fn stripped(
         &self,
+        room_id: OwnedRoomId,
         room: RoomSn,
         member: Member,
     ) -> Result<Option<StrippedRoom>, StorageError> {
@@ -34,7 +37,6 @@ impl Classic<'_> {
         if member.membership == Membership::Invite && ignored.contains(event.pdu.sender()) {
             return Ok(None);
         }
-        let Some(room_id) = self.wanted(room).await? else { return Ok(None) };
         let mut events = self.outside_view(room, event.state_root, &event).await?;
         events.push(event);
         let state = events.iter().map(|event| Arc::from(stripped_state(&event.pdu))).collect();

@@ -88,7 +88,7 @@ impl Classic<'_> {
                 break;
             }
             newest_root = newest_root.or_else(|| events.first().map(|event| event.room_root));
-            state_changed |= events.iter().any(|event| event.slot.is_some());
+            state_changed |= events.iter().any(|event| may_change_state(event));
             if limit == 0 {
                 break;
             }
@@ -122,4 +122,10 @@ impl Classic<'_> {
         events.retain(|event| filter.has_event(&event.pdu));
         self.parts.view.show(self.reader, &events).await
     }
+}
+
+/// Whether a room's state may be another after an event than before it: by the event itself, or since forks
+/// met there. An event on one of several forks is taken for such a one too.
+fn may_change_state(event: &StoredEvent) -> bool {
+    event.slot.is_some() || event.room_root != event.state_root
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
+mod cost;
+mod model;
 mod others;
 mod rooms;
 mod view;

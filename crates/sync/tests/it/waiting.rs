@@ -103,7 +103,7 @@ async fn no_wake_up_is_lost_between_looking_and_waiting() {
         let room = Room::create(&world, "r", &alice).await;
         let mut since = world.sync(&alice, None, json!({})).await.next;
         let room = Arc::new(tokio::sync::Mutex::new(room));
-        let rounds = if world.is_sqlite() { 1_000 } else { 200 };
+        let rounds = if world.is_sqlite() { 1_000 } else { 100 };
         for number in 0..rounds {
             let waiting = wait(&world, &alice, since);
             let sending = tokio::spawn({

@@ -267,6 +267,30 @@ impl Room {
         self.make(Making { sender, kind, state_key: None, content, redacts: None, flags }).await
     }
 
+    /// A message after which the room holds an older state event again, as when forks meet.
+    pub(crate) async fn message_with_reset(
+        &mut self,
+        sender: &Person,
+        body: &str,
+        older: &Arc<StoredEvent>,
+    ) -> Arc<StoredEvent> {
+        let mut set = WriteSet::new();
+        let making = Making {
+            sender,
+            kind: "m.room.message",
+            state_key: None,
+            content: json!({ "msgtype": "m.text", "body": body }),
+            redacts: None,
+            flags: EventFlags::ACCEPTED,
+        };
+        let changes = [(older.slot.unwrap(), Some(older.sn))];
+        let before = self.head.state_root;
+        let after = self.store.change_state(&mut set, before, &changes).await.unwrap();
+        let sn = self.add_between(&mut set, making, before, Some(after)).await;
+        self.store.commit(set).await.unwrap();
+        self.store.event(sn).await.unwrap()
+    }
+
     /// A message that relates to another event.
     pub(crate) async fn relate(
         &mut self,
@@ -304,6 +328,17 @@ impl Room {
     }
 
     async fn add(&mut self, set: &mut WriteSet, making: Making<'_>) -> EventSn {
+        self.add_between(set, making, self.head.state_root, None).await
+    }
+
+    /// Adds an event to the state before it. The state of the room after it is given, or follows from it.
+    async fn add_between(
+        &mut self,
+        set: &mut WriteSet,
+        making: Making<'_>,
+        before: StateRoot,
+        after: Option<StateRoot>,
+    ) -> EventSn {
         let accepted = making.flags == EventFlags::ACCEPTED;
         let draft = EventDraft {
             room_id: Some(self.head.room_id.clone()),
@@ -320,7 +355,8 @@ impl Room {
         let key = ServerKey::generate([7; 32], "1").unwrap();
         let pdu = draft.sign(RoomVersion::V11, &key).unwrap();
         let sn = EventSn(self.store.next_number().await.unwrap());
-        let (slot, before) = (self.slot(set, &making).await, self.head.state_root);
+        let slot = self.slot(set, &making).await;
+        self.head.state_root = after.unwrap_or(before);
         if let Some(slot) = slot.filter(|_| accepted) {
             self.head.state_root = self.store.change_state(set, before, &[(slot, Some(sn))]).await.unwrap();
         }

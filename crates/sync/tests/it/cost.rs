@@ -1,0 +1,127 @@
+//! What syncs cost: how many statements they read with. A reader who is nearly up to date costs none.
+
+use std::sync::Arc;
+
+use parvis_storage::{Store, StoredEvent};
+use parvis_sync::{ReadMark, ReadThread, SyncEngine, SyncSettings, View};
+use serde_json::{Value, json};
+
+use crate::world::{Person, Room, World, bodies, joined, on_each_engine, request};
+
+/// A room with many in it, all of whom have synced.
+async fn busy_room(world: &World, people: usize) -> (Room, Vec<Person>) {
+    let alice = world.person("alice").await;
+    let mut room = Room::create(world, "r", &alice).await;
+    room.visibility(&alice, "shared").await;
+    let mut all = vec![alice];
+    for number in 1..people {
+        let person = world.person(&format!("p{number}")).await;
+        room.member(&person, &person, "join").await;
+        all.push(person);
+    }
+    (room, all)
+}
+
+fn lazy() -> Value {
+    json!({ "room": { "timeline": { "limit": 20 }, "state": { "lazy_load_members": true } } })
+}
+
+async fn read(world: &World, room: &Room, person: &Person, event: &Arc<StoredEvent>) {
+    let marks = [(ReadMark::Public(ReadThread::Unthreaded), event.pdu.event_id().to_owned())];
+    world.engine.mark_read(person.reader(), &room.head.room_id, &marks).await.unwrap();
+}
+
+#[tokio::test]
+async fn news_of_an_active_room_are_told_without_a_query() {
+    on_each_engine(async |world: World| {
+        let (mut room, people) = busy_room(&world, 30).await;
+        let mut tokens = Vec::new();
+        for person in &people {
+            tokens.push(world.sync(person, None, lazy()).await.next);
+        }
+        for number in 0..5 {
+            let event = match number {
+                3 => room.state(&people[0], "m.room.name", "", json!({ "name": "3" })).await,
+                _ => room.message(&people[number], &number.to_string()).await,
+            };
+            if number > 0 {
+                read(&world, &room, &people[0], &event).await;
+                world.put_account_data(&people[1], None, "m.direct", json!({ "n": number })).await;
+            }
+            let before = world.store.reads();
+            for (person, token) in people.iter().zip(&mut tokens) {
+                let answer = world.sync(person, Some(*token), lazy()).await;
+                assert_eq!(bodies(&joined(&answer, &room).timeline.events), number.to_string());
+                *token = answer.next;
+            }
+            let cost = world.store.reads() - before;
+            // The first message finds out how everybody stands to it; a change of state, what the state was.
+            let allowed = match number {
+                0 => 80,
+                3 => 4,
+                _ => 0,
+            };
+            assert!(cost <= allowed, "message {number} cost {cost} queries for {} readers", people.len());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rooms_that_did_not_move_cost_nothing() {
+    on_each_engine(async |world: World| {
+        let alice = world.person("alice").await;
+        let mut rooms = Vec::new();
+        for number in 0..40 {
+            rooms.push(Room::create(&world, &number.to_string(), &alice).await);
+        }
+        let mut since = world.sync(&alice, None, json!({})).await.next;
+        let before = world.store.reads();
+        for _ in 0..20 {
+            assert!(world.sync(&alice, Some(since), json!({})).await.is_empty());
+        }
+        assert_eq!(world.store.reads() - before, 0);
+        rooms[7].message(&alice, "here").await;
+        let before = world.store.reads();
+        let answer = world.sync(&alice, Some(since), json!({})).await;
+        assert_eq!(answer.joined.len(), 1);
+        since = answer.next;
+        assert!(world.store.reads() - before <= 2, "{}", world.store.reads() - before);
+
+        // From the tables: a query for each kind of news, and one for the timeline of the room that moved.
+        rooms[8].message(&alice, "there").await;
+        let store = Store::open(&world.settings).await.unwrap();
+        let view = View::new(store.clone(), world.ambient.clone());
+        let engine = SyncEngine::start(store.clone(), view, world.ambient.clone(), SyncSettings::default());
+        engine.sync(alice.reader(), &request(None, json!({}))).await.unwrap();
+        let before = store.reads();
+        let answer = engine.sync(alice.reader(), &request(Some(since), json!({}))).await.unwrap();
+        assert_eq!(answer.joined.len(), 1);
+        assert!(store.reads() - before <= 8, "{}", store.reads() - before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn first_sync_costs_a_few_queries_for_each_room() {
+    on_each_engine(async |world: World| {
+        let alice = world.person("alice").await;
+        for number in 0..20 {
+            let mut room = Room::create(&world, &number.to_string(), &alice).await;
+            room.visibility(&alice, "shared").await;
+            for message in 0..25 {
+                room.message(&alice, &message.to_string()).await;
+            }
+        }
+        let store = Store::open(&world.settings).await.unwrap();
+        let view = View::new(store.clone(), world.ambient.clone());
+        let engine = SyncEngine::start(store.clone(), view, world.ambient.clone(), SyncSettings::default());
+        let before = store.reads();
+        let answer = engine.sync(alice.reader(), &request(None, lazy())).await.unwrap();
+        assert_eq!(answer.joined.len(), 20);
+        let cost = store.reads() - before;
+        assert!(cost <= 20 * 30, "{cost} queries for 20 rooms");
+        println!("a first sync of 20 cold rooms: {cost} queries");
+    })
+    .await;
+}
