@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use parvis_events::default_push_rules;
 use parvis_storage::{AccountData, RoomSn, StorageError};
-use ruma::{RoomId, push::Ruleset};
+use ruma::RoomId;
 use serde_json::{json, value::to_raw_value};
 
 use super::{Classic, moves::Moves};
@@ -14,7 +15,7 @@ impl Classic<'_> {
     pub(super) async fn account_data(&self, moves: &Moves) -> Result<Vec<Arc<AccountData>>, StorageError> {
         let mut data = moves.account_data.clone();
         if self.since.is_none() && !data.iter().any(|data| data.kind == "m.push_rules") {
-            let rules = json!({ "global": Ruleset::server_default(&self.user_id) });
+            let rules = json!({ "global": default_push_rules(&self.user_id) });
             let content = to_raw_value(&rules)
                 .map_err(|error| StorageError::Corrupt(format!("the default push rules: {error}")))?;
             data.push(Arc::new(AccountData { room: None, kind: "m.push_rules".to_owned(), content }));

@@ -1,0 +1,4 @@
+//! Who is there.
+
+mod get_presence;
+mod set_presence;

@@ -1,0 +1,3 @@
+//! How far users have read, in one request.
+
+mod set_read_marker;

@@ -1,0 +1,3 @@
+//! How far users have read.
+
+mod create_receipt;

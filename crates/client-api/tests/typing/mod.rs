@@ -1,0 +1,3 @@
+//! Who is typing.
+
+mod create_typing_event;
