@@ -130,11 +130,12 @@ impl<'a> Classic<'a> {
         })
     }
 
-    /// Whether the end of a stay is told: once; at the beginning only to who asks for it; never of a room that
-    /// is forgotten.
+    /// Whether the end of a stay is told: once; at the beginning only to who asks for it, and not of a room that
+    /// is forgotten. The one time holds for a forgotten room too: another device, which does not know of the
+    /// leaving yet, would show the room for ever.
     fn tells_of_leaving(&self, member: &Member, is_new: bool) -> bool {
         let asked = self.request.filter.include_leave && self.whole_state();
-        !member.forgotten && (asked || (is_new && self.since.is_some()))
+        (asked && !member.forgotten) || (is_new && self.since.is_some())
     }
 
     fn whole_state(&self) -> bool {

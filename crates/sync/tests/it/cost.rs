@@ -121,7 +121,6 @@ async fn first_sync_costs_a_few_queries_for_each_room() {
         assert_eq!(answer.joined.len(), 20);
         let cost = store.reads() - before;
         assert!(cost <= 20 * 30, "{cost} queries for 20 rooms");
-        println!("a first sync of 20 cold rooms: {cost} queries");
     })
     .await;
 }
