@@ -18,7 +18,10 @@ statements! {
     NODES(list after 0) = "SELECT hash, body FROM state_nodes WHERE hash IN ({list})";
     SLOT = "SELECT slot FROM slots WHERE room_sn = $1 AND type_sn = $2 AND state_key = $3";
     SLOTS_OF_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn = $2 ORDER BY slot";
-    SLOTS_BUT_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn <> $2 ORDER BY slot";
+    SLOTS_BUT_TYPE =
+        "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn < $2
+         UNION ALL SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn > $2
+         ORDER BY slot";
     ADD_SLOT(rows of 4, key 3) = "INSERT INTO slots (room_sn, type_sn, state_key, slot) VALUES {rows}";
 }
 
