@@ -15,7 +15,7 @@ use parvis_storage::{DeviceSn, EventSn, Position, RoomSn};
 /// How many (device, filter) pairs are remembered.
 const READERS: u64 = 10_000;
 /// How many memberships are remembered of each.
-const MEMBERSHIPS: usize = 20_000;
+const MEMBERSHIPS: usize = 5_000;
 
 type Told = HashMap<RoomSn, HashMap<EventSn, Position>>;
 

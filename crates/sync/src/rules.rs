@@ -23,10 +23,12 @@ use serde_json::value::RawValue;
 
 /// How many users' rules are kept parsed.
 const RULES: u64 = 10_000;
-/// How many events are kept taken apart: those that arrive while their readers are told.
-const EVENTS: u64 = 1_000;
-/// How many (user, state) pairs are kept with what rules ask about them.
-const CONTEXTS: u64 = 20_000;
+/// How many bytes of events are kept taken apart, about: those that arrive while their readers are told.
+const EVENTS: u64 = 16 << 20;
+/// How many users' names are kept, each for one state of a room.
+const NAMES: u64 = 50_000;
+/// Of how many states of rooms the power levels are kept.
+const LEVELS: u64 = 2_000;
 
 /// What a user's rules say of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +37,9 @@ pub(crate) struct Verdict {
     pub(crate) highlight: bool,
 }
 
+/// An event taken apart, and how long its text was.
+type Flattened = (Arc<FlattenedJson>, u32);
+
 type Parsed = (Option<Arc<AccountData>>, Arc<Ruleset>);
 
 /// The push rules of all users. Cheap to clone; all clones share what they remember.
@@ -42,8 +47,9 @@ type Parsed = (Option<Arc<AccountData>>, Arc<Ruleset>);
 pub(crate) struct PushRules {
     store: Store,
     rules: Cache<UserSn, Parsed>,
-    events: Cache<EventSn, Arc<FlattenedJson>>,
-    contexts: Cache<(UserSn, RoomSn, StateRoot), Arc<PushConditionRoomCtx>>,
+    events: Cache<EventSn, Flattened>,
+    names: Cache<(UserSn, RoomSn, StateRoot), Arc<str>>,
+    levels: Cache<(RoomSn, StateRoot), Arc<PushConditionPowerLevelsCtx>>,
 }
 
 impl PushRules {
@@ -51,8 +57,13 @@ impl PushRules {
         Self {
             store,
             rules: Cache::new(RULES),
-            events: Cache::builder().max_capacity(EVENTS).time_to_live(Duration::from_secs(60)).build(),
-            contexts: Cache::new(CONTEXTS),
+            events: Cache::builder()
+                .max_capacity(EVENTS)
+                .weigher(|_, (_, length): &Flattened| length.saturating_mul(4).saturating_add(1_000))
+                .time_to_live(Duration::from_secs(60))
+                .build(),
+            names: Cache::new(NAMES),
+            levels: Cache::new(LEVELS),
         }
     }
 
@@ -91,13 +102,15 @@ impl PushRules {
     }
 
     fn flattened(&self, event: &Arc<StoredEvent>) -> Arc<FlattenedJson> {
-        self.events.get_with(event.sn, || {
+        let flatten = || {
             let mut json = event.pdu.client_form().as_str().to_owned();
             json.push('}');
+            let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
             // A client form and its closing brace are JSON.
             let raw = RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned());
-            Arc::new(FlattenedJson::from_raw(&Raw::<serde_json::Value>::from_json(raw)))
-        })
+            (Arc::new(FlattenedJson::from_raw(&Raw::<serde_json::Value>::from_json(raw))), length)
+        };
+        self.events.get_with(event.sn, flatten).0
     }
 
     /// What rules ask about the room, at the event.
@@ -106,31 +119,67 @@ impl PushRules {
         user: UserSn,
         user_id: &UserId,
         event: &Arc<StoredEvent>,
-    ) -> Result<Arc<PushConditionRoomCtx>, StorageError> {
-        let key = (user, event.room, event.state_root);
-        if let Some(context) = self.contexts.get(&key) {
-            return Ok(context);
-        }
-        let state = async |kind: &str, state_key: &str| {
-            self.store.state_event(event.room, event.state_root, kind, state_key).await
-        };
-        let member = state("m.room.member", user_id.as_str()).await?;
-        let name = member.as_ref().and_then(|event| event.pdu.member_content()?.displayname);
+    ) -> Result<PushConditionRoomCtx, StorageError> {
         let (joined, _) = self.store.members_of_room(event.room).await?.counts();
-        let mut context = PushConditionRoomCtx::new(
+        let context = PushConditionRoomCtx::new(
             event.pdu.owned_room_id().clone(),
             UInt::try_from(joined).unwrap_or(UInt::MAX),
             user_id.to_owned(),
-            name.map_or_else(|| user_id.localpart().to_owned(), std::borrow::Cow::into_owned),
+            self.name(user, user_id, event).await?.to_string(),
         );
-        if let Some(create) = state("m.room.create", "").await? {
-            let levels = state("m.room.power_levels", "").await?;
-            context = context.with_power_levels(power_levels(&create, levels.as_deref()));
-        }
-        let context = Arc::new(context);
-        self.contexts.insert(key, Arc::clone(&context));
-        Ok(context)
+        Ok(match self.levels(event).await? {
+            Some(levels) => context.with_power_levels(of_sender(&levels, event)),
+            None => context,
+        })
     }
+
+    /// The user's name in the room.
+    async fn name(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        event: &Arc<StoredEvent>,
+    ) -> Result<Arc<str>, StorageError> {
+        let key = (user, event.room, event.state_root);
+        if let Some(name) = self.names.get(&key) {
+            return Ok(name);
+        }
+        let store = &self.store;
+        let member =
+            store.state_event(event.room, event.state_root, "m.room.member", user_id.as_str()).await?;
+        let name = member.as_ref().and_then(|event| event.pdu.member_content()?.displayname);
+        let name: Arc<str> = name.as_deref().unwrap_or(user_id.localpart()).into();
+        self.names.insert(key, Arc::clone(&name));
+        Ok(name)
+    }
+
+    /// The power levels of the room.
+    async fn levels(
+        &self,
+        event: &Arc<StoredEvent>,
+    ) -> Result<Option<Arc<PushConditionPowerLevelsCtx>>, StorageError> {
+        let (store, room, root) = (&self.store, event.room, event.state_root);
+        if let Some(levels) = self.levels.get(&(room, root)) {
+            return Ok(Some(levels));
+        }
+        let Some(create) = store.state_event(room, root, "m.room.create", "").await? else { return Ok(None) };
+        let levels = store.state_event(room, root, "m.room.power_levels", "").await?;
+        let levels = Arc::new(power_levels(&create, levels.as_deref()));
+        self.levels.insert((room, root), Arc::clone(&levels));
+        Ok(Some(levels))
+    }
+}
+
+/// The power levels as far as they speak of who sent an event: rules ask about nobody else.
+fn of_sender(levels: &PushConditionPowerLevelsCtx, event: &StoredEvent) -> PushConditionPowerLevelsCtx {
+    let sender = event.pdu.owned_sender();
+    let level = levels.users.get(sender).map(|level| (sender.clone(), *level));
+    PushConditionPowerLevelsCtx::new(
+        level.into_iter().collect(),
+        levels.users_default,
+        levels.notifications.clone(),
+        levels.rules.clone(),
+    )
 }
 
 fn power_levels(create: &StoredEvent, levels: Option<&StoredEvent>) -> PushConditionPowerLevelsCtx {

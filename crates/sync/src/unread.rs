@@ -23,7 +23,7 @@ const TALLIES: u64 = 100_000;
 /// How far back what is unread is looked for where nothing is kept: this many events.
 const BACK: usize = 500;
 /// How many unread events are counted of a room at most.
-const MOST: usize = 10_000;
+const MOST: usize = 1_000;
 
 /// Counts what is unread. Cheap to clone; all clones share what they remember.
 #[derive(Clone, Debug)]

@@ -247,6 +247,22 @@ async fn count_arrives_with_the_event_and_goes_with_the_receipt() {
 }
 
 #[tokio::test]
+async fn call_to_the_whole_room_counts_from_who_may_call() {
+    on_each_engine(async |world: World| {
+        let (alice, bob, mut room) = room_of_two(&world).await;
+        let carol = world.person("carol").await;
+        room.member(&carol, &carol, "join").await;
+        let call = || json!({ "msgtype": "m.text", "body": "all", "m.mentions": { "room": true } });
+        for (sender, highlights) in [(&bob, 0), (&alice, 1)] {
+            room.send(sender, "m.room.message", call()).await;
+            let answer = world.sync(&carol, None, json!({})).await;
+            assert_eq!(joined(&answer, &room).unread.highlights, highlights, "{}", sender.id);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn private_receipt_ahead_of_the_public_one_counts() {
     on_each_engine(async |world: World| {
         let (alice, bob, mut room) = room_of_two(&world).await;
