@@ -46,7 +46,8 @@ pub(super) async fn handle(api: ClientApi, call: Stream<Session>) -> Result<Resp
         start.get_or_insert(page_start);
         events.retain(|event| wanted.wants(&event.pdu));
         shown.extend(api.view.show(reader, &events).await?);
-        next = end;
+        // Where these pages were the last, one more says so by being empty.
+        next = end.or(next);
         from = end;
         if end.is_none() || shown.len() >= limit {
             break;
