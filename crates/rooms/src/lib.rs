@@ -124,9 +124,4 @@ impl Rooms {
     pub fn server_name(&self) -> &ruma::ServerName {
         &self.identity.server_name
     }
-
-    /// The settings in force.
-    pub fn settings(&self) -> &RoomSettings {
-        &self.settings
-    }
 }
