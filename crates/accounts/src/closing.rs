@@ -48,7 +48,10 @@ impl Accounts {
     ) -> Result<(), PasswordError> {
         self.set_password(session.user, new_password).await?;
         if log_out_others {
-            self.delete_devices_where(session.user, |device| device.device != session.device).await?;
+            let mut set = WriteSet::new();
+            set.delete_devices_of(session.user, Some(session.device));
+            self.store.commit(set).await.map_err(plain)?;
+            self.sessions.forget(|other| other.user == session.user && other.device != session.device);
         }
         Ok(())
     }
@@ -73,9 +76,7 @@ impl Accounts {
         set.close_account(user, erase);
         set.delete_profile(user);
         set.delete_passes(user);
-        for device in self.store.devices(user).await? {
-            set.delete_device(device.device);
-        }
+        set.delete_devices_of(user, None);
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|session| session.user == user);
         Ok(())

@@ -120,9 +120,7 @@ impl Accounts {
     /// If the store fails.
     pub async fn logout_all(&self, user: UserSn) -> Result<(), StorageError> {
         let mut set = WriteSet::new();
-        for device in self.store.devices(user).await? {
-            set.delete_device(device.device);
-        }
+        set.delete_devices_of(user, None);
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|other| other.user == user);
         Ok(())

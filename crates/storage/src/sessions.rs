@@ -48,6 +48,9 @@ statements! {
     SEE_DEVICE = "UPDATE devices SET last_seen_ts = $2, last_seen_ip = $3 WHERE device_sn = $1";
     DELETE_DEVICE = "DELETE FROM devices WHERE device_sn = $1";
     DELETE_PUSHERS_OF_DEVICE = "DELETE FROM pushers WHERE device_sn = $1";
+    DELETE_DEVICES_OF_USER = "DELETE FROM devices WHERE user_sn = $1 AND device_sn <> $2";
+    DELETE_PUSHERS_OF_DEVICES = "DELETE FROM pushers WHERE user_sn = $1 AND device_sn <> $2";
+    DELETE_SESSIONS_OF_USER = "DELETE FROM sessions WHERE user_sn = $1 AND device_sn <> $2";
     SESSION_BY_ACCESS = select_session!("access_hash");
     SESSION_BY_REFRESH = select_session!("refresh_hash");
     SESSION_EXISTS = "SELECT 1 FROM sessions WHERE session_sn = $1";
@@ -163,6 +166,16 @@ impl WriteSet {
         self.delete_sessions(device);
         self.write(&DELETE_PUSHERS_OF_DEVICE, vec![device.into()]);
         self.write(&DELETE_DEVICE, vec![device.into()]);
+    }
+
+    /// Takes away all of a user's devices but `kept`, with their sessions and pushers: also those which were made
+    /// a moment ago and which nobody has read yet.
+    pub fn delete_devices_of(&mut self, user: UserSn, kept: Option<DeviceSn>) {
+        // No device has the number 0.
+        let kept = kept.map_or(0, |device| device.0);
+        for statement in [&DELETE_SESSIONS_OF_USER, &DELETE_PUSHERS_OF_DEVICES, &DELETE_DEVICES_OF_USER] {
+            self.write(statement, vec![user.into(), kept.into()]);
+        }
     }
 
     /// Adds a session.
