@@ -18,7 +18,7 @@ use parvis_ambient::{Ambient, Clock, SeededChance, TestClock, Timestamp};
 use parvis_client_api::{Bounds, ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, router};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
-use parvis_rooms::{Identity, RoomSettings, Rooms};
+use parvis_rooms::{Identity, Others, RoomSettings, Rooms};
 use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
 use parvis_sync::{SyncEngine, SyncSettings, View};
 use parvis_wire::ClientAddress;
@@ -86,7 +86,8 @@ fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
         encryption: Default::default(),
         may_publish: true,
     };
-    Rooms::new(store.clone(), ambient.clone(), identity, settings)
+    let others = Others::none(&identity);
+    Rooms::new(store.clone(), ambient.clone(), identity, others, settings)
 }
 
 impl World {

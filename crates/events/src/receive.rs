@@ -195,6 +195,20 @@ impl WellFormedPdu {
         &self.sender
     }
 
+    /// The version of its room.
+    pub fn version(&self) -> RoomVersion {
+        self.version
+    }
+
+    /// When its sender's server claims to have made it, in milliseconds since the Unix epoch.
+    pub fn origin_server_ts(&self) -> i64 {
+        match self.object.get("origin_server_ts") {
+            Some(CanonicalJsonValue::Integer(ts)) => i64::from(*ts),
+            // The format was checked.
+            _ => 0,
+        }
+    }
+
     /// The servers whose signatures the event needs: the sender's; also that of the user by whose right a
     /// restricted room was joined. An invitation that answers one by a third party is not signed by the
     /// sender's server.

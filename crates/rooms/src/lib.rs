@@ -13,6 +13,7 @@ mod error;
 mod hierarchy;
 mod history;
 mod membership;
+mod others;
 mod profile;
 mod send;
 mod state;
@@ -39,6 +40,7 @@ pub use error::RoomError;
 pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom};
 pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
 pub use membership::Action;
+pub use others::Others;
 pub use parvis_storage::{Direction, RoomSn, StoredEvent};
 pub use send::SendEvent;
 
@@ -85,6 +87,7 @@ pub struct Rooms {
     store: Store,
     ambient: Ambient,
     identity: Identity,
+    others: Others,
     settings: Arc<RoomSettings>,
     desks: Cache<RoomSn, Arc<Desk>>,
     /// When the newest room was made, in milliseconds since the epoch.
@@ -97,10 +100,16 @@ const DESKS: u64 = 4_096;
 const DESK_IDLE: Duration = Duration::from_secs(600);
 
 impl Rooms {
-    /// The rooms in a store.
-    pub fn new(store: Store, ambient: Ambient, identity: Identity, settings: RoomSettings) -> Self {
+    /// The rooms in a store, of a homeserver that meets `others`.
+    pub fn new(
+        store: Store,
+        ambient: Ambient,
+        identity: Identity,
+        others: Others,
+        settings: RoomSettings,
+    ) -> Self {
         let desks = Cache::builder().max_capacity(DESKS).time_to_idle(DESK_IDLE).build();
-        Self { store, ambient, identity, settings: Arc::new(settings), desks, newest: Arc::default() }
+        Self { store, ambient, identity, others, settings: Arc::new(settings), desks, newest: Arc::default() }
     }
 
     /// The number of a room.
@@ -118,6 +127,11 @@ impl Rooms {
         let next = |newest: i64| Some(now.max(newest + 1));
         let before = self.newest.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
         before.map_or(now, |newest| now.max(newest + 1))
+    }
+
+    /// The other homeservers.
+    pub fn others(&self) -> &Others {
+        &self.others
     }
 
     /// The name of this server.

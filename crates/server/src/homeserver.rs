@@ -8,7 +8,8 @@ use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
 use parvis_events::ServerKey;
 use parvis_media::{Media, Settings as MediaSettings};
-use parvis_rooms::{Identity, Rooms};
+use parvis_peers::{Federation, NoKeys, Transport};
+use parvis_rooms::{Identity, Others, Rooms};
 use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
@@ -60,15 +61,19 @@ pub enum StartError {
 }
 
 impl Homeserver {
-    /// Opens the store and composes the engines.
+    /// Opens the store and composes the engines. Other homeservers are reached over `network`.
     ///
     /// # Errors
     /// Any [`StartError`].
-    pub async fn start(config: OrganisationConfig, ambient: Ambient) -> Result<Self, StartError> {
+    pub async fn start(
+        config: OrganisationConfig,
+        ambient: Ambient,
+        network: Arc<dyn Transport>,
+    ) -> Result<Self, StartError> {
         let store = open_store(&config).await?;
         let media = open_media(&config, &store, &ambient).await?;
         let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
-        let rooms = open_rooms(&config, &store, &ambient).await?;
+        let rooms = open_rooms(&config, &store, &ambient, network).await?;
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
@@ -148,12 +153,15 @@ async fn open_rooms(
     config: &OrganisationConfig,
     store: &Store,
     ambient: &Ambient,
+    network: Arc<dyn Transport>,
 ) -> Result<Rooms, StartError> {
     let key = server_key(store, ambient)
         .await
         .map_err(|problem| StartError::Key { server_name: config.server_name.to_string(), problem })?;
     let identity = Identity { server_name: config.server_name.clone(), key: Arc::new(key) };
-    Ok(Rooms::new(store.clone(), ambient.clone(), identity, room_settings(config)))
+    let (name, key) = (identity.server_name.clone(), Arc::clone(&identity.key));
+    let others = Others { federation: Federation::new(name, key, network), keys: Arc::new(NoKeys) };
+    Ok(Rooms::new(store.clone(), ambient.clone(), identity, others, room_settings(config)))
 }
 
 /// The key that this server signs with, made when it starts for the first time.

@@ -6,6 +6,7 @@ use axum::{Router, extract::State, middleware, response::IntoResponse, response:
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use http::{HeaderValue, StatusCode, header};
 use parvis_ambient::{Ambient, Clock};
+use parvis_peers::NoNetwork;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -95,7 +96,8 @@ impl Process {
         let address = |listener: &Option<Listener>| listener.as_ref().map(|listener| listener.address);
         let mut homeservers = Vec::new();
         for organisation in config.organisations {
-            homeservers.push(Homeserver::start(organisation, ambient.clone()).await?);
+            let network = Arc::new(NoNetwork);
+            homeservers.push(Homeserver::start(organisation, ambient.clone(), network).await?);
         }
         let mut process = Self {
             homeservers: Arc::new(homeservers),

@@ -7,7 +7,7 @@ use std::{future::Future, sync::Arc};
 use parvis_ambient::{Ambient, SeededChance, TestClock};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_policy::{ClientKind, encryption::EncryptionSettings};
-use parvis_rooms::{Actor, CreateRoom, Identity, RoomError, RoomSettings, Rooms, SendEvent};
+use parvis_rooms::{Actor, CreateRoom, Identity, Others, RoomError, RoomSettings, Rooms, SendEvent};
 use parvis_storage::{DatabaseSettings, DeviceSn, Store, StoreSettings};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, server_name};
 use serde_json::{Value, value::RawValue};
@@ -37,7 +37,8 @@ pub(crate) async fn world_with(encryption: EncryptionSettings, default_version: 
     };
     let allowed_versions = RoomVersion::supported().collect();
     let settings = RoomSettings { default_version, allowed_versions, encryption, may_publish: true };
-    let rooms = Rooms::new(store.clone(), ambient, identity, settings);
+    let others = Others::none(&identity);
+    let rooms = Rooms::new(store.clone(), ambient, identity, others, settings);
     World { store, rooms, _directory: directory }
 }
 

@@ -1,0 +1,18 @@
+//! The door to other machines: what we ask of them, in terms that the real network and a simulated one both
+//! meet.
+//!
+//! A [`Transport`] carries one HTTP exchange to a homeserver. [`Federation`] speaks the server-server API over
+//! it, with ruma's types, and signs what it says. [`ServerKeys`] knows the keys that other servers sign with.
+//! This crate knows nothing of sockets, of discovery, or of where keys are kept: `peers-http` does.
+//!
+//! <https://spec.matrix.org/v1.19/server-server-api/>
+
+mod error;
+mod federation;
+mod keys;
+mod transport;
+
+pub use error::PeerError;
+pub use federation::{Authentication, Federation};
+pub use keys::{KeyBook, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events};
+pub use transport::{Body, Limits, NoNetwork, Transport};
