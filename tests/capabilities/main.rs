@@ -4,6 +4,7 @@
 
 mod encryption;
 mod ephemeral;
+mod federation;
 mod limits;
 mod media;
 mod messages;

@@ -10,7 +10,7 @@ use parvis_events::ServerKey;
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_peers::{Federation, NoKeys, Transport};
 use parvis_rooms::{Identity, Others, Rooms};
-use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
+use parvis_storage::{DatabaseSettings, Pace, StorageError, Store, StoreSettings};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
 
@@ -70,7 +70,20 @@ impl Homeserver {
         ambient: Ambient,
         network: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
-        let store = open_store(&config).await?;
+        Self::start_with_pace(config, ambient, network, None).await
+    }
+
+    /// As [`start`](Self::start); the database works when `pace` says so. For simulations.
+    ///
+    /// # Errors
+    /// Any [`StartError`].
+    pub async fn start_with_pace(
+        config: OrganisationConfig,
+        ambient: Ambient,
+        network: Arc<dyn Transport>,
+        pace: Option<Arc<dyn Pace>>,
+    ) -> Result<Self, StartError> {
+        let store = open_store(&config, pace).await?;
         let media = open_media(&config, &store, &ambient).await?;
         let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
         let rooms = open_rooms(&config, &store, &ambient, network).await?;
@@ -139,14 +152,15 @@ pub async fn open_accounts(
     config: &OrganisationConfig,
     ambient: Ambient,
 ) -> Result<(Accounts, Store), StartError> {
-    let store = open_store(config).await?;
+    let store = open_store(config, None).await?;
     Ok((Accounts::new(store.clone(), ambient, accounts_settings(config)), store))
 }
 
-async fn open_store(config: &OrganisationConfig) -> Result<Store, StartError> {
+async fn open_store(config: &OrganisationConfig, pace: Option<Arc<dyn Pace>>) -> Result<Store, StartError> {
     let settings = StoreSettings { database: database(&config.storage), cache_bytes: config.cache_bytes };
     let server_name = || config.server_name.to_string();
-    Store::open(&settings).await.map_err(|source| StartError::Storage { server_name: server_name(), source })
+    let opened = Store::open_with_pace(&settings, pace).await;
+    opened.map_err(|source| StartError::Storage { server_name: server_name(), source })
 }
 
 async fn open_rooms(

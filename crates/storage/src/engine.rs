@@ -26,6 +26,7 @@ use sqlx::{
 
 use crate::{
     error::StorageError,
+    pace::{StorePace, Turn, Work, turn},
     statement::Statement,
     value::{Row, Value},
 };
@@ -66,6 +67,7 @@ pub(crate) struct Engine {
     pub(crate) pools: Pools,
     /// How many reading statements were run.
     reads: Arc<AtomicU64>,
+    pace: StorePace,
 }
 
 /// The connections to a database.
@@ -101,7 +103,7 @@ fn sqlite_options(path: &PathBuf, relaxed_durability: bool) -> SqliteConnectOpti
 
 impl Engine {
     /// Connects to the database; for SQLite, makes the file and its directory.
-    pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<Self, StorageError> {
+    pub(crate) async fn connect(settings: &DatabaseSettings, pace: StorePace) -> Result<Self, StorageError> {
         let pools = match settings {
             DatabaseSettings::Sqlite { path, readers, relaxed_durability } => {
                 Self::connect_sqlite(path, *readers, *relaxed_durability).await?
@@ -110,7 +112,7 @@ impl Engine {
                 Self::connect_postgres(url, *connections).await?
             }
         };
-        Ok(Self { pools, reads: Arc::default() })
+        Ok(Self { pools, reads: Arc::default(), pace })
     }
 
     async fn connect_sqlite(path: &PathBuf, readers: u32, relaxed: bool) -> Result<Pools, StorageError> {
@@ -165,6 +167,11 @@ impl Engine {
         self.reads.load(Ordering::Relaxed)
     }
 
+    /// Waits until a piece of work may be done.
+    pub(crate) async fn turn(&self, work: Work) -> Turn {
+        turn(&self.pace, work).await
+    }
+
     /// A connection that may write.
     pub(crate) async fn writer(&self) -> Result<Connection, StorageError> {
         Ok(match &self.pools {
@@ -180,6 +187,7 @@ impl Engine {
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StorageError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        let _turn = self.turn(Work::Read).await;
         match &self.pools {
             Pools::Sqlite { read, .. } => fetch_sqlite(read, statement.text.into(), values).await,
             Pools::Postgres(pool) => fetch_postgres(pool, statement.text.into(), values).await,
@@ -216,6 +224,7 @@ impl Engine {
             values.resize(fixed.len() + padded, last);
             let text = statement.expand(padded);
             self.reads.fetch_add(1, Ordering::Relaxed);
+            let _turn = self.turn(Work::Read).await;
             rows.extend(match &self.pools {
                 Pools::Sqlite { read, .. } => fetch_sqlite(read, text, values).await?,
                 Pools::Postgres(pool) => fetch_postgres(pool, text, values).await?,

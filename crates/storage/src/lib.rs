@@ -34,6 +34,7 @@ mod members;
 mod migrate;
 mod model;
 mod numbers;
+mod pace;
 mod passes;
 mod profiles;
 mod pushers;
@@ -64,6 +65,7 @@ pub use model::{
     StoredEvent, ThreadPart, UserRooms,
 };
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
+pub use pace::{Pace, Turn, Work};
 pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};
 pub use profiles::Profile;
 pub use pushers::NewPusher;

@@ -10,6 +10,7 @@ use crate::{
     error::{CommitError, StorageError},
     migrate::migrate,
     numbers::Position,
+    pace::Pace,
     shared::Shared,
     statement::statements,
     write_set::WriteSet,
@@ -47,7 +48,18 @@ impl Store {
     /// # Errors
     /// If the database cannot be reached or made, or was written by a newer Parvis.
     pub async fn open(settings: &StoreSettings) -> Result<Self, StorageError> {
-        let engine = Engine::connect(&settings.database).await?;
+        Self::open_with_pace(settings, None).await
+    }
+
+    /// As [`open`](Self::open); the database works when `pace` says so, or at once without one.
+    ///
+    /// # Errors
+    /// As those of [`open`](Self::open).
+    pub async fn open_with_pace(
+        settings: &StoreSettings,
+        pace: Option<Arc<dyn Pace>>,
+    ) -> Result<Self, StorageError> {
+        let engine = Engine::connect(&settings.database, pace).await?;
         migrate(&engine).await?;
         let head = stored_position(&engine).await?;
         let shared = Arc::new(Shared::new(head, settings.cache_bytes));

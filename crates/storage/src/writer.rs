@@ -17,6 +17,7 @@ use self::transaction::{Answer, only_int, write_in_transaction};
 use crate::{
     engine::{Connection, Engine},
     error::{CommitError, StorageError},
+    pace::Work,
     shared::Shared,
     statement::statements,
     write_set::WriteSet,
@@ -161,6 +162,7 @@ impl WriterTask {
     }
 
     async fn take_numbers(&mut self, count: i64) -> Result<i64, StorageError> {
+        let _turn = self.engine.turn(Work::Write).await;
         let mut connection = self.take_connection().await?;
         let rows = connection.fetch(TAKE_NUMBERS.text.to_owned(), vec![count.into()]).await;
         if rows.is_ok() {

@@ -7,6 +7,8 @@
 //! # }
 //! ```
 //!
+//! A [`Network`] is several homeservers in one process that federate.
+//!
 //! A [`Server`] runs in the test's own process, a [`Program`] is the real `parvis serve`, which can be killed.
 //! Both are spoken to over HTTP on loopback, in plain JSON, by a [`User`] who knows the public client API and
 //! nothing of the server's insides. Whatever is not as a test needs it ends the test with the request and the
@@ -18,15 +20,21 @@ mod answer;
 mod client;
 mod engine;
 mod follower;
+mod network;
+mod peer;
 mod program;
 mod server;
 mod setup;
 mod user;
+mod wires;
 
 pub use answer::Answer;
-pub use client::Client;
+pub use client::{Client, NoAnswer};
 pub use engine::Engine;
 pub use follower::{Follower, ephemeral, joined, messages_in, timeline};
+pub use network::Network;
+pub use peer::Peer;
 pub use program::Program;
 pub use server::Server;
 pub use user::{PASSWORD, User};
+pub use wires::Asked;

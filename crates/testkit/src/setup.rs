@@ -39,10 +39,15 @@ pub(crate) struct Setup {
 impl Setup {
     /// Writes the configuration: what all have in common, then `settings` in TOML, which overrule it.
     pub(crate) async fn new(engine: &Engine, settings: &str) -> Self {
+        Self::of_server("parvis.test", engine, settings).await
+    }
+
+    /// The same, for a server of this name.
+    pub(crate) async fn of_server(name: &str, engine: &Engine, settings: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
         let mut table = parse(COMMON);
-        merge(&mut table, parse(&place(&directory, port, engine.new_schema().await)));
+        merge(&mut table, parse(&place(name, &directory, port, engine.new_schema().await)));
         merge(&mut table, parse(settings));
         let server_name = table["server"]["name"].as_str().unwrap().to_owned();
         let file = directory.path().join("parvis.toml");
@@ -63,14 +68,14 @@ impl Setup {
     }
 }
 
-fn place(directory: &TempDir, port: u16, schema: Option<String>) -> String {
+fn place(name: &str, directory: &TempDir, port: u16, schema: Option<String>) -> String {
     let path = |name: &str| directory.path().join(name).display().to_string();
     let storage = match schema {
         Some(url) => format!("engine = \"postgres\"\npostgres = {{ url = {url:?}, connections = 6 }}"),
         None => format!("sqlite = {{ path = {:?} }}", path("parvis.db")),
     };
     format!(
-        "[server]\nname = \"parvis.test\"\nhost_names = [\"*\"]\npublic_base_url = \"http://127.0.0.1:{port}\"\n\
+        "[server]\nname = \"{name}\"\nhost_names = [\"*\"]\npublic_base_url = \"http://127.0.0.1:{port}\"\n\
          [listeners]\nclient = \"127.0.0.1:{port}\"\n\
          [media]\ndirectory = {:?}\n\
          [storage]\n{storage}\n",

@@ -11,7 +11,7 @@ use std::{
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::{Answer, Client};
+use crate::{Answer, Client, NoAnswer};
 
 /// Everyone's password.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -129,7 +129,7 @@ impl User {
         kind: &str,
         transaction: &str,
         content: &Value,
-    ) -> Result<Answer, reqwest::Error> {
+    ) -> Result<Answer, NoAnswer> {
         let path = in_room(room, &format!("send/{kind}/{}", encode(transaction)));
         self.try_send(Method::PUT, &path, content.to_string()).await
     }

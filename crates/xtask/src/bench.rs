@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let generator = server::build_release("parvis-bench", "parvis-bench")?;
     let parvis = parvis_program(arguments)?;
     if arguments.servers.contains(&Kind::SynapsePostgres) {
-        synapse::install()?;
+        crate::synapse::install()?;
     }
     let out = arguments.out.clone().unwrap_or_else(|| shell::target().join("bench/report.md"));
     if let Some(directory) = out.parent() {

@@ -8,8 +8,10 @@ mod bench;
 mod complement;
 mod postgres;
 mod shell;
+mod synapse;
 mod test;
 mod tidy;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ enum Task {
     Tidy,
     /// Complement, the black-box conformance suite, against expected failures.
     Complement(complement::Arguments),
+    /// State resolution and the rules, compared with Synapse's on generated rooms.
+    Witness(witness::Arguments),
     /// Parvis and Synapse under the same load.
     Bench(bench::Arguments),
 }
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Complement(arguments) => complement::run(&arguments),
+        Task::Witness(arguments) => witness::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

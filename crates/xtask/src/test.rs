@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use self::postgres::Postgres;
 use self::steps::Steps;
 use crate::shell::{self, Outcome, Program};
-use crate::tidy;
+use crate::{synapse, tidy, witness};
 
 /// The variable that tells the suites where PostgreSQL is; without it they test SQLite alone.
 const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     steps.run("suites", || {
         with(Program::cargo().arguments(["test", "--workspace", "--no-fail-fast"]), postgres.as_ref()).run()
     });
+    witness(&mut steps);
     interop(&mut steps, postgres.as_ref());
     drop(postgres);
     Ok(steps.summary())
@@ -84,6 +85,21 @@ fn with(program: Program, postgres: Option<&Postgres>) -> Program {
     match postgres {
         Some(postgres) => program.variable(POSTGRES, postgres.url()),
         None => program,
+    }
+}
+
+/// Another implementation of the rules, on the same rooms.
+fn witness(steps: &mut Steps) {
+    if !steps.wants("witness") {
+        return;
+    }
+    match synapse::install() {
+        Ok(()) => steps.run("witness", witness::step),
+        Err(failure) => {
+            println!("{failure}");
+            steps
+                .skip("witness", "Synapse cannot be installed: NOBODY ELSE WAS ASKED ABOUT STATE RESOLUTION");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     engine::{Connection, Engine},
     error::{CommitError, StorageError},
     numbers::{EventSn, Position, RoomSn},
+    pace::Work,
     statement::statements,
     value::{Row, Value},
     write_set::WriteSet,
@@ -67,6 +68,7 @@ pub(super) async fn write_in_transaction(
     engine: &Engine,
     sets: &mut [Box<WriteSet>],
 ) -> Result<Written, StorageError> {
+    let working = engine.turn(Work::Write).await;
     connection.begin().await?;
     let refusals = check_guards(connection, engine, sets).await?;
     let surviving = || sets.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
@@ -95,7 +97,11 @@ pub(super) async fn write_in_transaction(
         batch.add_set(connection, set, first).await?;
     }
     batch.flush(connection).await?;
+    drop(working);
+    let committing = engine.turn(Work::Commit).await;
     connection.commit().await?;
+    drop(committing);
+    engine.turn(Work::Committed).await;
     written.refusals = refusals;
     Ok(written)
 }

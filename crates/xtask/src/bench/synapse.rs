@@ -4,10 +4,8 @@
 use super::ROOM_VERSION;
 use super::server::{self, Running};
 use crate::postgres::{self, Cluster};
-use crate::shell::{self, Failure, Outcome, Program};
-
-/// The version that results are compared with.
-const VERSION: &str = "1.163.2";
+use crate::shell::{Outcome, Program};
+use crate::synapse;
 
 /// Password hashing is made cheap since registration is not measured; logging is at warnings, which favours
 /// Synapse (its generated configuration logs each request).
@@ -52,24 +50,9 @@ root: { level: WARNING, handlers: [console] }
 disable_existing_loggers: false
 "#;
 
-/// Installs Synapse into a Python environment of its own, once.
-pub(crate) fn install() -> Outcome<()> {
-    let environment = environment()?;
-    let done = environment.join("installed");
-    if done.is_file() {
-        return Ok(());
-    }
-    println!("installing Synapse {VERSION} into {}", environment.display());
-    Program::new("python3").arguments(["-m", "venv"]).argument(&environment).run()?;
-    Program::new(environment.join("bin/pip"))
-        .arguments(["install", "--quiet", &format!("matrix-synapse=={VERSION}"), "psycopg2-binary"])
-        .run()?;
-    std::fs::write(&done, VERSION).map_err(Failure::at(&done))
-}
-
 /// Starts it on this cluster.
 pub(crate) fn start(cluster: Cluster) -> Outcome<Running> {
-    let environment = environment()?;
+    let environment = synapse::environment()?;
     let directory = server::directory()?;
     let path = directory.path().display().to_string();
     let port = postgres::free_port()?;
@@ -87,8 +70,4 @@ pub(crate) fn start(cluster: Cluster) -> Outcome<Running> {
     let python = environment.join("bin/python");
     let arguments = ["-m", "synapse.app.homeserver", "-c", &format!("{path}/homeserver.yaml")];
     Running::start(&python, &arguments, directory, Some(cluster), port)
-}
-
-fn environment() -> Outcome<std::path::PathBuf> {
-    Ok(shell::cache()?.join(format!("synapse-{VERSION}")))
 }
