@@ -9,7 +9,6 @@
 mod actor;
 mod api;
 mod completion;
-mod disposition;
 mod endpoints;
 mod error;
 mod interactive;

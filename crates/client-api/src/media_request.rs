@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Uri, header};
-use parvis_media::{MediaContent, Method, Offer, StoredThumbnail, ThumbnailRequest};
+use parvis_media::{MediaContent, Method, Offer, StoredThumbnail, ThumbnailRequest, content_disposition};
 use parvis_wire::{MatrixError, Stream};
 use serde::Deserialize;
 
-use crate::{disposition::content_disposition, query::parse_query, served_file::ServedFile};
+use crate::{query::parse_query, served_file::ServedFile};
 
 /// How long a download waits where the client does not say
 /// (<https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid>).

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, header::CONTENT_TYPE};
 use parvis_events::{Unsigned, write_client_event};
-use parvis_rooms::PublicRoom;
 use parvis_rooms::StoredEvent;
 use parvis_sync::ShownEvent;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(crate) use self::sync::{StateField, sync};
 
@@ -126,29 +125,4 @@ impl StateEvents<'_> {
         }
         json(body)
     }
-}
-
-/// What a room shows of itself, as clients get it.
-pub(crate) fn public_room(room: &PublicRoom) -> Value {
-    let mut body = json!({
-        "room_id": room.room_id,
-        "num_joined_members": room.joined_members,
-        "world_readable": room.world_readable,
-        "guest_can_join": room.guest_can_join,
-        "join_rule": room.join_rule,
-    });
-    let alias = room.canonical_alias.as_ref().map(ToString::to_string);
-    let fields = [
-        ("name", &room.name),
-        ("topic", &room.topic),
-        ("canonical_alias", &alias),
-        ("avatar_url", &room.avatar_url),
-        ("room_type", &room.room_type),
-    ];
-    for (name, value) in fields {
-        if let Some(value) = value {
-            body[name] = value.as_str().into();
-        }
-    }
-    body
 }

@@ -14,6 +14,7 @@ mod judge;
 mod known;
 mod power;
 mod resolution;
+mod server_acl;
 mod visibility;
 
 pub use auth::{auth_types, authorise, check_auth_events};
@@ -25,4 +26,5 @@ pub use judge::{Verdict, judge};
 pub use known::Known;
 pub use power::{Power, PowerLevels};
 pub use resolution::{Fork, ResolutionError, StateMap, relevant_keys, resolve};
+pub use server_acl::ServerAcl;
 pub use visibility::{HistoryVisibility, Standing, may_see, server_may_see};

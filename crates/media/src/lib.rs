@@ -6,6 +6,7 @@
 //! what: whoever knows a media id, which cannot be guessed, may ask for it.
 
 mod blobs;
+mod disposition;
 mod download;
 mod engine;
 mod error;
@@ -16,6 +17,7 @@ mod sizes;
 mod thumbnail;
 mod upload;
 
+pub use disposition::content_disposition;
 pub use engine::Media;
 pub use error::{DownloadError, ThumbnailError, UploadError};
 pub use parvis_storage::{ContentHash, MediaContent, StoredThumbnail};

@@ -5,6 +5,7 @@ use parvis_events::Pdu;
 use parvis_storage::{RoomSn, StateRoot, Store, WriteSet};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomId};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::{
     Actor, RoomError, Rooms,
@@ -40,6 +41,54 @@ pub struct PublicRoom {
     pub room_version: String,
     /// The algorithm, of an encrypted room.
     pub encryption: Option<String>,
+    /// Whether users of other servers may join.
+    pub federates: bool,
+}
+
+impl PublicRoom {
+    /// As it stands in a list of rooms
+    /// (<https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms>).
+    pub fn listing(&self) -> Value {
+        let mut body = json!({
+            "room_id": self.room_id,
+            "num_joined_members": self.joined_members,
+            "world_readable": self.world_readable,
+            "guest_can_join": self.guest_can_join,
+            "join_rule": self.join_rule,
+        });
+        let alias = self.canonical_alias.as_ref().map(ToString::to_string);
+        let fields = [
+            ("name", &self.name),
+            ("topic", &self.topic),
+            ("canonical_alias", &alias),
+            ("avatar_url", &self.avatar_url),
+            ("room_type", &self.room_type),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                body[name] = value.as_str().into();
+            }
+        }
+        body
+    }
+
+    /// As it stands in a hierarchy: the listing, and what those need to know who would join.
+    pub fn summary(&self) -> Value {
+        let mut body = self.listing();
+        if !self.allowed_rooms.is_empty() {
+            body["allowed_room_ids"] = self.allowed_rooms.iter().map(ToString::to_string).collect();
+        }
+        body["room_version"] = self.room_version.as_str().into();
+        if let Some(algorithm) = &self.encryption {
+            body["encryption"] = algorithm.as_str().into();
+        }
+        body
+    }
+
+    /// Whether anybody may read it, join it or ask to join it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.world_readable || matches!(self.join_rule.as_str(), "public" | "knock" | "knock_restricted")
+    }
 }
 
 /// Which part of the directory is wanted.
@@ -53,6 +102,8 @@ pub struct PublicRoomsQuery {
     pub limit: Option<usize>,
     /// Where to begin: a token from the page before.
     pub since: Option<String>,
+    /// Only rooms that users of other servers may join.
+    pub federated_only: bool,
 }
 
 /// A page of the directory.
@@ -151,6 +202,7 @@ impl Rooms {
             allowed_rooms: rules.as_ref().map(allowed_rooms).unwrap_or_default(),
             room_type: text_field(&create, "type"),
             room_version: create.version().as_str().to_owned(),
+            federates: federates(&create),
             encryption: encryption.filter(is_encryption).and_then(|event| text_field(&event, "algorithm")),
         })
     }
@@ -158,6 +210,9 @@ impl Rooms {
 
 impl PublicRoomsQuery {
     fn matches(&self, room: &PublicRoom) -> bool {
+        if self.federated_only && !room.federates {
+            return false;
+        }
         if !self.room_types.is_empty() && !self.room_types.contains(&room.room_type) {
             return false;
         }
@@ -173,6 +228,17 @@ impl PublicRoomsQuery {
 
 async fn state(store: &Store, room: RoomSn, root: StateRoot, kind: &str) -> Result<Option<Pdu>, RoomError> {
     Ok(store.state_event(room, root, kind, "").await?.map(|event| event.pdu.clone()))
+}
+
+/// Whether a room's create event lets users of other servers in.
+fn federates(create: &Pdu) -> bool {
+    #[derive(Deserialize)]
+    struct Content {
+        #[serde(rename = "m.federate")]
+        federate: Option<Value>,
+    }
+    let content = create.content_as::<Content>().ok();
+    content.and_then(|content| content.federate) != Some(Value::Bool(false))
 }
 
 /// A text field of an event's content.

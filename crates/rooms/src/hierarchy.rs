@@ -4,10 +4,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use parvis_events::{Membership, Pdu};
-use parvis_storage::{RoomHead, RoomSn, StoredEvent};
-use ruma::{OwnedRoomId, RoomId};
+use parvis_events::{Membership, Pdu, stripped_state};
+use parvis_storage::{RoomHead, RoomSn};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Actor, PublicRoom, RoomError, Rooms};
 
@@ -29,8 +30,68 @@ pub struct HierarchyQuery {
 pub struct HierarchyRoom {
     /// What it shows of itself.
     pub summary: PublicRoom,
-    /// Its `m.space.child` events.
-    pub children: Vec<Arc<StoredEvent>>,
+    /// What it says of its children, in the order in which they are shown.
+    pub children: Vec<SpaceChild>,
+}
+
+/// What a space says of a room in it, by `m.space.child`.
+#[derive(Clone, Debug)]
+pub struct SpaceChild {
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// Servers that may know it.
+    pub via: Vec<OwnedServerName>,
+    /// Whether the space suggests to join it.
+    pub suggested: bool,
+    /// The event, stripped but for its time.
+    pub event: Value,
+    /// By what it is sorted among the others.
+    place: (bool, Option<String>, i64),
+}
+
+#[derive(Deserialize)]
+struct ChildContent {
+    #[serde(default)]
+    via: Vec<String>,
+    order: Option<String>,
+    #[serde(default)]
+    suggested: bool,
+}
+
+impl SpaceChild {
+    /// Reads a child event in its stripped form; nothing if it names no child.
+    pub fn from_stripped(event: Value) -> Option<Self> {
+        let room_id = OwnedRoomId::try_from(event.get("state_key")?.as_str()?).ok()?;
+        let content = ChildContent::deserialize(event.get("content")?).ok()?;
+        let via = content.via.iter().filter_map(|name| OwnedServerName::try_from(name.as_str()).ok());
+        let via: Vec<_> = via.take(MOST_VIA).collect();
+        if via.is_empty() {
+            return None;
+        }
+        let order = content.order.filter(|order| is_order(order));
+        let ts = event.get("origin_server_ts").and_then(Value::as_i64).unwrap_or(i64::MAX);
+        Some(Self { room_id, via, suggested: content.suggested, event, place: (order.is_none(), order, ts) })
+    }
+
+    fn of(event: &Pdu) -> Option<Self> {
+        let mut stripped: Value = serde_json::from_str(&stripped_state(event)).ok()?;
+        stripped["origin_server_ts"] = event.origin_server_ts().into();
+        Self::from_stripped(stripped)
+    }
+
+    /// Puts children into the order in which they are shown.
+    pub(crate) fn sort(children: &mut [Self]) {
+        children.sort_by(|a, b| (&a.place, &a.room_id).cmp(&(&b.place, &b.room_id)));
+    }
+}
+
+impl HierarchyRoom {
+    /// As it stands in a hierarchy.
+    pub fn to_json(&self) -> Value {
+        let mut body = self.summary.summary();
+        body["children_state"] = self.children.iter().map(|child| child.event.clone()).collect();
+        body
+    }
 }
 
 /// A page of a hierarchy.
@@ -42,17 +103,10 @@ pub struct HierarchyPage {
     pub next_batch: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Child {
-    #[serde(default)]
-    via: Vec<String>,
-    order: Option<String>,
-    #[serde(default)]
-    suggested: bool,
-}
-
 /// How many rooms a walk visits at most, whatever the client asks for.
 const MOST_ROOMS: usize = 2_000;
+/// How many servers are remembered for a child.
+const MOST_VIA: usize = 20;
 /// How deep a walk goes at most.
 const MOST_DEPTH: usize = 50;
 
@@ -84,11 +138,9 @@ impl Rooms {
             }
             let found = self.visit(room, &head, query.suggested_only).await?;
             if depth < depth_limit {
-                let ids = found.children.iter().filter_map(|child| child.pdu.state_key());
-                let ids: Vec<OwnedRoomId> = ids.filter_map(|id| OwnedRoomId::try_from(id).ok()).collect();
-                for child in ids.iter().rev() {
-                    if let Some(child) = self.store.room_sn(child).await?.filter(|child| seen.insert(*child))
-                    {
+                for child in found.children.iter().rev() {
+                    let child = self.store.room_sn(&child.room_id).await?;
+                    if let Some(child) = child.filter(|child| seen.insert(*child)) {
                         waiting.push((child, depth + 1));
                     }
                 }
@@ -102,7 +154,7 @@ impl Rooms {
         Ok(HierarchyPage { rooms, next_batch })
     }
 
-    async fn visit(
+    pub(crate) async fn visit(
         &self,
         room: RoomSn,
         head: &RoomHead,
@@ -116,15 +168,11 @@ impl Rooms {
             let slots = self.store.slots_of_type(room, kind).await?;
             let slots: Vec<_> = slots.into_iter().map(|slot| slot.0).collect();
             let events = self.store.state_slots(head.state_root, &slots).await?;
-            children = self.store.events(&events).await?;
+            let events = self.store.events(&events).await?;
+            children = events.iter().filter_map(|event| SpaceChild::of(&event.pdu)).collect();
         }
-        let child = |event: &Pdu| event.content_as::<Child>().ok().filter(|child| !child.via.is_empty());
-        children.retain(|event| child(&event.pdu).is_some_and(|child| child.suggested || !suggested_only));
-        children.sort_by_cached_key(|event| {
-            let order = child(&event.pdu).and_then(|child| child.order).filter(|order| is_order(order));
-            let ts = event.pdu.origin_server_ts();
-            (order.is_none(), order, ts, event.pdu.state_key().map(ToOwned::to_owned))
-        });
+        children.retain(|child| child.suggested || !suggested_only);
+        SpaceChild::sort(&mut children);
         Ok(HierarchyRoom { summary, children })
     }
 
@@ -160,7 +208,7 @@ impl Rooms {
             return Ok(Some(head));
         }
         let shown = self.describe(room, head.state_root).await?;
-        if is_open(&shown) {
+        if shown.is_open() {
             return Ok(Some(head));
         }
         if !matches!(shown.join_rule.as_str(), "restricted" | "knock_restricted") {
@@ -180,12 +228,8 @@ impl Rooms {
     async fn accessible_to_all(&self, room: RoomSn) -> Result<Option<Arc<RoomHead>>, RoomError> {
         let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
         let shown = self.describe(room, head.state_root).await?;
-        Ok(is_open(&shown).then_some(head))
+        Ok(shown.is_open().then_some(head))
     }
-}
-
-fn is_open(room: &PublicRoom) -> bool {
-    room.world_readable || matches!(room.join_rule.as_str(), "public" | "knock" | "knock_restricted")
 }
 
 /// Whether an `order` may be used: up to 50 visible ASCII characters.

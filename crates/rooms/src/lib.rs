@@ -16,6 +16,7 @@ mod membership;
 mod others;
 mod profile;
 mod send;
+mod serve;
 mod state;
 mod upgrade;
 
@@ -37,12 +38,13 @@ use ruma::{OwnedServerName, OwnedUserId, RoomId};
 pub use create::{CreateRoom, InitialState};
 pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
 pub use error::RoomError;
-pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom};
+pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, SpaceChild};
 pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
 pub use membership::Action;
 pub use others::Others;
 pub use parvis_storage::{Direction, RoomSn, StoredEvent};
 pub use send::SendEvent;
+pub use serve::{Accessible, ServedHierarchy, ServedState, ServedStateIds};
 
 use crate::admit::Desk;
 

@@ -7,17 +7,23 @@ use parvis_accounts::Accounts;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
 use parvis_events::ServerKey;
+use parvis_federation_api::{Everybody, FederationApi, OwnKey};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_peers::{Federation, NoKeys, Transport};
 use parvis_rooms::{Identity, Others, Rooms};
 use parvis_storage::{DatabaseSettings, Pace, StorageError, Store, StoreSettings};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
+use tokio::sync::Semaphore;
 
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
     engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions, sync_settings},
 };
+
+/// The largest body that another server may send: a transaction of fifty of the largest events, and what is said
+/// beside them.
+const MAX_FEDERATION_BYTES: usize = 16 << 20;
 
 /// A homeserver. It shares nothing with any other in the process.
 #[derive(Debug)]
@@ -86,10 +92,21 @@ impl Homeserver {
         let store = open_store(&config, pace).await?;
         let media = open_media(&config, &store, &ambient).await?;
         let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
-        let rooms = open_rooms(&config, &store, &ambient, network).await?;
+        let key = Arc::new(open_key(&config, &store, &ambient).await?);
+        let rooms = open_rooms(&config, &store, &ambient, Arc::clone(&key), network);
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
+        let server_name = config.server_name.clone();
+        let federation_api = FederationApi {
+            rooms: rooms.clone(),
+            accounts: accounts.clone(),
+            media: media.clone(),
+            partners: Arc::new(Everybody),
+            keys: Arc::new(OwnKey { server_name, key, ambient: ambient.clone() }),
+            ambient: ambient.clone(),
+            heavy: Arc::new(Semaphore::new(FederationApi::HEAVY)),
+        };
         let api = ClientApi {
             discovery: Arc::new(config.discovery.clone()),
             encryption: config.encryption,
@@ -102,7 +119,8 @@ impl Homeserver {
             bounds: bounds(&config.limits),
             media: media.clone(),
         };
-        let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize());
+        let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize())
+            .merge(parvis_federation_api::router(federation_api, MAX_FEDERATION_BYTES));
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
         Ok(Self { config: Arc::new(config), store, media, router, sync })
     }
@@ -163,19 +181,27 @@ async fn open_store(config: &OrganisationConfig, pace: Option<Arc<dyn Pace>>) ->
     opened.map_err(|source| StartError::Storage { server_name: server_name(), source })
 }
 
-async fn open_rooms(
+fn open_rooms(
     config: &OrganisationConfig,
     store: &Store,
     ambient: &Ambient,
+    key: Arc<ServerKey>,
     network: Arc<dyn Transport>,
-) -> Result<Rooms, StartError> {
-    let key = server_key(store, ambient)
-        .await
-        .map_err(|problem| StartError::Key { server_name: config.server_name.to_string(), problem })?;
-    let identity = Identity { server_name: config.server_name.clone(), key: Arc::new(key) };
+) -> Rooms {
+    let identity = Identity { server_name: config.server_name.clone(), key };
     let (name, key) = (identity.server_name.clone(), Arc::clone(&identity.key));
     let others = Others { federation: Federation::new(name, key, network), keys: Arc::new(NoKeys) };
-    Ok(Rooms::new(store.clone(), ambient.clone(), identity, others, room_settings(config)))
+    Rooms::new(store.clone(), ambient.clone(), identity, others, room_settings(config))
+}
+
+async fn open_key(
+    config: &OrganisationConfig,
+    store: &Store,
+    ambient: &Ambient,
+) -> Result<ServerKey, StartError> {
+    let server_name = || config.server_name.to_string();
+    let key = server_key(store, ambient).await;
+    key.map_err(|problem| StartError::Key { server_name: server_name(), problem })
 }
 
 /// The key that this server signs with, made when it starts for the first time.

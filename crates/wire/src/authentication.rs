@@ -1,7 +1,8 @@
 //! Who is calling: from the `Authorization` header to the API's own notion of a caller.
 //!
 //! Which kind of authentication an endpoint wants is part of its ruma type, and an endpoint cannot be
-//! registered without it, so no handler can forget it. What a token means is for the API's [`Authenticator`].
+//! registered without it, so no handler can forget it. What a token means is for the API's [`Authenticator`];
+//! other ways to say who one is are [`Scheme`]s of the API's own.
 
 use std::future::Future;
 
@@ -33,17 +34,38 @@ pub trait Authenticator: Clone + Send + Sync + 'static {
 pub trait Scheme<S>: AuthScheme {
     /// What the handler learns of the caller.
     type Principal: Send + 'static;
+    /// What is known of the caller before the body is read: all there is, unless a signature covers the body.
+    type Claim: Send;
 
-    /// Finds out who is calling.
+    /// Finds out who is calling, as far as that can be done without the body. Whoever is refused here has no
+    /// body read.
     ///
     /// # Errors
     /// The answer for a caller who may not come in.
-    fn admit(state: &S, request: &Parts)
-    -> impl Future<Output = Result<Self::Principal, MatrixError>> + Send;
+    fn admit(state: &S, request: &Parts) -> impl Future<Output = Result<Self::Claim, MatrixError>> + Send;
+
+    /// Makes certain of it, with the body as it came: empty where there is none, and where the handler reads it
+    /// by itself.
+    ///
+    /// # Errors
+    /// The answer for a caller who did not send this.
+    fn confirm(claim: Self::Claim, request: &Parts, body: &[u8]) -> Result<Self::Principal, MatrixError>;
+}
+
+/// The claim of a scheme that needs no body is what the handler learns.
+macro_rules! confirmed_without_body {
+    () => {
+        type Claim = Self::Principal;
+
+        fn confirm(claim: Self::Claim, _: &Parts, _: &[u8]) -> Result<Self::Principal, MatrixError> {
+            Ok(claim)
+        }
+    };
 }
 
 impl<S: Authenticator> Scheme<S> for AccessToken {
     type Principal = S::Principal;
+    confirmed_without_body!();
 
     async fn admit(state: &S, request: &Parts) -> Result<S::Principal, MatrixError> {
         match bearer_token(&request.headers)? {
@@ -55,6 +77,7 @@ impl<S: Authenticator> Scheme<S> for AccessToken {
 
 impl<S: Authenticator> Scheme<S> for AccessTokenOptional {
     type Principal = Option<S::Principal>;
+    confirmed_without_body!();
 
     async fn admit(state: &S, request: &Parts) -> Result<Option<S::Principal>, MatrixError> {
         match bearer_token(&request.headers)? {
@@ -66,6 +89,7 @@ impl<S: Authenticator> Scheme<S> for AccessTokenOptional {
 
 impl<S: Sync> Scheme<S> for NoAccessToken {
     type Principal = ();
+    confirmed_without_body!();
 
     async fn admit(_: &S, _: &Parts) -> Result<(), MatrixError> {
         Ok(())
@@ -74,6 +98,7 @@ impl<S: Sync> Scheme<S> for NoAccessToken {
 
 impl<S: Sync> Scheme<S> for NoAuthentication {
     type Principal = ();
+    confirmed_without_body!();
 
     async fn admit(_: &S, _: &Parts) -> Result<(), MatrixError> {
         Ok(())
@@ -83,6 +108,7 @@ impl<S: Sync> Scheme<S> for NoAuthentication {
 /// Login and registration: open to clients, whose stale tokens must not get in the way.
 impl<S: Sync> Scheme<S> for AppserviceTokenOptional {
     type Principal = ();
+    confirmed_without_body!();
 
     async fn admit(_: &S, _: &Parts) -> Result<(), MatrixError> {
         Ok(())

@@ -146,7 +146,8 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
             Box::pin(async move {
                 let answer = async {
                     let (mut parts, body) = request.into_parts();
-                    let principal = T::Authentication::admit(&state, &parts).await?;
+                    let claim = T::Authentication::admit(&state, &parts).await?;
+                    let principal = T::Authentication::confirm(claim, &parts, b"")?;
                     let path = path_arguments(&mut parts).await?;
                     handler(state, Stream { path, principal, body, parts }).await.map_err(Into::into)
                 };
@@ -160,6 +161,14 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     #[must_use]
     pub fn also_at(mut self, path: &str) -> Self {
         self.paths.push(path.to_owned());
+        self
+    }
+
+    /// This endpoint on this path in place of those that the request type lists, for an older form of the same
+    /// request. The variables must come in the same order.
+    #[must_use]
+    pub fn only_at(mut self, path: &str) -> Self {
+        self.paths = vec![path.to_owned()];
         self
     }
 
@@ -211,16 +220,19 @@ where
     T::Authentication: Scheme<S>,
 {
     let (mut parts, body) = request.into_parts();
-    let principal = T::Authentication::admit(state, &parts).await?;
+    let claim = T::Authentication::admit(state, &parts).await?;
     let path = path_arguments(&mut parts).await?;
-    let body = if T::METHOD == Method::GET {
-        Bytes::new()
-    } else {
-        let body = read_body(body, body_limit_bytes).await?;
-        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-        check_is_json_object(&body)?;
-        body
+    let mut body = match T::METHOD {
+        Method::GET => Bytes::new(),
+        _ => read_body(body, body_limit_bytes).await?,
     };
+    if !body.is_empty() {
+        check_is_json_object(&body)?;
+    }
+    let principal = T::Authentication::confirm(claim, &parts, &body)?;
+    if body.is_empty() && T::METHOD != Method::GET {
+        body = Bytes::from_static(b"{}");
+    }
 
     let mut http_request = http::Request::new(&*body);
     *http_request.method_mut() = parts.method.clone();

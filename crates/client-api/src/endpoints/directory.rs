@@ -10,7 +10,7 @@ mod get_room_visibility;
 mod set_room_visibility;
 
 use axum::response::Response;
-use parvis_rooms::PublicRoomsQuery;
+use parvis_rooms::{PublicRoom, PublicRoomsQuery};
 use parvis_wire::{Endpoint, Endpoints, MatrixError};
 use ruma::ServerName;
 use serde_json::json;
@@ -42,7 +42,7 @@ async fn answer(
     }
     let page = api.rooms.public_rooms(query).await?;
     let mut body = json!({
-        "chunk": page.rooms.iter().map(reply::public_room).collect::<Vec<_>>(),
+        "chunk": page.rooms.iter().map(PublicRoom::listing).collect::<Vec<_>>(),
         "total_room_count_estimate": page.total,
     });
     if let Some(token) = page.next_batch {

@@ -16,6 +16,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         room_types: filter.room_types.iter().map(type_of).collect(),
         limit: limit.and_then(|limit| usize::try_from(u64::from(limit)).ok()),
         since,
+        federated_only: false,
     };
     answer(&api, server.as_deref(), &query).await
 }

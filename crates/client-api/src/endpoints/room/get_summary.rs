@@ -19,14 +19,7 @@ pub(super) async fn handle(
     };
     let actor = call.principal.as_ref().map(|session| actor_of(session, call.user_agent()));
     let (room, membership) = api.rooms.summary(actor.as_ref(), &room_id).await?;
-    let mut body = reply::public_room(&room);
-    body["room_version"] = room.room_version.into();
-    if let Some(algorithm) = room.encryption {
-        body["encryption"] = algorithm.into();
-    }
-    if !room.allowed_rooms.is_empty() {
-        body["allowed_room_ids"] = room.allowed_rooms.iter().map(ToString::to_string).collect();
-    }
+    let mut body = room.summary();
     if actor.is_some() {
         body["membership"] = membership.map_or("leave", |membership| membership.as_str()).into();
     }

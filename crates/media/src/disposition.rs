@@ -34,7 +34,7 @@ const SHOWN_INLINE: [&str; 26] = [
 ];
 
 /// The header's value for a file of this type and name. It holds only printable ASCII.
-pub(crate) fn content_disposition(content_type: &str, filename: Option<&str>) -> String {
+pub fn content_disposition(content_type: &str, filename: Option<&str>) -> String {
     let essence = content_type.split(';').next().unwrap_or("").trim();
     let inline = SHOWN_INLINE.iter().any(|shown| essence.eq_ignore_ascii_case(shown));
     let mut value = if inline { "inline" } else { "attachment" }.to_owned();

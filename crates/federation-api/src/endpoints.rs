@@ -1,0 +1,24 @@
+//! All endpoints, by section. A section's module lists its endpoints; each has a file of its own.
+
+mod authenticated_media;
+mod directory;
+mod discovery;
+mod event;
+mod openid;
+mod query;
+mod space;
+
+use parvis_wire::Endpoints;
+
+use crate::FederationApi;
+
+pub(crate) fn all() -> Endpoints<FederationApi> {
+    Endpoints::new()
+        .merge(authenticated_media::endpoints())
+        .merge(directory::endpoints())
+        .merge(discovery::endpoints())
+        .merge(event::endpoints())
+        .merge(openid::endpoints())
+        .merge(query::endpoints())
+        .merge(space::endpoints())
+}

@@ -1,0 +1,302 @@
+//! A federation API to send requests to, on a store of its own; and another server that sends them.
+
+use std::{future::Future, sync::Arc};
+
+use async_trait::async_trait;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, Response, header};
+use http_body_util::BodyExt;
+use parvis_accounts::{Accounts, AccountsSettings, PasswordCost};
+use parvis_ambient::{Ambient, Clock, SeededChance, TestClock};
+use parvis_events::{RoomVersion, ServerKey};
+use parvis_federation_api::{FederationApi, OwnKey, Partners, router};
+use parvis_media::{Media, Settings as MediaSettings};
+use parvis_peers::{KeyBook, ServerKeys, VerifyKey, WantedKeys};
+use parvis_policy::{ClientKind, encryption::EncryptionSettings};
+use parvis_rooms::{Actor, CreateRoom, Identity, InitialState, Others, RoomSettings, Rooms, SendEvent};
+use parvis_storage::{DatabaseSettings, DeviceSn, Store, StoreSettings, fresh_schema};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, ServerName, server_name};
+use serde_json::{Value, json, value::RawValue};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+pub(crate) const BODY_LIMIT_BYTES: usize = 1 << 20;
+/// When the clock of a world starts, in milliseconds since the Unix epoch.
+pub(crate) const START: i64 = 1_700_000_000_000;
+
+/// The server under test.
+pub(crate) const HERE: &str = "parvis.test";
+/// A server that the organisation federates with.
+pub(crate) const THERE: &str = "remote.test";
+/// A server that it does not federate with.
+pub(crate) const SHUT_OUT: &str = "shut-out.test";
+
+/// A homeserver's federation API, and what it stands on.
+pub(crate) struct World {
+    pub(crate) api: FederationApi,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) store: Store,
+    _directory: tempfile::TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// The status and the `errcode`, for comparing both at once.
+    pub(crate) fn error(&self) -> (u16, &str) {
+        (self.status, self.body["errcode"].as_str().unwrap_or("none"))
+    }
+
+    /// The body of an answer that must be 200.
+    pub(crate) fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.body
+    }
+}
+
+/// The key of a server: each server but one has a key of its own.
+pub(crate) fn key_of(server: &str) -> ServerKey {
+    let mut seed = [7; 32];
+    for (place, byte) in seed.iter_mut().zip(server.bytes()) {
+        *place = byte;
+    }
+    ServerKey::generate(seed, "k").unwrap()
+}
+
+/// Knows the keys of all servers but `unknown.test`.
+#[derive(Debug)]
+struct Keys;
+
+#[async_trait]
+impl ServerKeys for Keys {
+    async fn keys(&self, wanted: &WantedKeys) -> KeyBook {
+        let mut book = KeyBook::default();
+        for (server, keys) in wanted {
+            for key_id in keys.keys() {
+                if let Some(key) = self.key_for_request(server, key_id).await {
+                    book.insert(server, key_id, key);
+                }
+            }
+        }
+        book
+    }
+
+    async fn key_for_request(&self, server: &ServerName, key_id: &str) -> Option<VerifyKey> {
+        let key = key_of(server.as_str());
+        let known = server != "unknown.test" && key_id == key.key_id();
+        let valid_until_ts = START + 1_000_000_000;
+        known.then(|| VerifyKey { public_key: key.public_key_base64(), valid_until_ts, retired: false })
+    }
+}
+
+/// Federates with all but one.
+#[derive(Debug)]
+struct AllButOne;
+
+impl Partners for AllButOne {
+    fn allows(&self, server: &ServerName) -> bool {
+        server != SHUT_OUT
+    }
+}
+
+fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
+    let identity =
+        Identity { server_name: server_name!("parvis.test").to_owned(), key: Arc::new(key_of(HERE)) };
+    let settings = RoomSettings {
+        default_version: RoomVersion::V12,
+        allowed_versions: RoomVersion::supported().collect(),
+        encryption: EncryptionSettings::default(),
+        may_publish: true,
+    };
+    let others = Others { keys: Arc::new(Keys), ..Others::none(&identity) };
+    Rooms::new(store.clone(), ambient.clone(), identity, others, settings)
+}
+
+/// Who asks, and for what.
+pub(crate) struct Asked<'a> {
+    pub(crate) origin: &'a str,
+    pub(crate) destination: &'a str,
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) body: Value,
+}
+
+impl<'a> Asked<'a> {
+    /// A `GET` by the partner.
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self { origin: THERE, destination: HERE, method: Method::GET, path, body: Value::Null }
+    }
+
+    /// The `Authorization` header that fits.
+    pub(crate) fn authorization(&self) -> String {
+        let Self { origin, destination, method, path, body } = self;
+        let mut object = json!({
+            "method": method.as_str(), "uri": path, "origin": origin, "destination": destination,
+        });
+        if !body.is_null() {
+            object["content"] = body.clone();
+        }
+        // Its keys are sorted, and it has no blanks: that is canonical.
+        let text = object.to_string();
+        let key = key_of(origin);
+        let sig = key.sign_bytes(text.as_bytes());
+        let key_id = key.key_id();
+        format!("X-Matrix origin=\"{origin}\",destination=\"{destination}\",key=\"{key_id}\",sig=\"{sig}\"")
+    }
+
+    /// The signed request.
+    pub(crate) fn request(&self) -> Request<Body> {
+        let body = if self.body.is_null() { String::new() } else { self.body.to_string() };
+        let request = Request::builder().method(self.method.clone()).uri(self.path);
+        request.header(header::AUTHORIZATION, self.authorization()).body(Body::from(body)).unwrap()
+    }
+}
+
+impl World {
+    /// A world on SQLite.
+    pub(crate) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("parvis.db");
+        let database = DatabaseSettings::Sqlite { path, readers: 2, relaxed_durability: true };
+        Self::on(database, directory).await
+    }
+
+    async fn on_postgres(server: &str) -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let schema = format!("federation_api_{}_{number}", std::process::id());
+        let url = fresh_schema(server, &schema).await.unwrap();
+        let database = DatabaseSettings::Postgres { url, connections: 4 };
+        Self::on(database, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn on(database: DatabaseSettings, directory: tempfile::TempDir) -> Self {
+        let store = Store::open(&StoreSettings { database, cache_bytes: 8 << 20 }).await.unwrap();
+        let clock = Arc::new(TestClock::starting_at(START));
+        let ambient =
+            Ambient { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(SeededChance::new(1)) };
+        let server_name = server_name!("parvis.test").to_owned();
+        let settings = MediaSettings::in_directory(directory.path().join("media"));
+        let media = Media::open(settings, store.clone(), ambient.clone(), server_name.clone()).await.unwrap();
+        let settings = AccountsSettings {
+            password_cost: PasswordCost { memory_kib: 8, passes: 1 },
+            ..AccountsSettings::new(server_name.clone())
+        };
+        let accounts = Accounts::new(store.clone(), ambient.clone(), settings);
+        let api = FederationApi {
+            rooms: rooms(&store, &ambient),
+            accounts,
+            media,
+            partners: Arc::new(AllButOne),
+            keys: Arc::new(OwnKey { server_name, key: Arc::new(key_of(HERE)), ambient: ambient.clone() }),
+            ambient,
+            heavy: Arc::new(Semaphore::new(FederationApi::HEAVY)),
+        };
+        Self { api, clock, store, _directory: directory }
+    }
+
+    /// The answer to a request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response: Response<Body> =
+            router(self.api.clone(), BODY_LIMIT_BYTES).oneshot(request).await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.into_body().collect().await.unwrap().to_bytes().to_vec();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status, headers, body, bytes }
+    }
+
+    /// The answer to a signed `GET` of the partner.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Asked::get(path).request()).await
+    }
+
+    /// The answer to a signed `POST` of the partner.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Asked { method: Method::POST, body, ..Asked::get(path) }.request()).await
+    }
+
+    /// The answer to a `GET` of nobody.
+    pub(crate) async fn get_unsigned(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Somebody, also of another server: what they do is then as if their server had done it here.
+    pub(crate) async fn person(&self, user_id: &str) -> Actor {
+        let user_id = OwnedUserId::try_from(user_id).unwrap();
+        let user = self.store.intern_user(&user_id).await.unwrap();
+        Actor { user, user_id, device: Some(DeviceSn(user.0)), client: ClientKind::FollowsPublishedDefault }
+    }
+
+    /// A public room of this state.
+    pub(crate) async fn room(&self, creator: &Actor, state: &[(&str, &str, Value)]) -> OwnedRoomId {
+        let mut initial_state = vec![state_event("m.room.join_rules", "", &json!({ "join_rule": "public" }))];
+        initial_state.extend(state.iter().map(|(kind, key, content)| state_event(kind, key, content)));
+        let wanted = CreateRoom { initial_state, ..CreateRoom::default() };
+        self.api.rooms.create(creator, wanted).await.unwrap()
+    }
+
+    pub(crate) async fn join(&self, actor: &Actor, room_id: &RoomId) {
+        let room = self.api.rooms.find(room_id).await.unwrap();
+        self.api.rooms.join(actor, room, None, &serde_json::Map::new()).await.unwrap();
+    }
+
+    pub(crate) async fn say(&self, actor: &Actor, room_id: &RoomId, text: &str) -> OwnedEventId {
+        let content = raw(&json!({ "msgtype": "m.text", "body": text }));
+        let kind = "m.room.message".to_owned();
+        let event = SendEvent { kind, content, transaction_id: text.to_owned() };
+        self.api.rooms.send(actor, room_id, event).await.unwrap()
+    }
+
+    pub(crate) async fn set(
+        &self,
+        actor: &Actor,
+        room_id: &RoomId,
+        kind: &str,
+        content: Value,
+    ) -> OwnedEventId {
+        self.api.rooms.set_state(actor, room_id, kind, "", &raw(&content)).await.unwrap()
+    }
+}
+
+fn state_event(kind: &str, state_key: &str, content: &Value) -> InitialState {
+    InitialState { kind: kind.to_owned(), state_key: state_key.to_owned(), content: raw(content) }
+}
+
+pub(crate) fn raw(value: &Value) -> Box<RawValue> {
+    RawValue::from_string(value.to_string()).unwrap()
+}
+
+/// Runs a test on each engine at hand.
+pub(crate) async fn on_each_engine<F>(test: impl Fn(World) -> F)
+where
+    F: Future<Output = ()>,
+{
+    test(World::new().await).await;
+    #[expect(clippy::disallowed_methods, reason = "tests are told of a server by the environment")]
+    let server = std::env::var("PARVIS_TEST_POSTGRES");
+    if let Ok(server) = server {
+        test(World::on_postgres(&server).await).await;
+    }
+}
+
+/// An identifier as it stands in a path or query.
+pub(crate) fn encode(id: impl AsRef<str>) -> String {
+    let mut encoded = String::new();
+    for byte in id.as_ref().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte))
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
