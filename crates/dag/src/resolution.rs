@@ -26,7 +26,9 @@ pub struct Fork {
     /// The state on this side: all of it, or only the keys that are not the same on all sides together with
     /// the [`relevant_keys`].
     pub state: StateMap,
-    /// The full auth chain of that state, or only what is not in the chains of all sides.
+    /// The full auth chain of that state, or only what is not in the chains of all sides. The events of the state
+    /// count as part of it, whether they are named here or not: so where keys are left out of `state`, the events
+    /// under them must not be here either.
     pub auth_chain: HashSet<OwnedEventId>,
 }
 
@@ -71,6 +73,11 @@ pub fn resolve(
     if conflicted.is_empty() {
         return Ok(agreed);
     }
+    // An event that all sides hold is in no difference, though only some hold others that it authorises: the
+    // specification's words leave a state's own events out of its chain, but the servers that rooms are shared
+    // with count them in, and all must resolve alike.
+    let held: HashSet<&OwnedEventId> = agreed.values().collect();
+    let difference: Vec<OwnedEventId> = auth_difference(chains).filter(|id| !held.contains(id)).collect();
 
     let between = if version.state_resolution_includes_subgraph() {
         subgraph(&conflicted).ok_or(ResolutionError::Subgraph)?
@@ -82,7 +89,7 @@ pub fn resolve(
     let full: HashMap<OwnedEventId, Pdu> = conflicted
         .into_iter()
         .chain(between)
-        .chain(auth_difference(chains))
+        .chain(difference)
         .filter_map(|id| accepted(&id).map(|pdu| (id, pdu)))
         .collect();
 
