@@ -3,5 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod authentication;
+mod directory;
 mod discovery;
+mod event;
+mod hostile;
+mod media;
+mod openid;
 mod world;

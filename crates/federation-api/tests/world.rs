@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
-use parvis_accounts::{Accounts, AccountsSettings, PasswordCost};
+use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Session};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_federation_api::{FederationApi, OwnKey, Partners, router};
@@ -14,7 +14,7 @@ use parvis_media::{Media, Settings as MediaSettings};
 use parvis_peers::{KeyBook, ServerKeys, VerifyKey, WantedKeys};
 use parvis_policy::{ClientKind, encryption::EncryptionSettings};
 use parvis_rooms::{Actor, CreateRoom, Identity, InitialState, Others, RoomSettings, Rooms, SendEvent};
-use parvis_storage::{DatabaseSettings, DeviceSn, Store, StoreSettings, fresh_schema};
+use parvis_storage::{DatabaseSettings, DeviceSn, SessionSn, Store, StoreSettings, fresh_schema};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, ServerName, server_name};
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::Semaphore;
@@ -136,19 +136,32 @@ impl<'a> Asked<'a> {
 
     /// The `Authorization` header that fits.
     pub(crate) fn authorization(&self) -> String {
-        let Self { origin, destination, method, path, body } = self;
-        let mut object = json!({
-            "method": method.as_str(), "uri": path, "origin": origin, "destination": destination,
-        });
-        if !body.is_null() {
-            object["content"] = body.clone();
-        }
+        let content = (!self.body.is_null()).then(|| self.body.to_string());
+        self.authorization_with(content.as_deref())
+    }
+
+    /// The `Authorization` header that fits to a body which is canonical JSON, or as good.
+    fn authorization_with(&self, content: Option<&str>) -> String {
+        let Self { origin, destination, method, path, .. } = self;
         // Its keys are sorted, and it has no blanks: that is canonical.
-        let text = object.to_string();
+        let names = json!({
+            "destination": destination, "method": method.as_str(), "origin": origin, "uri": path,
+        });
+        let mut text = names.to_string();
+        if let Some(content) = content {
+            text.insert_str(1, &format!("\"content\":{content},"));
+        }
         let key = key_of(origin);
         let sig = key.sign_bytes(text.as_bytes());
         let key_id = key.key_id();
         format!("X-Matrix origin=\"{origin}\",destination=\"{destination}\",key=\"{key_id}\",sig=\"{sig}\"")
+    }
+
+    /// The signed request with another body, canonical JSON or as good; or none if it is empty.
+    pub(crate) fn request_with(&self, body: &str) -> Request<Body> {
+        let authorization = self.authorization_with(Some(body).filter(|body| !body.is_empty()));
+        let request = Request::builder().method(self.method.clone()).uri(self.path);
+        request.header(header::AUTHORIZATION, authorization).body(Body::from(body.to_owned())).unwrap()
     }
 
     /// The signed request.
@@ -233,6 +246,14 @@ impl World {
         let user_id = OwnedUserId::try_from(user_id).unwrap();
         let user = self.store.intern_user(&user_id).await.unwrap();
         Actor { user, user_id, device: Some(DeviceSn(user.0)), client: ClientKind::FollowsPublishedDefault }
+    }
+
+    /// An account here, and a session of it.
+    pub(crate) async fn account(&self, localpart: &str) -> Session {
+        self.api.accounts.create(localpart, Some("password"), false).await.unwrap();
+        let Actor { user, user_id, .. } = self.person(&format!("@{localpart}:{HERE}")).await;
+        let (device, session) = (DeviceSn(user.0), SessionSn(user.0));
+        Session { user, user_id, device, device_id: "DEVICE".into(), session, is_admin: false }
     }
 
     /// A public room of this state.
