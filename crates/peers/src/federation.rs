@@ -101,6 +101,24 @@ impl Federation {
         self.carry(destination, request, limits).await
     }
 
+    /// See [`Transport::fetch`].
+    ///
+    /// # Errors
+    /// Any [`PeerError`] that tells of the way and not of an answer.
+    pub async fn fetch(&self, url: &str, limits: Limits) -> Result<http::Response<Body>, PeerError> {
+        self.transport.fetch(url, limits).await
+    }
+
+    /// See [`Transport::heard_from`].
+    pub async fn heard_from(&self, server: &ServerName) {
+        self.transport.heard_from(server).await;
+    }
+
+    /// See [`Transport::until_due`].
+    pub async fn until_due(&self, server: &ServerName) {
+        self.transport.until_due(server).await;
+    }
+
     async fn carry(
         &self,
         destination: &ServerName,

@@ -50,6 +50,23 @@ pub trait Transport: Send + Sync + fmt::Debug {
         request: http::Request<Bytes>,
         limits: Limits,
     ) -> Result<http::Response<Body>, PeerError>;
+
+    /// Fetches from a URL that another server named, such as media that lies elsewhere. The request is not
+    /// signed; redirects are followed, a few; an answer of whatever status is given.
+    ///
+    /// # Errors
+    /// Any [`PeerError`] that tells of the way and not of an answer.
+    async fn fetch(&self, url: &str, _limits: Limits) -> Result<http::Response<Body>, PeerError> {
+        Err(PeerError::Unsendable(format!("{url} is on no network that is known here")))
+    }
+
+    /// Notes that a server has called us and proved that it is who it says: it is no longer left in peace after
+    /// a failure.
+    async fn heard_from(&self, _server: &ServerName) {}
+
+    /// Completes when a server may be tried: at once, unless it failed lately; then when its time has come, or
+    /// as soon as it is heard from.
+    async fn until_due(&self, _server: &ServerName) {}
 }
 
 /// The body of an answer, as it arrives. It fails where it is cut off, too slow or too large.

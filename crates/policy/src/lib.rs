@@ -6,6 +6,8 @@
 mod client_kind;
 mod decision;
 pub mod encryption;
+pub mod federation;
+mod glob;
 mod room_class;
 
 pub use client_kind::ClientKind;

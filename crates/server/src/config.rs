@@ -14,8 +14,8 @@ mod show;
 
 pub(crate) use check::ANY_HOST;
 pub use check::{
-    Config, MediaConfig, OrganisationConfig, ProcessConfig, RegistrationConfig, RoomsConfig, StorageConfig,
-    TlsConfig,
+    CertificateFiles, Config, FederationConfig, MediaConfig, OrganisationConfig, ProcessConfig,
+    RegistrationConfig, RoomsConfig, StorageConfig,
 };
 pub use human::{ByteSize, HumanDuration, Listen, Network};
 pub use load::{Loaded, Origin, Sources, load};

@@ -7,7 +7,7 @@ use parvis_accounts::Accounts;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
 use parvis_events::ServerKey;
-use parvis_federation_api::{Everybody, FederationApi, OwnKey};
+use parvis_federation_api::{FederationApi, OwnKey};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_peers::{Federation, NoKeys, Transport};
 use parvis_rooms::{Identity, Others, Rooms};
@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
     engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions, sync_settings},
+    others::{ByRules, guarded},
 };
 
 /// The largest body that another server may send: a transaction of fifty of the largest events, and what is said
@@ -93,6 +94,9 @@ impl Homeserver {
         let media = open_media(&config, &store, &ambient).await?;
         let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
+        let network = guarded(&config, &store, &ambient, network)
+            .await
+            .map_err(|source| StartError::Storage { server_name: config.server_name.to_string(), source })?;
         let rooms = open_rooms(&config, &store, &ambient, Arc::clone(&key), network);
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
@@ -102,7 +106,7 @@ impl Homeserver {
             rooms: rooms.clone(),
             accounts: accounts.clone(),
             media: media.clone(),
-            partners: Arc::new(Everybody),
+            partners: Arc::new(ByRules(config.federation.rules.clone())),
             keys: Arc::new(OwnKey { server_name, key, ambient: ambient.clone() }),
             ambient: ambient.clone(),
             heavy: Arc::new(Semaphore::new(FederationApi::HEAVY)),

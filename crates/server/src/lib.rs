@@ -12,6 +12,7 @@ mod hosts;
 mod listener;
 mod logging;
 mod metrics;
+mod others;
 mod process;
 mod tls;
 

@@ -6,12 +6,13 @@ use axum::{Router, extract::State, middleware, response::IntoResponse, response:
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use http::{HeaderValue, StatusCode, header};
 use parvis_ambient::{Ambient, Clock};
-use parvis_peers::NoNetwork;
+use parvis_peers::Transport;
+use parvis_peers_http::{AddressGuard, Dns, HttpSettings, HttpTransport, SystemDns, TrustRoots};
 use tokio::task::JoinSet;
 
 use crate::{
     client_address,
-    config::{Config, ProcessConfig, TlsConfig},
+    config::{CertificateFiles, Config, OrganisationConfig, ProcessConfig},
     homeserver::{Homeserver, StartError},
     hosts::Hosts,
     listener::Listener,
@@ -34,6 +35,8 @@ pub struct Process {
     pub client_address: Option<SocketAddr>,
     /// Where clients are served with TLS.
     pub tls_address: Option<SocketAddr>,
+    /// Where other servers are served besides.
+    pub federation_address: Option<SocketAddr>,
     /// Where Prometheus is served.
     pub metrics_address: Option<SocketAddr>,
 }
@@ -55,6 +58,14 @@ pub enum ServeError {
     /// The certificate files cannot be used.
     #[error("cannot serve TLS: {0}")]
     Certificate(io::Error),
+    /// Other servers cannot be reached.
+    #[error("the network of {server_name} cannot be used: {problem}")]
+    Network {
+        /// Whose.
+        server_name: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The metrics cannot be set up.
     #[error("cannot collect metrics: {0}")]
     Metrics(String),
@@ -63,22 +74,25 @@ pub enum ServeError {
 /// The sockets and what belongs to them, taken before anything is opened: a mistake there is found at once.
 struct Sockets {
     client: Option<Listener>,
-    tls: Option<(Listener, RustlsConfig, TlsConfig)>,
+    tls: Option<Listener>,
+    federation: Option<Listener>,
+    certificate: Option<(RustlsConfig, CertificateFiles)>,
     metrics: Option<Listener>,
 }
 
 impl Sockets {
     fn take(config: &ProcessConfig) -> Result<Self, ServeError> {
-        let tls = match &config.tls {
-            Some(tls) => {
-                let certificates = tls::load(tls).map_err(ServeError::Certificate)?;
-                Some((bind(tls.address)?, certificates, tls.clone()))
-            }
+        let certificate = match &config.certificate {
+            Some(files) => Some((tls::load(files).map_err(ServeError::Certificate)?, files.clone())),
             None => None,
         };
-        let client = config.client_address.map(bind).transpose()?;
-        let metrics = config.metrics_address.map(bind).transpose()?;
-        Ok(Self { client, tls, metrics })
+        Ok(Self {
+            client: config.client_address.map(bind).transpose()?,
+            tls: config.tls_address.map(bind).transpose()?,
+            federation: config.federation_address.map(bind).transpose()?,
+            certificate,
+            metrics: config.metrics_address.map(bind).transpose()?,
+        })
     }
 }
 
@@ -94,9 +108,11 @@ impl Process {
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self, ServeError> {
         let sockets = Sockets::take(&config.process)?;
         let address = |listener: &Option<Listener>| listener.as_ref().map(|listener| listener.address);
+        let dns: Arc<dyn Dns> = Arc::new(SystemDns::new());
+        let roots = TrustRoots::system();
         let mut homeservers = Vec::new();
         for organisation in config.organisations {
-            let network = Arc::new(NoNetwork);
+            let network = network(&organisation, roots.clone(), Arc::clone(&dns), &ambient)?;
             homeservers.push(Homeserver::start(organisation, ambient.clone(), network).await?);
         }
         let mut process = Self {
@@ -106,7 +122,8 @@ impl Process {
             handle: Handle::new(),
             shutdown_grace: config.process.shutdown_grace,
             client_address: address(&sockets.client),
-            tls_address: sockets.tls.as_ref().map(|(listener, ..)| listener.address),
+            tls_address: address(&sockets.tls),
+            federation_address: address(&sockets.federation),
             metrics_address: address(&sockets.metrics),
         };
         process.serve(sockets, &config.process, &ambient.clock)?;
@@ -131,9 +148,11 @@ impl Process {
             self.background.spawn(fold_for_ever(metrics.clone(), Arc::clone(clock)));
             self.listen(listener, metrics_router(metrics).merge(self.health_router()), None);
         }
-        if let Some((listener, certificates, files)) = sockets.tls {
-            self.background.spawn(tls::keep_fresh(certificates.clone(), files, Arc::clone(clock)));
-            self.listen(listener, router.clone(), Some(certificates));
+        if let Some((certificate, files)) = sockets.certificate {
+            self.background.spawn(tls::keep_fresh(certificate.clone(), files, Arc::clone(clock)));
+            for listener in sockets.tls.into_iter().chain(sockets.federation) {
+                self.listen(listener, router.clone(), Some(certificate.clone()));
+            }
         }
         if let Some(listener) = sockets.client {
             self.listen(listener, router, None);
@@ -186,6 +205,26 @@ impl Process {
             homeserver.close().await;
         }
     }
+}
+
+/// The way to other servers, for one organisation.
+fn network(
+    config: &OrganisationConfig,
+    roots: TrustRoots,
+    dns: Arc<dyn Dns>,
+    ambient: &Ambient,
+) -> Result<Arc<dyn Transport>, ServeError> {
+    let federation = &config.federation;
+    let unusable =
+        |problem: String| ServeError::Network { server_name: config.server_name.to_string(), problem };
+    let roots = roots.with_files(&federation.extra_root_certificates);
+    let settings = HttpSettings {
+        guard: AddressGuard::new(federation.allowed_private_ranges.iter().map(|network| network.0)),
+        roots: roots.map_err(|error| unusable(error.to_string()))?,
+        connect_timeout: federation.connect_timeout,
+    };
+    let transport = HttpTransport::new(&settings, dns, ambient);
+    Ok(Arc::new(transport.map_err(|error| unusable(error.to_string()))?))
 }
 
 async fn fold_for_ever(metrics: Metrics, clock: Arc<dyn Clock>) {

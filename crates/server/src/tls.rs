@@ -11,19 +11,19 @@ use rustls::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::TlsConfig;
+use crate::config::CertificateFiles;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The TLS configuration from the certificate files.
-pub(crate) fn load(tls: &TlsConfig) -> io::Result<RustlsConfig> {
+pub(crate) fn load(tls: &CertificateFiles) -> io::Result<RustlsConfig> {
     Ok(RustlsConfig::from_config(read(tls)?))
 }
 
 /// Reads the files again, for ever: at once on SIGHUP, and within a minute when they have changed. Files that
 /// cannot be used are reported, and the certificate in use stays.
-pub(crate) async fn keep_fresh(config: RustlsConfig, tls: TlsConfig, clock: Arc<dyn Clock>) {
+pub(crate) async fn keep_fresh(config: RustlsConfig, tls: CertificateFiles, clock: Arc<dyn Clock>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     let mut seen = changed_at(&tls);
     loop {
@@ -45,12 +45,12 @@ pub(crate) async fn keep_fresh(config: RustlsConfig, tls: TlsConfig, clock: Arc<
     }
 }
 
-fn changed_at(tls: &TlsConfig) -> [Option<SystemTime>; 2] {
+fn changed_at(tls: &CertificateFiles) -> [Option<SystemTime>; 2] {
     let of = |file: &Path| std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
     [of(&tls.certificate_file), of(&tls.key_file)]
 }
 
-fn read(tls: &TlsConfig) -> io::Result<Arc<ServerConfig>> {
+fn read(tls: &CertificateFiles) -> io::Result<Arc<ServerConfig>> {
     let unusable = |file: &Path, reason: String| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {reason}", file.display()))
     };

@@ -153,11 +153,10 @@ fn tls_config(directory: &Path) -> Config {
     let (file, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
     install("first", directory);
     let mut config = config(directory, "localhost");
-    config.process.tls = Some(parvis_server::config::TlsConfig {
-        address: "127.0.0.1:0".parse().unwrap(),
-        certificate_file: file,
-        key_file: key,
-    });
+    config.process.tls_address = Some("127.0.0.1:0".parse().unwrap());
+    config.process.federation_address = Some("127.0.0.1:0".parse().unwrap());
+    config.process.certificate =
+        Some(parvis_server::config::CertificateFiles { certificate_file: file, key_file: key });
     config
 }
 
@@ -194,7 +193,9 @@ async fn clients_are_served_over_tls() {
     let directory = tempfile::tempdir().unwrap();
     let process = start(tls_config(directory.path())).await;
     let address = process.tls_address.unwrap();
-    assert_eq!(get_over_tls(address, "first").await.unwrap().status, 200);
+    for address in [address, process.federation_address.unwrap()] {
+        assert_eq!(get_over_tls(address, "first").await.unwrap().status, 200);
+    }
     assert!(get_over_tls(address, "second").await.is_err(), "another certificate");
     process.stop().await;
 }
@@ -213,7 +214,9 @@ async fn changed_certificate_files_are_noticed_and_unusable_ones_ignored() {
 
     install("second", directory.path());
     look(&clock).await;
-    assert_eq!(get_over_tls(address, "second").await.unwrap().status, 200);
+    for address in [address, process.federation_address.unwrap()] {
+        assert_eq!(get_over_tls(address, "second").await.unwrap().status, 200);
+    }
     process.stop().await;
 }
 

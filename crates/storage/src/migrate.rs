@@ -28,6 +28,7 @@ migrations! {
     1 "0001_core",
     2 "0002_accounts",
     3 "0003_media",
+    4 "0004_federation",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -1,9 +1,9 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, accounts, aggregations, dialect, engine::Pools, error::StorageError, events, filters,
-    interactive_auth, intern, media, members, passes, profiles, pushers, receipts, rooms, sessions, state,
-    statement::Statement, store, store::Store, writer,
+    account_data, accounts, aggregations, dialect, engine::Pools, error::StorageError, events,
+    failing_servers, filters, interactive_auth, intern, media, members, passes, peer_keys, profiles, pushers,
+    receipts, rooms, sessions, state, statement::Statement, store, store::Store, writer,
 };
 
 /// Every registered statement.
@@ -13,12 +13,14 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         aggregations::STATEMENTS,
         accounts::STATEMENTS,
         events::STATEMENTS,
+        failing_servers::STATEMENTS,
         filters::STATEMENTS,
         interactive_auth::STATEMENTS,
         intern::STATEMENTS,
         media::STATEMENTS,
         members::STATEMENTS,
         passes::STATEMENTS,
+        peer_keys::STATEMENTS,
         profiles::STATEMENTS,
         pushers::STATEMENTS,
         receipts::STATEMENTS,

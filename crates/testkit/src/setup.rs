@@ -16,6 +16,9 @@ const COMMON: &str = r#"
     [presence]
     mode = "on"
 
+    [federation]
+    mode = "off"
+
     [rate_limits]
     login = { per_second = 0.0, burst = 1 }
     registration = { per_second = 0.0, burst = 1 }

@@ -5,7 +5,10 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use parvis_client_api::Discovery;
-use parvis_policy::encryption::EncryptionSettings;
+use parvis_policy::{
+    encryption::EncryptionSettings,
+    federation::{FederationMode, FederationRules},
+};
 use ruma::{
     OwnedServerName, RoomVersionId, ServerName,
     api::client::discovery::discover_support::{Contact, ContactRole},
@@ -16,9 +19,9 @@ use super::{
     problem::Problem,
     secret::Secret,
     settings::{
-        AccountSettings, LimitSettings, LoggingSettings, MediaSettings, PresenceMode, RateLimit,
-        RateLimitSettings, RegistrationMode, RegistrationSettings, RoomSettings, Settings, SqliteSynchronous,
-        StorageEngine, StorageSettings, WellKnownSettings,
+        AccountSettings, FederationSettings, LimitSettings, LoggingSettings, MediaSettings, PresenceMode,
+        RateLimit, RateLimitSettings, RegistrationMode, RegistrationSettings, RoomSettings, Settings,
+        SqliteSynchronous, StorageEngine, StorageSettings, WellKnownSettings,
     },
 };
 
@@ -50,8 +53,12 @@ pub struct Config {
 pub struct ProcessConfig {
     /// Where clients are listened for without TLS.
     pub client_address: Option<SocketAddr>,
-    /// Where clients are listened for with TLS.
-    pub tls: Option<TlsConfig>,
+    /// Where clients and other servers are listened for with TLS.
+    pub tls_address: Option<SocketAddr>,
+    /// Where other servers are listened for with TLS besides.
+    pub federation_address: Option<SocketAddr>,
+    /// The certificate; where one of the two addresses is set.
+    pub certificate: Option<CertificateFiles>,
     /// Where Prometheus is listened for.
     pub metrics_address: Option<SocketAddr>,
     /// The proxies whose `X-Forwarded-For` is believed.
@@ -62,15 +69,28 @@ pub struct ProcessConfig {
     pub shutdown_grace: Duration,
 }
 
-/// A listener with TLS.
+/// With what listeners prove who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// Where to listen.
-    pub address: SocketAddr,
+pub struct CertificateFiles {
     /// The certificate chain, in PEM.
     pub certificate_file: PathBuf,
     /// The private key, in PEM.
     pub key_file: PathBuf,
+}
+
+/// With which other servers an organisation speaks, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederationConfig {
+    /// With whom.
+    pub rules: FederationRules,
+    /// Addresses outside of the public Internet at which other servers may be.
+    pub allowed_private_ranges: Vec<Network>,
+    /// Files of authorities that are believed besides the machine's.
+    pub extra_root_certificates: Vec<PathBuf>,
+    /// Servers that are believed when they vouch for the keys of others.
+    pub trusted_notaries: Vec<OwnedServerName>,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
 }
 
 /// One organisation.
@@ -100,6 +120,8 @@ pub struct OrganisationConfig {
     pub encryption: EncryptionSettings,
     /// How far presence goes.
     pub presence: PresenceMode,
+    /// With which other servers it speaks.
+    pub federation: FederationConfig,
     /// Limits for those who ask too often.
     pub rate_limits: RateLimitSettings,
     /// Bounds on what one request may take.
@@ -194,6 +216,7 @@ fn process(settings: &Settings, checker: &mut Checker<'_>) -> ProcessConfig {
     let addresses = [
         ("listeners.client", listeners.client.0),
         ("listeners.tls", listeners.tls.0),
+        ("listeners.federation", listeners.federation.0),
         ("listeners.metrics", listeners.metrics.0),
     ];
     for (index, (key, address)) in addresses.iter().enumerate() {
@@ -208,7 +231,9 @@ fn process(settings: &Settings, checker: &mut Checker<'_>) -> ProcessConfig {
     }
     ProcessConfig {
         client_address: listeners.client.0,
-        tls: tls(settings, checker),
+        tls_address: listeners.tls.0,
+        federation_address: listeners.federation.0,
+        certificate: certificate(settings, checker),
         metrics_address: listeners.metrics.0,
         trusted_proxies: listeners.trusted_proxies.clone(),
         logging: settings.logging.clone(),
@@ -216,26 +241,30 @@ fn process(settings: &Settings, checker: &mut Checker<'_>) -> ProcessConfig {
     }
 }
 
-fn tls(settings: &Settings, checker: &mut Checker<'_>) -> Option<TlsConfig> {
+fn certificate(settings: &Settings, checker: &mut Checker<'_>) -> Option<CertificateFiles> {
     let listeners = &settings.listeners;
     let files = [
         ("listeners.tls_certificate_file", &listeners.tls_certificate_file),
         ("listeners.tls_key_file", &listeners.tls_key_file),
     ];
-    let Some(address) = listeners.tls.0 else {
-        for (key, file) in files {
-            checker.require(file.is_none(), key, "has no effect while listeners.tls is off");
+    let address = match (listeners.tls.0, listeners.federation.0) {
+        (Some(_), _) => "listeners.tls",
+        (None, Some(_)) => "listeners.federation",
+        (None, None) => {
+            for (key, file) in files {
+                let reason = "has no effect while listeners.tls and listeners.federation are off";
+                checker.require(file.is_none(), key, reason);
+            }
+            return None;
         }
-        return None;
     };
     for (key, file) in files {
         match file {
             Some(file) => checker.require(file.is_file(), key, "there is no such file"),
-            None => checker.problem(key, "must be set, since listeners.tls is an address"),
+            None => checker.problem(key, format!("must be set, since {address} is an address")),
         }
     }
-    Some(TlsConfig {
-        address,
+    Some(CertificateFiles {
         certificate_file: listeners.tls_certificate_file.clone()?,
         key_file: listeners.tls_key_file.clone()?,
     })
@@ -257,6 +286,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let media = media(&settings.media, development, checker);
     let registration = registration(&settings.registration, checker);
     let rooms = rooms(&settings.rooms, checker);
+    let federation = federation(&settings.federation, development, checker);
     accounts(&settings.accounts, checker);
     rate_limits(&settings.rate_limits, checker);
     limits(&settings.limits, checker);
@@ -273,6 +303,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         rooms: rooms?,
         encryption: settings.encryption,
         presence: settings.presence.mode,
+        federation,
         rate_limits: settings.rate_limits,
         limits: settings.limits.clone(),
     })
@@ -495,6 +526,63 @@ fn rooms(settings: &RoomSettings, checker: &mut Checker<'_>) -> Option<RoomsConf
         "is not one of rooms.allowed_versions",
     );
     Some(RoomsConfig { default_version, allowed_versions })
+}
+
+fn federation(
+    settings: &FederationSettings,
+    development: bool,
+    checker: &mut Checker<'_>,
+) -> FederationConfig {
+    let usual = if development { FederationMode::Off } else { FederationMode::Open };
+    let mode = settings.mode.unwrap_or(usual);
+    let (partners, denied) = (&settings.partners, &settings.denied);
+    checker.require(
+        mode != FederationMode::Partners || !partners.is_empty(),
+        "federation.partners",
+        "must name a server at least, since federation.mode is \"partners\"",
+    );
+    checker.require(
+        mode == FederationMode::Partners || partners.is_empty(),
+        "federation.partners",
+        "have no effect, since federation.mode is not \"partners\"",
+    );
+    for (key, patterns) in [("federation.partners", partners), ("federation.denied", denied)] {
+        for pattern in patterns.iter().filter(|pattern| !is_server_pattern(pattern)) {
+            checker.problem(key, format!("`{pattern}` is not a server name, with or without `*` and `?`"));
+        }
+    }
+    for file in settings.extra_root_certificates.iter().filter(|file| !file.is_file()) {
+        let reason = format!("there is no such file: {}", file.display());
+        checker.problem("federation.extra_root_certificates", reason);
+    }
+    let timeout = settings.connect_timeout.0;
+    checker.require(!timeout.is_zero(), "federation.connect_timeout", "must be more than 0");
+    FederationConfig {
+        rules: FederationRules { mode, partners: partners.clone(), denied: denied.clone() },
+        allowed_private_ranges: settings.allowed_private_ranges.clone(),
+        extra_root_certificates: settings.extra_root_certificates.clone(),
+        trusted_notaries: notaries(&settings.trusted_notaries, checker),
+        connect_timeout: timeout,
+    }
+}
+
+fn notaries(names: &[String], checker: &mut Checker<'_>) -> Vec<OwnedServerName> {
+    let mut notaries = Vec::with_capacity(names.len());
+    for name in names {
+        match ServerName::parse(name) {
+            Ok(notary) => notaries.push(notary),
+            Err(_) => {
+                checker.problem("federation.trusted_notaries", format!("`{name}` is not a server name"));
+            }
+        }
+    }
+    notaries
+}
+
+/// Whether a pattern could fit a server name.
+fn is_server_pattern(pattern: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]*?".contains(&byte);
+    !pattern.is_empty() && pattern.bytes().all(fits)
 }
 
 fn rate_limits(settings: &RateLimitSettings, checker: &mut Checker<'_>) {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use parvis_peers_http::AddressRange;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A number of bytes, written `500 KiB` or as a bare number of bytes.
@@ -138,27 +139,12 @@ impl fmt::Display for Listen {
 
 /// A range of addresses, written `10.0.0.0/8`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix_bits: u32,
-}
+pub struct Network(pub AddressRange);
 
 impl Network {
     /// Whether `address` lies in this range. IPv4 addresses in IPv6 clothes count as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let (ours, width) = bits(self.address);
-        let (theirs, their_width) = bits(address);
-        // A shift by the whole width means that every address of the family is in.
-        let shift = width - self.prefix_bits;
-        width == their_width && ours.checked_shr(shift) == theirs.checked_shr(shift)
-    }
-}
-
-/// The address as a number, and how many bits it has.
-fn bits(address: IpAddr) -> (u128, u32) {
-    match address.to_canonical() {
-        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
+        self.0.contains(address)
     }
 }
 
@@ -166,27 +152,13 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an address or a range; write for example \"10.0.0.0/8\"");
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let address = address.to_canonical();
-        let (_, width) = bits(address);
-        let prefix_bits = prefix.map_or(Ok(width), |prefix| prefix.parse().map_err(|_| wrong()))?;
-        if prefix_bits > width { Err(wrong()) } else { Ok(Self { address, prefix_bits }) }
+        text.parse().map(Self)
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (_, width) = bits(self.address);
-        if self.prefix_bits == width {
-            write!(formatter, "{}", self.address)
-        } else {
-            write!(formatter, "{}/{}", self.address, self.prefix_bits)
-        }
+        self.0.fmt(formatter)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use parvis_policy::encryption::EncryptionSettings;
+use parvis_policy::{encryption::EncryptionSettings, federation::FederationMode};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -28,6 +28,7 @@ pub struct Settings {
     pub rooms: RoomSettings,
     pub encryption: EncryptionSettings,
     pub presence: PresenceSettings,
+    pub federation: FederationSettings,
     pub rate_limits: RateLimitSettings,
     pub limits: LimitSettings,
     pub logging: LoggingSettings,
@@ -83,8 +84,10 @@ pub struct SupportContact {
 pub struct ListenerSettings {
     /// For clients, without TLS.
     pub client: Listen,
-    /// For clients, with TLS.
+    /// For clients and other servers, with TLS.
     pub tls: Listen,
+    /// For other servers, with TLS, at a second address.
+    pub federation: Listen,
     /// The certificate chain, in PEM.
     pub tls_certificate_file: Option<PathBuf>,
     /// The private key, in PEM.
@@ -102,6 +105,7 @@ impl Default for ListenerSettings {
         Self {
             client: address([127, 0, 0, 1], 8008),
             tls: Listen(None),
+            federation: Listen(None),
             tls_certificate_file: None,
             tls_key_file: None,
             metrics: Listen(None),
@@ -324,6 +328,40 @@ pub enum PresenceMode {
 pub struct PresenceSettings {
     /// How far presence goes.
     pub mode: PresenceMode,
+}
+
+/// With which other servers the organisation speaks, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FederationSettings {
+    /// With whom. Unset, with everybody; with nobody for the server name `localhost`.
+    pub mode: Option<FederationMode>,
+    /// The servers to speak with in the mode `partners`; `*` and `?` stand for letters.
+    pub partners: Vec<String>,
+    /// The servers never to speak with.
+    pub denied: Vec<String>,
+    /// Addresses outside of the public Internet at which other servers may be.
+    pub allowed_private_ranges: Vec<Network>,
+    /// Files in PEM of authorities that are believed besides the machine's.
+    pub extra_root_certificates: Vec<PathBuf>,
+    /// Servers that are believed when they vouch for the keys of others.
+    pub trusted_notaries: Vec<String>,
+    /// How long making a connection may take.
+    pub connect_timeout: HumanDuration,
+}
+
+impl Default for FederationSettings {
+    fn default() -> Self {
+        Self {
+            mode: None,
+            partners: Vec::new(),
+            denied: Vec::new(),
+            allowed_private_ranges: Vec::new(),
+            extra_root_certificates: Vec::new(),
+            trusted_notaries: Vec::new(),
+            connect_timeout: HumanDuration::seconds(10),
+        }
+    }
 }
 
 /// How often something may be done, in the long run and at once.

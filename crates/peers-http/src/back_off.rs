@@ -1,0 +1,150 @@
+//! Servers that failed, and until when each is left in peace. Stored, so that a restart does not knock at every
+//! dead door of the world at once.
+//!
+//! The first failure costs a minute, which a restart of the other server takes; each further one doubles it, up
+//! to a day: a server that has been dead for weeks is still tried daily, and whoever comes back is heard from
+//! and tried at once. Up to a tenth more, by lot, keeps many servers from coming back in step.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use parvis_ambient::{Ambient, Timestamp};
+use parvis_storage::{FailingServer, StorageError, Store, WriteSet};
+use ruma::{OwnedServerName, ServerName};
+use tokio::sync::Notify;
+
+const FIRST_INTERVAL: Duration = Duration::from_secs(60);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
+/// How many failing servers are remembered. Strangers can name any number that do not exist.
+const MOST_REMEMBERED: usize = 20_000;
+
+#[derive(Debug)]
+struct Failing {
+    since: Timestamp,
+    retry_at: Timestamp,
+    interval: Duration,
+    /// Told when the server is heard from.
+    recovered: Arc<Notify>,
+}
+
+/// Who is left in peace. What is in memory is in the store too.
+#[derive(Debug)]
+pub(crate) struct BackOff {
+    store: Store,
+    ambient: Ambient,
+    failing: Mutex<HashMap<OwnedServerName, Failing>>,
+}
+
+impl BackOff {
+    /// Reads who failed before this process started.
+    pub(crate) async fn load(store: Store, ambient: Ambient) -> Result<Self, StorageError> {
+        let stored = store.failing_servers().await?;
+        let failing = stored.into_iter().filter_map(|stored| {
+            let failing = Failing {
+                since: Timestamp(stored.failing_since_ts),
+                retry_at: Timestamp(stored.retry_ts),
+                interval: Duration::from_millis(u64::try_from(stored.interval_ms).unwrap_or(0)),
+                recovered: Arc::default(),
+            };
+            Some((ServerName::parse(&stored.server_name).ok()?, failing))
+        });
+        let failing = Mutex::new(failing.collect());
+        Ok(Self { store, ambient, failing })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<OwnedServerName, Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ambient.now()
+    }
+
+    /// How long a server is still left in peace, if it is.
+    pub(crate) fn wait(&self, server: &ServerName) -> Option<Duration> {
+        let retry_at = self.lock().get(server)?.retry_at;
+        Some(retry_at.since(self.now())).filter(|wait| !wait.is_zero())
+    }
+
+    /// Completes when a server may be tried.
+    pub(crate) async fn until_due(&self, server: &ServerName) {
+        loop {
+            let (wait, recovered) = match self.lock().get(server) {
+                None => return,
+                Some(failing) => {
+                    (failing.retry_at.since(self.now()), Arc::clone(&failing.recovered).notified_owned())
+                }
+            };
+            if wait.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = self.ambient.clock.sleep(wait) => {}
+                () = recovered => {}
+            }
+        }
+    }
+
+    /// Notes that a server was reached, or has called.
+    pub(crate) async fn reached(&self, server: &ServerName) {
+        let Some(failing) = self.lock().remove(server) else { return };
+        failing.recovered.notify_waiters();
+        let silent_for = self.now().since(failing.since).as_secs();
+        tracing::info!(%server, silent_for, "server is back");
+        let mut set = WriteSet::new();
+        set.delete_failing_server(server.as_str());
+        self.write(set).await;
+    }
+
+    /// Notes that a try that began then has failed; it is not repeated before `at_least` has passed. Only a try
+    /// that was due makes the wait longer: of those that run side by side, one.
+    pub(crate) async fn failed(&self, server: &ServerName, began: Timestamp, at_least: Duration) {
+        let now = self.now();
+        let mut set = WriteSet::new();
+        {
+            let mut all = self.lock();
+            let before = all.get(server);
+            if before.is_some_and(|before| began < before.retry_at) {
+                return;
+            }
+            let failing = self.next(before, now, at_least);
+            set.put_failing_server(&FailingServer {
+                server_name: server.to_string(),
+                failing_since_ts: failing.since.millis(),
+                retry_ts: failing.retry_at.millis(),
+                interval_ms: i64::try_from(failing.interval.as_millis()).unwrap_or(i64::MAX),
+            });
+            if all.len() >= MOST_REMEMBERED && !all.contains_key(server) {
+                let soonest = all.iter().min_by_key(|(_, failing)| failing.retry_at);
+                if let Some(forgotten) = soonest.map(|(server, _)| server.clone()) {
+                    set.delete_failing_server(forgotten.as_str());
+                    all.remove(&forgotten);
+                }
+            }
+            all.insert(server.to_owned(), failing);
+        }
+        self.write(set).await;
+    }
+
+    fn next(&self, before: Option<&Failing>, now: Timestamp, at_least: Duration) -> Failing {
+        let doubled = before.map_or(FIRST_INTERVAL, |before| before.interval.saturating_mul(2));
+        let interval = doubled.max(at_least).min(LONGEST_INTERVAL);
+        let tenth = u64::try_from(interval.as_millis() / 10).unwrap_or(0);
+        let more = self.ambient.chance.number() % (tenth + 1);
+        Failing {
+            since: before.map_or(now, |before| before.since),
+            retry_at: now.plus(interval).plus(Duration::from_millis(more)),
+            interval,
+            recovered: before.map_or_else(Arc::default, |before| Arc::clone(&before.recovered)),
+        }
+    }
+
+    async fn write(&self, set: WriteSet) {
+        if let Err(error) = self.store.commit(set).await {
+            tracing::error!(%error, "who is left in peace cannot be written down");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The real network: each exchange goes to wherever discovery says, over TLS.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::HOST;
+use moka::sync::Cache;
+use parvis_ambient::Ambient;
+use parvis_peers::{Body, Limits, PeerError, Transport};
+use reqwest::{Client, Url, redirect::Policy};
+use ruma::ServerName;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+use crate::{
+    address_guard::AddressGuard,
+    answer::{bounded, trouble},
+    dns::Dns,
+    locate::Locator,
+    route::{Place, Route, may_be_delegated},
+    trust::TrustRoots,
+    web::{ToAddresses, ToServices, Web, client, guarded},
+    well_known::WellKnown,
+};
+
+/// How many exchanges run at a time, in all and with one server.
+const MOST_EXCHANGES: usize = 512;
+const MOST_EXCHANGES_PER_PLACE: usize = 16;
+const MOST_PLACES: u64 = 10_000;
+
+/// How the network is used.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Where may be connected to.
+    pub guard: AddressGuard,
+    /// Whose certificates are believed.
+    pub roots: TrustRoots,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
+}
+
+/// The network cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS cannot be set up: {0}")]
+pub struct HttpError(String);
+
+/// Carries requests to other homeservers over HTTP and TLS.
+pub struct HttpTransport {
+    pub(crate) locator: Locator,
+    pub(crate) well_known: WellKnown,
+    web: Web,
+    /// For URLs whose host is an address, or whose port is to be taken at its word.
+    by_port: Client,
+    /// For URLs without a port, which is found with the address.
+    by_service: Client,
+    slots: Slots,
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HttpTransport")
+    }
+}
+
+impl HttpTransport {
+    /// The network, as seen through these name servers.
+    ///
+    /// # Errors
+    /// [`HttpError`] where TLS cannot be set up.
+    pub fn new(settings: &HttpSettings, dns: Arc<dyn Dns>, ambient: &Ambient) -> Result<Self, HttpError> {
+        let locator = Locator::new(dns, settings.guard.clone(), Arc::clone(&ambient.chance));
+        let tls = settings.roots.client_config().map_err(|error| HttpError(error.to_string()))?;
+        let timeout = settings.connect_timeout;
+        let unusable = |error: reqwest::Error| HttpError(error.to_string());
+        let to_addresses = ToAddresses(locator.clone());
+        let by_port = client(tls.clone(), to_addresses, Policy::none(), timeout).map_err(unusable)?;
+        let to_services = ToServices(locator.clone());
+        let by_service = client(tls.clone(), to_services, Policy::none(), timeout).map_err(unusable)?;
+        let web = Web::new(&locator, tls, timeout).map_err(unusable)?;
+        let well_known = WellKnown::new(web.clone(), Arc::clone(&ambient.clock));
+        Ok(Self { locator, well_known, web, by_port, by_service, slots: Slots::new() })
+    }
+
+    /// The way to a server.
+    async fn route(&self, server: &ServerName) -> Route {
+        if !may_be_delegated(server) {
+            return Route::to(server);
+        }
+        match self.well_known.delegation(server.host()).await {
+            Some(delegated) => Route::to(&delegated),
+            None => Route::to(server),
+        }
+    }
+
+    async fn exchange_until(
+        &self,
+        server: &ServerName,
+        request: http::Request<Bytes>,
+        max_bytes: usize,
+        deadline: Instant,
+    ) -> Result<http::Response<Body>, PeerError> {
+        let route = self.route(server).await;
+        let url = request_url(&route, request.uri(), self.locator.guard())?;
+        let slot = self.slots.take(&route.base_url()).await;
+        let client = match route.place {
+            Place::Service { .. } => &self.by_service,
+            Place::Address(_) | Place::Port { .. } => &self.by_port,
+        };
+        let (head, body) = request.into_parts();
+        let sent = client
+            .request(head.method, url)
+            .headers(head.headers)
+            .header(HOST, &route.host_header)
+            .body(body)
+            .send()
+            .await;
+        let answer = sent.map_err(|error| trouble(server.as_str(), &error))?;
+        bounded(answer, server.as_str(), max_bytes, deadline, slot)
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn exchange(
+        &self,
+        destination: &ServerName,
+        request: http::Request<Bytes>,
+        limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        let deadline = tokio::time::sleep(limits.timeout).deadline();
+        let exchange = self.exchange_until(destination, request, limits.max_bytes, deadline);
+        let outcome = tokio::time::timeout_at(deadline, exchange).await;
+        outcome.unwrap_or_else(|_| Err(PeerError::Timeout(destination.to_string())))
+    }
+
+    async fn fetch(&self, url: &str, limits: Limits) -> Result<http::Response<Body>, PeerError> {
+        self.web.get(url, limits).await
+    }
+}
+
+/// The URL of a request. Path and query are what was signed, to the letter, or the request is not sent.
+fn request_url(route: &Route, uri: &http::Uri, guard: &AddressGuard) -> Result<Url, PeerError> {
+    let path_and_query = uri.path_and_query().map_or("/", |text| text.as_str());
+    let url = guarded(&format!("{}{path_and_query}", route.base_url()), guard)?;
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if format!("{}{query}", url.path()) != path_and_query {
+        return Err(PeerError::Unsendable(format!("{path_and_query:?} would change on its way")));
+    }
+    Ok(url)
+}
+
+/// Bounds how many exchanges run at a time.
+struct Slots {
+    all: Arc<Semaphore>,
+    by_place: Cache<String, Arc<Semaphore>>,
+}
+
+/// A place among those that run, until it is dropped.
+struct Slot {
+    _of_place: Option<OwnedSemaphorePermit>,
+    _of_all: Option<OwnedSemaphorePermit>,
+}
+
+impl Slots {
+    fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(MOST_EXCHANGES)), by_place: Cache::new(MOST_PLACES) }
+    }
+
+    async fn take(&self, place: &str) -> Slot {
+        let new = || Arc::new(Semaphore::new(MOST_EXCHANGES_PER_PLACE));
+        let of_place = self.by_place.get_with_by_ref(place, new);
+        // The semaphores are never closed, so each gives a permit in the end.
+        Slot {
+            _of_place: of_place.acquire_owned().await.ok(),
+            _of_all: Arc::clone(&self.all).acquire_owned().await.ok(),
+        }
+    }
+}

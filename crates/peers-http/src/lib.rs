@@ -1,0 +1,25 @@
+//! The door to other servers, opened onto the real network.
+//!
+//! [`HttpTransport`] carries requests over HTTP and TLS to wherever server discovery leads, and only to addresses
+//! that an [`AddressGuard`] permits. [`Guarded`] stands before it, or before a simulated network: it knows with
+//! whom the organisation speaks and who is left in peace after failures. This crate knows nothing of rooms, nor
+//! of what the organisation's policy says; it is told.
+
+mod address_guard;
+mod answer;
+mod back_off;
+mod dns;
+mod guarded;
+mod http_transport;
+mod locate;
+mod one_at_a_time;
+mod route;
+mod trust;
+mod web;
+mod well_known;
+
+pub use address_guard::{AddressGuard, AddressRange};
+pub use dns::{Dns, DnsError, Service, SystemDns};
+pub use guarded::{Admits, Guarded};
+pub use http_transport::{HttpError, HttpSettings, HttpTransport};
+pub use trust::{TrustRoots, UnusableRoots};

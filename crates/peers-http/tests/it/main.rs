@@ -1,0 +1,5 @@
+//! The real network, on loopback: name servers that a test sets up, and servers with certificates of a test's own
+//! authority.
+
+mod guarded;
+mod world;

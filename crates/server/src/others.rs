@@ -1,0 +1,35 @@
+//! The organisation and other servers: with whom it speaks, and over which network.
+
+use std::sync::Arc;
+
+use parvis_ambient::Ambient;
+use parvis_federation_api::Partners;
+use parvis_peers::Transport;
+use parvis_peers_http::Guarded;
+use parvis_policy::federation::FederationRules;
+use parvis_storage::{StorageError, Store};
+use ruma::ServerName;
+
+use crate::config::OrganisationConfig;
+
+/// Answers the servers that the organisation's rules allow.
+#[derive(Debug)]
+pub(crate) struct ByRules(pub(crate) FederationRules);
+
+impl Partners for ByRules {
+    fn allows(&self, server: &ServerName) -> bool {
+        self.0.allows(server.as_str())
+    }
+}
+
+/// A network as far as the organisation uses it.
+pub(crate) async fn guarded(
+    config: &OrganisationConfig,
+    store: &Store,
+    ambient: &Ambient,
+    network: Arc<dyn Transport>,
+) -> Result<Arc<dyn Transport>, StorageError> {
+    let (rules, own) = (config.federation.rules.clone(), config.server_name.clone());
+    let admits = Arc::new(move |server: &ServerName| rules.allows(server.as_str()));
+    Ok(Arc::new(Guarded::new(network, own, admits, store.clone(), ambient.clone()).await?))
+}
