@@ -16,9 +16,6 @@ const COMMON: &str = r#"
     [presence]
     mode = "on"
 
-    [federation]
-    mode = "off"
-
     [rate_limits]
     login = { per_second = 0.0, burst = 1 }
     registration = { per_second = 0.0, burst = 1 }
@@ -40,12 +37,15 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Writes the configuration: what all have in common, then `settings` in TOML, which overrule it.
+    /// Writes the configuration: what all have in common, then `settings` in TOML, which overrule it. The server
+    /// is on the real network, so it calls no other one unless the settings say so.
     pub(crate) async fn new(engine: &Engine, settings: &str) -> Self {
-        Self::of_server("parvis.test", engine, settings).await
+        let mut table = parse("federation.mode = \"off\"");
+        merge(&mut table, parse(settings));
+        Self::of_server("parvis.test", engine, &table.to_string()).await
     }
 
-    /// The same, for a server of this name.
+    /// The same, for a server of this name on a network of the test's own.
     pub(crate) async fn of_server(name: &str, engine: &Engine, settings: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
