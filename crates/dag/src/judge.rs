@@ -64,6 +64,18 @@ pub fn judge(
     }
 }
 
+/// Judges an event of which only those that it cites are known, such as one of an auth chain or of a state that came
+/// with a join: the checks that need no state of the room.
+///
+/// # Errors
+///
+/// [`AuthError`]: the event is rejected.
+pub fn judge_outlier(pdu: &Pdu, known: impl Fn(&EventId) -> Option<Known>) -> Result<(), AuthError> {
+    check_sizes(pdu)?;
+    check_auth_events(pdu, &known)?;
+    authorise_by_auth_events(pdu, &known)
+}
+
 /// Rejects fields beyond 255 bytes that the older room versions let pass as far as here, because servers
 /// once counted characters.
 fn check_sizes(pdu: &Pdu) -> Result<(), AuthError> {

@@ -22,7 +22,7 @@ pub use error::AuthError;
 pub use graph::{
     advance_extremities, auth_chain, conflicted_subgraph, forward_extremities, topological_order,
 };
-pub use judge::{Verdict, judge};
+pub use judge::{Verdict, judge, judge_outlier};
 pub use known::Known;
 pub use power::{Power, PowerLevels};
 pub use resolution::{Fork, ResolutionError, StateMap, relevant_keys, resolve};

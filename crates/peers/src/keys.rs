@@ -69,13 +69,10 @@ impl KeyBook {
     }
 }
 
-/// Checks the signatures and hashes of events, fetching all the keys that they need at once.
-pub async fn verify_events(
-    events: Vec<WellFormedPdu>,
-    keys: &dyn ServerKeys,
-) -> Vec<Result<SignedPdu, SignatureError>> {
+/// The keys that are needed to check the signatures of events.
+pub fn wanted_keys(events: &[WellFormedPdu]) -> WantedKeys {
     let mut wanted = WantedKeys::new();
-    for event in &events {
+    for event in events {
         for server in event.required_signers().into_iter().flatten() {
             for key_id in event.key_ids_of(&server) {
                 let of_server = wanted.entry(server.clone()).or_default();
@@ -84,7 +81,15 @@ pub async fn verify_events(
             }
         }
     }
-    let book = keys.keys(&wanted).await;
+    wanted
+}
+
+/// Checks the signatures and hashes of events, fetching all the keys that they need at once.
+pub async fn verify_events(
+    events: Vec<WellFormedPdu>,
+    keys: &dyn ServerKeys,
+) -> Vec<Result<SignedPdu, SignatureError>> {
+    let book = keys.keys(&wanted_keys(&events)).await;
     events
         .into_iter()
         .map(|event| {

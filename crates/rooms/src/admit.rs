@@ -20,7 +20,7 @@ use parvis_storage::{
     CommitError, Committed, DeviceSn, EventFlags, EventSn, NewEvent, Position, RoomHead, RoomSn, Slot,
     StateRoot, Submitted, TransactionKey, TypeSn, UserSn, WriteSet,
 };
-use ruma::{OwnedEventId, OwnedUserId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedUserId, UserId};
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -96,7 +96,8 @@ pub(crate) struct Turn<'a> {
     prev_events: Vec<OwnedEventId>,
     slots: Vec<((TypeSn, Box<str>), Slot)>,
     state: Vec<(StateKey, Numbered)>,
-    redacted_state: bool,
+    /// Whether what is remembered of the current state is out of date after this turn.
+    forget_state: bool,
     /// What will be written. Operations add rows of their own.
     pub(crate) set: WriteSet,
 }
@@ -182,7 +183,7 @@ impl Rooms {
             head,
             slots: Vec::new(),
             state: Vec::new(),
-            redacted_state: false,
+            forget_state: false,
             set: WriteSet::new(),
         }
     }
@@ -306,6 +307,20 @@ impl Turn<'_> {
         draft: Draft,
         transaction: Option<(DeviceSn, String)>,
     ) -> Result<Staged, RoomError> {
+        let (pdu, auth) = self.build(sender, draft).await?;
+        self.place(sender_sn, pdu, auth, transaction).await
+    }
+
+    /// Builds an event on what is staged and judges it, without staging it.
+    ///
+    /// # Errors
+    /// If the event cannot be built or the room's rules refuse it.
+    pub(crate) async fn rehearse(&mut self, sender: &UserId, draft: Draft) -> Result<Pdu, RoomError> {
+        Ok(self.build(sender, draft).await?.0)
+    }
+
+    /// Builds an event that the rules allow; gives it with the numbers of its auth events.
+    async fn build(&mut self, sender: &UserId, draft: Draft) -> Result<(Pdu, Vec<EventSn>), RoomError> {
         let state = self.auth_state(sender, &draft).await?;
         let pdu = self.sign(sender, draft, &state)?;
         // A local event is built on the current state and cites that state's auth events: the checks against
@@ -317,7 +332,7 @@ impl Turn<'_> {
         dag::authorise(&pdu, look_up)?;
         let auth = state.iter().filter(|entry| pdu.auth_events().contains(entry.3.owned_event_id()));
         let auth = auth.map(|entry| entry.2).collect();
-        self.place(sender_sn, pdu, auth, transaction).await
+        Ok((pdu, auth))
     }
 
     /// The state events by which an event is judged, and the create event: type, state key, number, event.
@@ -371,6 +386,50 @@ impl Turn<'_> {
         Ok(event.sign(version, &self.rooms.identity.key)?)
     }
 
+    /// Judges an event from elsewhere, and stages it if it is accepted. One that is here already is not staged
+    /// again.
+    ///
+    /// # Errors
+    /// [`RoomError::Forbidden`] if it is not accepted.
+    pub(crate) async fn receive(&mut self, pdu: &Pdu, flags: EventFlags) -> Result<(), RoomError> {
+        let store = &self.rooms.store;
+        if let Some(known) = store.event_by_id(pdu.event_id()).await?
+            && !known.flags.contains(EventFlags::OUTLIER)
+        {
+            return match known.flags.is_shown() {
+                true => Ok(()),
+                false => Err(RoomError::forbidden("the event was not accepted before")),
+            };
+        }
+        let cited: Vec<&EventId> = pdu.auth_events().iter().map(|id| &**id).collect();
+        let numbers = store.event_sns(&cited).await?;
+        let auth: Vec<EventSn> = numbers.values().copied().collect();
+        let mut known = HashMap::new();
+        for event in store.events(&auth).await? {
+            let rejected = event.flags.contains(EventFlags::REJECTED);
+            known.insert(event.pdu.owned_event_id().clone(), dag::Known { pdu: event.pdu.clone(), rejected });
+        }
+        let create = self.state_pdu("m.room.create", "").await?;
+        for create in create.iter() {
+            known.insert(create.owned_event_id().clone(), dag::Known::accepted(create.clone()));
+        }
+        let mut state = HashMap::new();
+        for key in dag::auth_types(pdu.version(), pdu.sender(), pdu.kind(), pdu.state_key(), pdu.content())? {
+            if let Some(event) = self.state_pdu(&key.0, &key.1).await? {
+                state.insert(key, event);
+            }
+        }
+        state.extend(create.map(|create| (("m.room.create".to_owned(), String::new()), create)));
+        let current = |kind: &str, key: &str| state.get(&(kind.to_owned(), key.to_owned())).cloned();
+        let verdict = dag::judge(pdu, |id| known.get(id).cloned(), current, current);
+        if let Some(reason) = verdict.reason() {
+            return Err(RoomError::Forbidden(reason.to_string()));
+        }
+        let sender = self.rooms.store.intern_user(pdu.sender()).await?;
+        self.place_flagged(sender, pdu.clone(), auth, None, flags).await?;
+        Ok(())
+    }
+
     /// Stages a signed event that the rules allow: its place in the graph, its slot, the state after it.
     async fn place(
         &mut self,
@@ -378,6 +437,17 @@ impl Turn<'_> {
         pdu: Pdu,
         auth: Vec<EventSn>,
         transaction: Option<(DeviceSn, String)>,
+    ) -> Result<Staged, RoomError> {
+        self.place_flagged(sender, pdu, auth, transaction, EventFlags::ACCEPTED).await
+    }
+
+    async fn place_flagged(
+        &mut self,
+        sender: UserSn,
+        pdu: Pdu,
+        auth: Vec<EventSn>,
+        transaction: Option<(DeviceSn, String)>,
+        flags: EventFlags,
     ) -> Result<Staged, RoomError> {
         let store = &self.rooms.store;
         let sn = EventSn(store.next_number().await?);
@@ -405,7 +475,7 @@ impl Turn<'_> {
             member: member.map(|member| member.0),
             slot,
             state_index,
-            flags: EventFlags::ACCEPTED,
+            flags,
             state_root,
             room_root: self.head.state_root,
             prev: std::mem::replace(&mut self.head.heads, vec![sn]),
@@ -430,6 +500,54 @@ impl Turn<'_> {
         Ok(Some((self.rooms.store.intern_user(&user_id).await?, membership)))
     }
 
+    /// Stages an event of which only itself is known, such as an invitation to a room elsewhere; gives its number.
+    pub(crate) async fn stage_outlier(&mut self, pdu: &Pdu) -> Result<EventSn, RoomError> {
+        let store = &self.rooms.store;
+        if let Some(sn) = store.event_sn(pdu.event_id()).await? {
+            return Ok(sn);
+        }
+        let numbers = async |ids: &[OwnedEventId]| {
+            let ids: Vec<&EventId> = ids.iter().map(|id| &**id).collect();
+            store.event_sns(&ids).await.map(|found| found.into_values().collect::<Vec<_>>())
+        };
+        let (prev, auth) = (numbers(pdu.prev_events()).await?, numbers(pdu.auth_events()).await?);
+        let sn = EventSn(store.next_number().await?);
+        let kind = store.intern_type(pdu.kind()).await?;
+        let sender = store.intern_user(pdu.sender()).await?;
+        let member = self.member_of(pdu).await?.map(|member| member.0);
+        let mut slot = None;
+        let mut state_index = None;
+        if let Some(state_key) = pdu.state_key() {
+            slot = Some(self.take_slot(kind, state_key).await?);
+            state_index = Some(self.head.next_state_index);
+            self.head.next_state_index += 1;
+        }
+        self.set.add_event(NewEvent {
+            sn,
+            room: self.head.room,
+            kind,
+            sender,
+            member,
+            slot,
+            state_index,
+            flags: EventFlags::OUTLIER,
+            state_root: StateRoot::EMPTY,
+            room_root: StateRoot::EMPTY,
+            prev,
+            auth,
+            transaction: None,
+            pdu: pdu.clone(),
+        });
+        Ok(sn)
+    }
+
+    /// Makes an event the only one that the next follows, in a room whose state is now another.
+    pub(crate) fn begin_anew(&mut self, head: RoomHead, end: &Pdu) {
+        self.head = head;
+        self.prev_events = vec![end.owned_event_id().clone()];
+        self.forget_state = true;
+    }
+
     async fn take_slot(&mut self, kind: TypeSn, state_key: &str) -> Result<Slot, RoomError> {
         if let Some(slot) = self.slot(kind, state_key).await? {
             return Ok(slot);
@@ -444,7 +562,7 @@ impl Turn<'_> {
     /// Takes the content out of an event, in the same write as the redaction that was staged.
     pub(crate) fn redact(&mut self, target: EventSn, redacted: &Pdu, by: EventSn) {
         self.set.redact_event(target, redacted.json(), by);
-        self.redacted_state |= redacted.is_state();
+        self.forget_state |= redacted.is_state();
     }
 
     /// Demands that the device has not used the transaction id before.
@@ -461,7 +579,7 @@ impl Turn<'_> {
         set.move_room(self.expected, self.head.clone());
         let tip = &mut *self.tip;
         tip.slots.extend(self.slots.drain(..));
-        if self.redacted_state {
+        if self.forget_state {
             tip.state.clear();
         } else {
             tip.state.extend(self.state.drain(..).map(|(key, found)| (key, Some(found))));

@@ -7,6 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::{Actor, RoomError, Rooms};
 
+/// How many servers are named by which a room can be entered.
+const MOST_SERVERS: usize = 20;
+
 #[derive(Deserialize)]
 struct CanonicalAlias {
     alias: Option<String>,
@@ -83,7 +86,7 @@ impl Rooms {
         }
     }
 
-    /// The room that an alias names, and the servers that are in it.
+    /// The room that an alias of this server names, and servers that are in it.
     ///
     /// # Errors
     /// [`RoomError::NotFound`].
@@ -93,7 +96,25 @@ impl Rooms {
     ) -> Result<(RoomSn, OwnedRoomId, Vec<OwnedServerName>), RoomError> {
         let found = self.store.alias(alias).await?.ok_or(RoomError::NotFound("there is no such alias"))?;
         let room_id = self.store.room_id(found.room).await?;
-        Ok((found.room, room_id, vec![self.identity.server_name.clone()]))
+        let own = self.identity.server_name.clone();
+        let others = self.servers_in(found.room).await?.into_iter().filter(|server| *server != own);
+        let servers = [own.clone()].into_iter().chain(others).take(MOST_SERVERS).collect();
+        Ok((found.room, room_id, servers))
+    }
+
+    /// The room that an alias names, of this server or another, and servers that are in it.
+    ///
+    /// # Errors
+    /// [`RoomError::NotFound`], and what the alias' server says.
+    pub async fn locate_alias(
+        &self,
+        alias: &RoomAliasId,
+    ) -> Result<(OwnedRoomId, Vec<OwnedServerName>), RoomError> {
+        if alias.server_name() == self.identity.server_name {
+            let (_, room_id, servers) = self.resolve_alias(alias).await?;
+            return Ok((room_id, servers));
+        }
+        self.alias_elsewhere(alias).await
     }
 
     /// The aliases of a room on this server, for its members and for everybody if it is world-readable.
@@ -129,8 +150,9 @@ impl Rooms {
         for alias in wanted.alias.iter().chain(&wanted.alt_aliases).filter(|alias| !known(alias)) {
             let parsed = OwnedRoomAliasId::try_from(alias.as_str())
                 .map_err(|_| RoomError::InvalidParam(format!("{alias} is not a room alias")))?;
-            let found = self.store.alias(&parsed).await?;
-            if found.is_none_or(|found| found.room != room) {
+            let room_id = self.store.room_id(room).await?;
+            let found = self.locate_alias(&parsed).await;
+            if found.map_or(true, |found| found.0 != room_id) {
                 return Err(RoomError::BadAlias(format!("{alias} does not name this room")));
             }
         }

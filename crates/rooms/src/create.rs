@@ -62,7 +62,7 @@ impl Rooms {
     pub async fn create(&self, actor: &Actor, wanted: CreateRoom) -> Result<OwnedRoomId, RoomError> {
         let version = self.version_of(wanted.room_version.as_deref())?;
         let alias = self.alias_of(&wanted).await?;
-        self.check_invites(actor, &wanted)?;
+        check_invites(actor, &wanted)?;
         let preset =
             wanted.preset.unwrap_or(if wanted.listed { Preset::PublicChat } else { Preset::PrivateChat });
         let class = RoomClass::of_new_room(Some(preset), wanted.listed, wanted.is_direct);
@@ -79,12 +79,14 @@ impl Rooms {
         if wanted.listed && self.settings.may_publish {
             turn.set.publish_room(turn.head.room, true);
         }
-        let room_id = turn.head.room_id.clone();
+        let (room, room_id) = (turn.room(), turn.head.room_id.clone());
         match turn.submit().await.land().await {
-            Ok(_) => Ok(room_id),
-            Err(CommitError::Guard("alias_free")) => Err(RoomError::AliasInUse),
-            Err(error) => Err(error.into()),
+            Ok(_) => {}
+            Err(CommitError::Guard("alias_free")) => return Err(RoomError::AliasInUse),
+            Err(error) => return Err(error.into()),
         }
+        self.send_invites(room, actor, &wanted).await;
+        Ok(room_id)
     }
 
     pub(crate) fn version_of(&self, wanted: Option<&str>) -> Result<RoomVersion, RoomError> {
@@ -105,17 +107,6 @@ impl Rooms {
         match self.store.alias(&alias).await? {
             Some(_) => Err(RoomError::AliasInUse),
             None => Ok(Some(alias)),
-        }
-    }
-
-    fn check_invites(&self, actor: &Actor, wanted: &CreateRoom) -> Result<(), RoomError> {
-        if wanted.invite.contains(&actor.user_id) {
-            return Err(RoomError::InvalidParam("you cannot invite yourself".to_owned()));
-        }
-        let own = &self.identity.server_name;
-        match wanted.invite.iter().all(|user| user.server_name() == own) {
-            true => Ok(()),
-            false => Err(RoomError::NotFederated),
         }
     }
 
@@ -224,7 +215,8 @@ impl Rooms {
         actor: &Actor,
         wanted: &CreateRoom,
     ) -> Result<(), RoomError> {
-        for user_id in &wanted.invite {
+        let own = &self.identity.server_name;
+        for user_id in wanted.invite.iter().filter(|user| user.server_name() == own) {
             let user = self.store.intern_user(user_id).await?;
             let profile = self.store.profile(user).await?;
             let mut content = member("invite", profile.displayname(), profile.avatar_url(), None);
@@ -234,6 +226,39 @@ impl Rooms {
             turn.stage_for(actor, Draft::state("m.room.member", user_id.as_str(), raw(&content))).await?;
         }
         Ok(())
+    }
+
+    /// Invites users of other servers. The room is there, also if one of those servers does not answer.
+    async fn send_invites(&self, room: RoomSn, actor: &Actor, wanted: &CreateRoom) {
+        let own = &self.identity.server_name;
+        for user_id in wanted.invite.iter().filter(|user| user.server_name() != own) {
+            if let Err(error) = self.send_invite_to(room, actor, user_id, wanted.is_direct).await {
+                tracing::info!(room = room.0, %user_id, %error, "an invitation to a new room was not delivered");
+            }
+        }
+    }
+
+    async fn send_invite_to(
+        &self,
+        room: RoomSn,
+        actor: &Actor,
+        user_id: &OwnedUserId,
+        is_direct: bool,
+    ) -> Result<(), RoomError> {
+        let mut content = member("invite", None, None, None);
+        if is_direct {
+            content["is_direct"] = Value::Bool(true);
+        }
+        let draft = Draft::state("m.room.member", user_id.as_str(), raw(&content));
+        let invite = self.turn(room).await?.rehearse(&actor.user_id, draft).await?;
+        self.send_invite(room, user_id.server_name(), &invite).await
+    }
+}
+
+fn check_invites(actor: &Actor, wanted: &CreateRoom) -> Result<(), RoomError> {
+    match wanted.invite.contains(&actor.user_id) {
+        true => Err(RoomError::InvalidParam("you cannot invite yourself".to_owned())),
+        false => Ok(()),
     }
 }
 

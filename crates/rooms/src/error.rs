@@ -2,6 +2,7 @@
 
 use parvis_dag::AuthError;
 use parvis_events::FormatError;
+use parvis_peers::PeerError;
 use parvis_storage::{CommitError, StorageError};
 
 /// Why a room operation did not happen. Nothing was then written.
@@ -48,9 +49,34 @@ pub enum RoomError {
     /// The same annotation was sent before by the same user (`M_DUPLICATE_ANNOTATION`).
     #[error("you have reacted with this key already")]
     DuplicateAnnotation,
-    /// The user would have to be told of another server's room, which cannot be asked (`M_NOT_FOUND`).
-    #[error("other servers cannot be reached from here")]
-    NotFederated,
+    /// The other server does not know the room's version, or this one does not
+    /// (`M_INCOMPATIBLE_ROOM_VERSION`).
+    #[error("the room has the version {0}")]
+    IncompatibleVersion(String),
+    /// Whether the user may join is for another server of the room to say (`M_UNABLE_TO_AUTHORISE_JOIN`).
+    #[error("this server cannot tell whether the user may join the room")]
+    UnableToAuthoriseJoin,
+    /// The user may join, but by a right that nobody on this server has (`M_UNABLE_TO_GRANT_JOIN`).
+    #[error("nobody on this server may let the user into the room")]
+    UnableToGrantJoin,
+    /// The user takes no invitations (`M_INVITE_BLOCKED`).
+    #[error("this user takes no invitations")]
+    InviteBlocked,
+    /// Another server refused.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status of its answer.
+        status: u16,
+        /// Its errcode.
+        errcode: String,
+        /// What it said.
+        message: String,
+        /// The version of the room, where that is the reason.
+        room_version: Option<String>,
+    },
+    /// No other server could be asked, or none gave an answer that makes sense.
+    #[error("{0}")]
+    Unreachable(String),
     /// The room changed each time while the operation was being decided. The client may try again.
     #[error("the room is too busy")]
     Busy,
@@ -62,6 +88,22 @@ pub enum RoomError {
 impl From<AuthError> for RoomError {
     fn from(error: AuthError) -> Self {
         Self::Forbidden(error.to_string())
+    }
+}
+
+impl From<PeerError> for RoomError {
+    fn from(error: PeerError) -> Self {
+        match error {
+            PeerError::NotAPartner(_) => Self::Forbidden(error.to_string()),
+            PeerError::Refused { status, errcode, message, body, .. }
+                if status.is_client_error() && !errcode.is_empty() =>
+            {
+                let room_version = body.as_ref().and_then(|body| body.get("room_version")?.as_str());
+                let room_version = room_version.map(ToOwned::to_owned);
+                Self::Refused { status: status.as_u16(), errcode, message, room_version }
+            }
+            other => Self::Unreachable(other.to_string()),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ mod alias;
 mod content;
 mod create;
 mod directory;
+mod elsewhere;
 mod error;
+mod handshake;
 mod hierarchy;
 mod history;
 mod membership;
@@ -38,6 +40,7 @@ use ruma::{OwnedServerName, OwnedUserId, RoomId};
 pub use create::{CreateRoom, InitialState};
 pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
 pub use error::RoomError;
+pub use handshake::{Bound, Invitation, JoinAnswer, Template, ThirdPartyInvite};
 pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, SpaceChild};
 pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
 pub use membership::Action;
@@ -46,7 +49,7 @@ pub use parvis_storage::{Direction, RoomSn, StoredEvent};
 pub use send::SendEvent;
 pub use serve::{Accessible, ServedHierarchy, ServedState, ServedStateIds};
 
-use crate::admit::Desk;
+use crate::{admit::Desk, elsewhere::Profiles, handshake::Doors};
 
 /// Who this homeserver is to others: its name, and the key that it signs with.
 #[derive(Clone, Debug)]
@@ -92,6 +95,8 @@ pub struct Rooms {
     others: Others,
     settings: Arc<RoomSettings>,
     desks: Cache<RoomSn, Arc<Desk>>,
+    doors: Doors,
+    profiles: Profiles,
     /// When the newest room was made, in milliseconds since the epoch.
     newest: Arc<AtomicI64>,
 }
@@ -111,7 +116,17 @@ impl Rooms {
         settings: RoomSettings,
     ) -> Self {
         let desks = Cache::builder().max_capacity(DESKS).time_to_idle(DESK_IDLE).build();
-        Self { store, ambient, identity, others, settings: Arc::new(settings), desks, newest: Arc::default() }
+        Self {
+            store,
+            ambient,
+            identity,
+            others,
+            settings: Arc::new(settings),
+            desks,
+            doors: Doors::default(),
+            profiles: Profiles::default(),
+            newest: Arc::default(),
+        }
     }
 
     /// The number of a room.

@@ -2,14 +2,14 @@
 
 use parvis_events::{Membership, Pdu};
 use parvis_storage::{RoomSn, UserSn, WriteSet};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
-use serde::Deserialize;
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, UserId};
 use serde_json::{Map, Value};
 
 use crate::{
     Actor, RoomError, Rooms,
     admit::{Draft, Turn, in_turn},
     content::{member, raw},
+    handshake::Wish,
 };
 
 /// What is done to a member of a room by somebody, perhaps themselves.
@@ -25,112 +25,95 @@ pub enum Action {
     Unban,
 }
 
-/// What an `m.room.join_rules` event allows beside invitations.
-#[derive(Deserialize)]
-struct JoinRules {
-    join_rule: String,
-    #[serde(default)]
-    allow: Vec<AllowRule>,
-}
-
-#[derive(Deserialize)]
-struct AllowRule {
-    #[serde(rename = "type")]
-    kind: String,
-    room_id: Option<OwnedRoomId>,
-}
-
 impl Rooms {
-    /// Joins a room. Joining where one is joined already changes nothing. What a client has written beside
-    /// (`more`) goes into the membership event, under what the server writes there.
+    /// Joins a room: one that this server is in, or by way of other servers, such as those named in `via`. Joining
+    /// where one is joined already changes nothing. What a client has written beside (`more`) goes into the
+    /// membership event, under what the server writes there.
     ///
     /// # Errors
-    /// [`RoomError::Forbidden`] if the room does not let the user in.
+    /// [`RoomError::Forbidden`] if the room does not let the user in, [`RoomError::UnknownRoom`] if it is elsewhere
+    /// and no server is known that could be asked, and what other servers say.
     pub async fn join(
         &self,
         actor: &Actor,
-        room: RoomSn,
+        room_id: &RoomId,
+        via: &[OwnedServerName],
         reason: Option<&str>,
         more: &Map<String, Value>,
-    ) -> Result<OwnedRoomId, RoomError> {
-        let profile = self.store.profile(actor.user).await?;
-        in_turn!(self, room, |turn| {
-            let room_id = turn.head.room_id.clone();
-            let before = turn.membership(&actor.user_id).await?;
-            if before == Membership::Join {
-                return Ok(room_id);
+    ) -> Result<(), RoomError> {
+        let content = self.own_content(actor, "join", reason, more).await?;
+        let wish = Wish {
+            actor: actor.clone(),
+            room_id: room_id.to_owned(),
+            via: via.to_vec(),
+            content: content.clone(),
+        };
+        let Some(room) = self.residence(room_id).await? else { return self.join_elsewhere(wish).await };
+        match self.join_here(actor, room, content).await {
+            // Somebody of another server may have the right that nobody here has.
+            Err(RoomError::UnableToGrantJoin | RoomError::UnableToAuthoriseJoin) => {
+                self.join_elsewhere(wish).await
             }
-            let name = profile.displayname();
-            let mut content = Value::Object(more.clone());
-            if let (Some(content), Value::Object(own)) =
-                (content.as_object_mut(), member("join", name, profile.avatar_url(), reason))
-            {
-                content.extend(own);
-            }
-            if before != Membership::Invite
-                && let Some(authoriser) = self.authoriser(turn, actor).await?
-            {
-                content["join_authorised_via_users_server"] = authoriser.as_str().into();
-            }
-            turn.stage_for(actor, Draft::state("m.room.member", actor.user_id.as_str(), raw(&content)))
-                .await?;
-            Ok(room_id)
-        })
+            outcome => outcome,
+        }
     }
 
-    /// For a restricted room: the local user by whose right the actor may join.
-    ///
-    /// # Errors
-    /// [`RoomError::Forbidden`] if the actor is in none of the rooms whose members may join.
-    async fn authoriser(&self, turn: &mut Turn<'_>, actor: &Actor) -> Result<Option<OwnedUserId>, RoomError> {
-        let Some(event) = turn.state_pdu("m.room.join_rules", "").await? else { return Ok(None) };
-        let Ok(rules) = event.content_as::<JoinRules>() else { return Ok(None) };
-        if !matches!(rules.join_rule.as_str(), "restricted" | "knock_restricted") {
-            return Ok(None);
-        }
-        if !self.is_in_any(actor.user, &rules.allow).await? {
-            return Err(RoomError::forbidden("you are in none of the rooms whose members may join this one"));
-        }
-        let members = self.store.members_of_room(turn.room()).await?;
-        let members = self.store.user_ids(&members.joined()).await?;
-        let local = members.iter().filter(|user| user.server_name() == self.identity.server_name);
-        let levels = turn.power_levels().await?;
-        let authoriser = levels.who_may_authorise_joins(local.map(|user| &**user)).map(ToOwned::to_owned);
-        let none = "nobody on this server may let you into this room";
-        authoriser.map(Some).ok_or_else(|| RoomError::forbidden(none))
-    }
-
-    async fn is_in_any(&self, user: UserSn, rules: &[AllowRule]) -> Result<bool, RoomError> {
-        let memberships = self.store.rooms_of_user(user).await?;
-        let rooms = rules.iter().filter(|rule| rule.kind == "m.room_membership");
-        for room_id in rooms.filter_map(|rule| rule.room_id.as_deref()) {
-            let room = self.store.room_sn(room_id).await?;
-            let membership = room.and_then(|room| memberships.get(room)).map(|member| member.membership);
-            if membership == Some(Membership::Join) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Asks to be let into a room.
-    ///
-    /// # Errors
-    /// [`RoomError::Forbidden`] if the room takes no such requests, or the user cannot make one.
-    pub async fn knock(
+    async fn join_here(
         &self,
         actor: &Actor,
         room: RoomSn,
-        reason: Option<&str>,
-    ) -> Result<OwnedRoomId, RoomError> {
-        let profile = self.store.profile(actor.user).await?;
+        mut content: Map<String, Value>,
+    ) -> Result<(), RoomError> {
         in_turn!(self, room, |turn| {
-            let room_id = turn.head.room_id.clone();
-            let name = profile.displayname();
-            let content = member("knock", name, profile.avatar_url(), reason);
+            if turn.membership(&actor.user_id).await? == Membership::Join {
+                return Ok(());
+            }
+            content.remove("join_authorised_via_users_server");
+            if let Some(authoriser) = self.authoriser(turn, &actor.user_id).await? {
+                content.insert("join_authorised_via_users_server".to_owned(), authoriser.as_str().into());
+            }
             turn.stage_for(actor, Draft::state("m.room.member", actor.user_id.as_str(), raw(&content)))
                 .await?;
-            Ok(room_id)
+            Ok(())
+        })
+    }
+
+    /// The content of a membership event by which a user comes in or knocks.
+    async fn own_content(
+        &self,
+        actor: &Actor,
+        membership: &str,
+        reason: Option<&str>,
+        more: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, RoomError> {
+        let profile = self.store.profile(actor.user).await?;
+        let mut content = more.clone();
+        let own = member(membership, profile.displayname(), profile.avatar_url(), reason);
+        content.extend(own.as_object().cloned().unwrap_or_default());
+        Ok(content)
+    }
+
+    /// Asks to be let into a room: one that this server is in, or by way of other servers.
+    ///
+    /// # Errors
+    /// [`RoomError::Forbidden`] if the room takes no such requests, or the user cannot make one; and as
+    /// [`join`](Self::join).
+    pub async fn knock(
+        &self,
+        actor: &Actor,
+        room_id: &RoomId,
+        via: &[OwnedServerName],
+        reason: Option<&str>,
+    ) -> Result<(), RoomError> {
+        let content = self.own_content(actor, "knock", reason, &Map::new()).await?;
+        let Some(room) = self.residence(room_id).await? else {
+            let (actor, room_id, via) = (actor.clone(), room_id.to_owned(), via.to_vec());
+            return self.knock_elsewhere(Wish { actor, room_id, via, content }).await;
+        };
+        in_turn!(self, room, |turn| {
+            turn.stage_for(actor, Draft::state("m.room.member", actor.user_id.as_str(), raw(&content)))
+                .await?;
+            Ok(())
         })
     }
 
@@ -139,13 +122,21 @@ impl Rooms {
     /// # Errors
     /// [`RoomError::Forbidden`] for who was never in, or is banned.
     pub async fn leave(&self, actor: &Actor, room: RoomSn, reason: Option<&str>) -> Result<(), RoomError> {
+        let content = member("leave", None, None, reason);
+        if let Some(member) = self.store.member(actor.user, room).await?
+            && matches!(member.membership, Membership::Invite | Membership::Knock)
+            && !self.is_resident(room).await?
+        {
+            let content = content.as_object().cloned().unwrap_or_default();
+            return self.leave_elsewhere(actor, room, member, content).await;
+        }
         in_turn!(self, room, |turn| {
             let event = turn.state_pdu("m.room.member", actor.user_id.as_str()).await?;
             if event.and_then(|event| event.membership()) == Some(Membership::Leave) {
                 return Ok(());
             }
-            let content = raw(&member("leave", None, None, reason));
-            turn.stage_for(actor, Draft::state("m.room.member", actor.user_id.as_str(), content)).await?;
+            turn.stage_for(actor, Draft::state("m.room.member", actor.user_id.as_str(), raw(&content)))
+                .await?;
             Ok(())
         })
     }
@@ -179,46 +170,49 @@ impl Rooms {
         action: Action,
         reason: Option<&str>,
     ) -> Result<(), RoomError> {
-        let profile = self.local_profile(target).await?;
-        let direct = action == Action::Invite && self.is_direct(room).await?;
-        in_turn!(self, room, |turn| {
-            let current = turn.state_pdu("m.room.member", target.as_str()).await?;
-            let before = current.as_ref().and_then(Pdu::membership).unwrap_or(Membership::Leave);
-            if turn.membership(&actor.user_id).await? != Membership::Join {
-                return Err(RoomError::forbidden("you are not in this room"));
-            }
-            let Some(membership) = next_membership(action, before)? else { return Ok(()) };
-            let (name, avatar) = match (&profile, membership) {
-                (Some(profile), "invite") => (profile.0.as_deref(), profile.1.as_deref()),
-                _ => (None, None),
+        let change = self.change_of(room, target, action, reason).await?;
+        if action == Action::Invite && target.server_name() != self.identity.server_name {
+            let invite = {
+                let mut turn = self.turn(room).await?;
+                let Some(draft) = change.decide(&mut turn, actor).await? else { return Ok(()) };
+                turn.rehearse(&actor.user_id, draft).await?
             };
-            let mut content = member(membership, name, avatar, reason);
-            if direct {
-                content["is_direct"] = Value::Bool(true);
+            return self.send_invite(room, target.server_name(), &invite).await;
+        }
+        in_turn!(self, room, |turn| {
+            if let Some(draft) = change.decide(turn, actor).await? {
+                turn.stage_for(actor, draft).await?;
             }
-            turn.stage_for(actor, Draft::state("m.room.member", target.as_str(), raw(&content))).await?;
             Ok(())
         })
+    }
+
+    async fn change_of<'a>(
+        &self,
+        room: RoomSn,
+        target: &'a UserId,
+        action: Action,
+        reason: Option<&'a str>,
+    ) -> Result<MemberChange<'a>, RoomError> {
+        let mut change = MemberChange { target, action, reason, name: None, avatar: None, direct: false };
+        if action == Action::Invite {
+            change.direct = self.is_direct(room).await?;
+            if target.server_name() == self.identity.server_name
+                && let Some(user) = self.store.find_user(target).await?
+            {
+                self.must_take_invitations(user).await?;
+                let profile = self.store.profile(user).await?;
+                change.name = profile.displayname().map(ToOwned::to_owned);
+                change.avatar = profile.avatar_url().map(ToOwned::to_owned);
+            }
+        }
+        Ok(change)
     }
 
     /// Whether a room was made as a conversation.
     async fn is_direct(&self, room: RoomSn) -> Result<bool, RoomError> {
         let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
         Ok(head.class == parvis_policy::RoomClass::Direct.name())
-    }
-
-    /// The name and picture of a user of this server, for an invitation.
-    async fn local_profile(
-        &self,
-        user: &UserId,
-    ) -> Result<Option<(Option<String>, Option<String>)>, RoomError> {
-        if user.server_name() != self.identity.server_name {
-            return Err(RoomError::NotFederated);
-        }
-        let Some(user) = self.store.find_user(user).await? else { return Ok(None) };
-        let profile = self.store.profile(user).await?;
-        let owned = |field: Option<&str>| field.map(ToOwned::to_owned);
-        Ok(Some((owned(profile.displayname()), owned(profile.avatar_url()))))
     }
 
     /// Forgets a room that the user has left: it is shown to them no more.
@@ -252,13 +246,33 @@ impl Rooms {
         joined.sort();
         Ok(joined)
     }
+}
 
-    /// The number of a room by its id, for joining and knocking: a room that is not here lives elsewhere.
-    ///
-    /// # Errors
-    /// [`RoomError::NotFederated`] if the room is not here.
-    pub async fn find_to_enter(&self, room_id: &RoomId) -> Result<RoomSn, RoomError> {
-        self.store.room_sn(room_id).await?.ok_or(RoomError::NotFederated)
+/// What is to become of a member.
+struct MemberChange<'a> {
+    target: &'a UserId,
+    action: Action,
+    reason: Option<&'a str>,
+    /// The name and the picture of who is invited, for users of this server.
+    name: Option<String>,
+    avatar: Option<String>,
+    direct: bool,
+}
+
+impl MemberChange<'_> {
+    /// The event that brings it about; nothing if it is so already.
+    async fn decide(&self, turn: &mut Turn<'_>, actor: &Actor) -> Result<Option<Draft>, RoomError> {
+        let current = turn.state_pdu("m.room.member", self.target.as_str()).await?;
+        let before = current.as_ref().and_then(Pdu::membership).unwrap_or(Membership::Leave);
+        if turn.membership(&actor.user_id).await? != Membership::Join {
+            return Err(RoomError::forbidden("you are not in this room"));
+        }
+        let Some(membership) = next_membership(self.action, before)? else { return Ok(None) };
+        let mut content = member(membership, self.name.as_deref(), self.avatar.as_deref(), self.reason);
+        if self.direct {
+            content["is_direct"] = Value::Bool(true);
+        }
+        Ok(Some(Draft::state("m.room.member", self.target.as_str(), raw(&content))))
     }
 }
 

@@ -42,6 +42,14 @@ pub enum Change {
         /// Whether only the user's own devices may know (`m.read.private`).
         private: bool,
     },
+    /// A user's membership of a room changed without an event in the room's timeline: an invitation to a room that
+    /// is elsewhere came or went, or forks met.
+    Membership {
+        /// Whose.
+        user: UserSn,
+        /// In which room.
+        room: RoomSn,
+    },
     /// A user forgot a room.
     Forgotten {
         /// Who.

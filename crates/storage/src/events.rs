@@ -39,6 +39,7 @@ statements! {
         "INSERT INTO relations (target_id, event_sn, room_sn, relation_type, position) VALUES {rows}
          ON CONFLICT DO NOTHING";
     SET_REDACTED = "UPDATE events SET redacted_by = $2 WHERE event_sn = $1";
+    SET_AUTH = "UPDATE events SET auth = $2 WHERE event_sn = $1";
     SET_JSON = "UPDATE event_json SET json = $2 WHERE event_sn = $1";
     REMOVE_RELATIONS_OF = "DELETE FROM relations WHERE event_sn = $1";
     EVENTS_BY_SN(list after 0) = concat!("SELECT ", event_columns!(), " WHERE e.event_sn IN ({list})");
@@ -105,8 +106,7 @@ impl WriteSet {
     /// Adds an event. Unless it is an outlier, rejected or soft-failed it gets a position and is announced.
     /// What it relates to is remembered from its content.
     pub fn add_event(&mut self, event: NewEvent) {
-        let hidden = EventFlags::OUTLIER.0 | EventFlags::REJECTED.0 | EventFlags::SOFT_FAILED.0;
-        let shown = event.flags.0 & hidden == 0;
+        let shown = event.flags.is_shown();
         let pdu = event.pdu.clone();
         let (sn, room) = (event.sn, event.room);
         let position = if shown { Value::Position(self.next_change()) } else { Value::NO_INT };
@@ -118,6 +118,12 @@ impl WriteSet {
                 self.write(&ADD_RELATION, vec![target.into(), sn.into(), room.into(), kind.into(), position]);
             }
         }
+    }
+
+    /// Completes an event that came before those that authorise it.
+    pub fn set_auth_events(&mut self, event: EventSn, auth: &[EventSn]) {
+        self.write(&SET_AUTH, vec![event.into(), pack(auth).into()]);
+        self.rewritten.push(event);
     }
 
     /// Takes the content out of an event for good. `json` is its redacted form.

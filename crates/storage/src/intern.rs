@@ -1,5 +1,7 @@
 //! Interned names: the numbers of users and event types, and where new numbers come from.
 
+use std::collections::{HashMap, HashSet};
+
 use ruma::{OwnedUserId, UserId};
 
 use crate::{
@@ -13,6 +15,7 @@ use crate::{
 
 statements! {
     USER_SN = "SELECT user_sn FROM users WHERE user_id = $1";
+    USER_SNS(list after 0) = "SELECT user_id, user_sn FROM users WHERE user_id IN ({list})";
     USER_IDS(list after 0) = "SELECT user_sn, user_id FROM users WHERE user_sn IN ({list})";
     ADD_USER(rows of 2, key 1) = "INSERT INTO users (user_sn, user_id) VALUES {rows} ON CONFLICT DO NOTHING";
     TYPE_SN = "SELECT type_sn FROM types WHERE name = $1";
@@ -33,6 +36,12 @@ impl Store {
             let last = self.writer.reserve_numbers(BLOCK).await?;
             self.shared.numbers.refill(last);
         }
+    }
+
+    /// Numbers in a row that nothing has had before; gives the first.
+    pub async fn next_numbers(&self, count: usize) -> Result<i64, StorageError> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        Ok(self.writer.reserve_numbers(count).await? - count + 1)
     }
 
     /// The number of a user who was seen before.
@@ -60,6 +69,55 @@ impl Store {
         }
     }
 
+    /// The numbers of users, given now to those who have none: for many at once.
+    pub async fn intern_users(
+        &self,
+        user_ids: &HashSet<OwnedUserId>,
+    ) -> Result<HashMap<OwnedUserId, UserSn>, StorageError> {
+        let mut found = HashMap::with_capacity(user_ids.len());
+        self.find_users(user_ids, &mut found).await?;
+        let unknown: Vec<&OwnedUserId> =
+            user_ids.iter().filter(|user_id| !found.contains_key(*user_id)).collect();
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let mut set = WriteSet::new();
+        let first = self.next_numbers(unknown.len()).await?;
+        for (number, user_id) in (first..).zip(unknown) {
+            set.write(&ADD_USER, vec![number.into(), user_id.as_str().into()]);
+        }
+        self.commit(set).await.map_err(plain)?;
+        // Somebody else may have been first with some of them.
+        self.find_users(user_ids, &mut found).await?;
+        Ok(found)
+    }
+
+    /// Adds those of the users that were seen before and are not among the found.
+    async fn find_users(
+        &self,
+        user_ids: &HashSet<OwnedUserId>,
+        found: &mut HashMap<OwnedUserId, UserSn>,
+    ) -> Result<(), StorageError> {
+        let mut asked = Vec::new();
+        for user_id in user_ids {
+            if found.contains_key(user_id) {
+                continue;
+            }
+            match self.shared.user_sns.get(user_id) {
+                Some(user) => drop(found.insert(user_id.clone(), user)),
+                None => asked.push(user_id.as_str()),
+            }
+        }
+        for row in self.engine.fetch_list(&USER_SNS, Vec::new(), asked).await? {
+            let corrupt = |_| StorageError::Corrupt("a user id".to_owned());
+            let user_id = OwnedUserId::try_from(row.text(0)?).map_err(corrupt)?;
+            let user = UserSn(row.int(1)?);
+            self.shared.remember_user(user, &user_id);
+            found.insert(user_id, user);
+        }
+        Ok(())
+    }
+
     /// The id of a user, from its number.
     pub async fn user_id(&self, user: UserSn) -> Result<OwnedUserId, StorageError> {
         let mut found = self.user_ids(&[user]).await?;
@@ -70,7 +128,7 @@ impl Store {
     pub async fn user_ids(&self, users: &[UserSn]) -> Result<Vec<OwnedUserId>, StorageError> {
         let unknown: Vec<UserSn> =
             users.iter().copied().filter(|user| !self.shared.user_ids.contains_key(user)).collect();
-        let mut read = std::collections::HashMap::new();
+        let mut read = HashMap::new();
         for row in self.engine.fetch_list(&USER_IDS, Vec::new(), unknown).await? {
             let corrupt = |_| StorageError::Corrupt("a user id".to_owned());
             let user_id = OwnedUserId::try_from(row.text(1)?).map_err(corrupt)?;

@@ -35,6 +35,7 @@ mod members;
 mod migrate;
 mod model;
 mod numbers;
+mod outside;
 mod pace;
 mod passes;
 mod peer_keys;
@@ -68,6 +69,7 @@ pub use model::{
     StoredEvent, ThreadPart, UserRooms,
 };
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
+pub use outside::OutsideView;
 pub use pace::{Pace, Turn, Work};
 pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};
 pub use peer_keys::{PeerKey, StoredServerKey};

@@ -41,6 +41,12 @@ impl WriteSet {
         self.members.push(MemberChange::Put { user, room, membership, event, change });
     }
 
+    /// Changes a membership by an event that is in no timeline, such as an invitation to a room elsewhere.
+    pub fn put_outside_member(&mut self, user: UserSn, room: RoomSn, membership: Membership, event: EventSn) {
+        self.announce(PendingChange::Other(Change::Membership { user, room }));
+        self.put_member(user, room, membership, event);
+    }
+
     /// Lets a user forget a room that they have left.
     pub fn forget_room(&mut self, user: UserSn, room: RoomSn) {
         self.write(&FORGET, vec![user.into(), room.into()]);

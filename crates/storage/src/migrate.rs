@@ -29,6 +29,7 @@ migrations! {
     2 "0002_accounts",
     3 "0003_media",
     4 "0004_federation",
+    7 "0007_invites",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

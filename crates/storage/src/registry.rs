@@ -2,7 +2,7 @@
 
 use crate::{
     account_data, accounts, aggregations, dialect, engine::Pools, error::StorageError, events,
-    failing_servers, filters, interactive_auth, intern, media, members, passes, peer_keys, profiles, pushers,
+    failing_servers, filters, interactive_auth, intern, media, members, outside, passes, peer_keys, profiles, pushers,
     receipts, rooms, sessions, state, statement::Statement, store, store::Store, writer,
 };
 
@@ -19,6 +19,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         intern::STATEMENTS,
         media::STATEMENTS,
         members::STATEMENTS,
+        outside::STATEMENTS,
         passes::STATEMENTS,
         peer_keys::STATEMENTS,
         profiles::STATEMENTS,

@@ -18,6 +18,7 @@ statements! {
     NODES(list after 0) = "SELECT hash, body FROM state_nodes WHERE hash IN ({list})";
     SLOT = "SELECT slot FROM slots WHERE room_sn = $1 AND type_sn = $2 AND state_key = $3";
     SLOTS_OF_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn = $2 ORDER BY slot";
+    SLOTS_OF_ROOM = "SELECT type_sn, state_key, slot FROM slots WHERE room_sn = $1";
     SLOTS_BUT_TYPE =
         "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn < $2
          UNION ALL SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn > $2
@@ -151,6 +152,12 @@ impl Store {
     ) -> Result<Vec<(Slot, String)>, StorageError> {
         let rows = self.engine.fetch(&SLOTS_OF_TYPE, vec![room.into(), kind.into()]).await?;
         rows.iter().map(|row| Ok((slot_from(row.int(0)?)?, row.text(1)?))).collect()
+    }
+
+    /// Every slot that the room has given: type, state key, slot.
+    pub async fn slots_of_room(&self, room: RoomSn) -> Result<Vec<(TypeSn, String, Slot)>, StorageError> {
+        let rows = self.engine.fetch(&SLOTS_OF_ROOM, vec![room.into()]).await?;
+        rows.iter().map(|row| Ok((TypeSn(row.int(0)?), row.text(1)?, slot_from(row.int(2)?)?))).collect()
     }
 
     /// The slots of all state events that are *not* of one type (membership, in practice).

@@ -11,7 +11,7 @@ mod set_room_visibility;
 
 use axum::response::Response;
 use parvis_rooms::{PublicRoom, PublicRoomsQuery};
-use parvis_wire::{Endpoint, Endpoints, MatrixError};
+use parvis_wire::{Endpoint, Endpoints};
 use ruma::ServerName;
 use serde_json::json;
 
@@ -35,12 +35,10 @@ async fn answer(
     server: Option<&ServerName>,
     query: &PublicRoomsQuery,
 ) -> Result<Response, ApiError> {
-    if server.is_some_and(|server| server != api.rooms.server_name()) {
-        return Err(
-            MatrixError::not_found("the directory of another server cannot be asked from here").into()
-        );
-    }
-    let page = api.rooms.public_rooms(query).await?;
+    let page = match server.filter(|server| *server != api.rooms.server_name()) {
+        Some(server) => api.rooms.public_rooms_of(server, query).await?,
+        None => api.rooms.public_rooms(query).await?,
+    };
     let mut body = json!({
         "chunk": page.rooms.iter().map(PublicRoom::listing).collect::<Vec<_>>(),
         "total_room_count_estimate": page.total,

@@ -13,9 +13,8 @@ mod knock_room;
 mod leave_room;
 mod unban_user;
 
-use parvis_rooms::RoomSn;
 use parvis_wire::{Endpoint, Endpoints};
-use ruma::{OwnedRoomOrAliasId, RoomAliasId, RoomId};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomAliasId, RoomId};
 use serde_json::{Map, Value};
 
 use crate::{ApiError, ClientApi};
@@ -36,14 +35,21 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::typed(unban_user::handle))
 }
 
-/// The room that an id or an alias names.
-pub(crate) async fn find_room(api: &ClientApi, name: &OwnedRoomOrAliasId) -> Result<RoomSn, ApiError> {
+/// The room that an id or an alias names, and the servers to enter it by: those that the client names first.
+pub(crate) async fn find_room(
+    api: &ClientApi,
+    name: &OwnedRoomOrAliasId,
+    via: &[OwnedServerName],
+) -> Result<(OwnedRoomId, Vec<OwnedServerName>), ApiError> {
+    let mut servers = via.to_vec();
     if let Ok(alias) = <&RoomAliasId>::try_from(&**name) {
-        return Ok(api.rooms.resolve_alias(alias).await?.0);
+        let (room_id, known) = api.rooms.locate_alias(alias).await?;
+        servers.extend(known);
+        return Ok((room_id, servers));
     }
     let room_id =
         RoomId::parse(name.as_str()).map_err(|_| parvis_wire::MatrixError::invalid_param("not a room id"))?;
-    Ok(api.rooms.find_to_enter(&room_id).await?)
+    Ok((room_id, servers))
 }
 
 /// What a client wants in its membership event beside what the endpoint knows.

@@ -12,9 +12,7 @@ impl From<RoomError> for ApiError {
         let text = error.to_string();
         let bad = |errcode| MatrixError::new(StatusCode::BAD_REQUEST, errcode, text.clone());
         Self(match error {
-            RoomError::UnknownRoom | RoomError::NotFound(_) | RoomError::NotFederated => {
-                MatrixError::not_found(text)
-            }
+            RoomError::UnknownRoom | RoomError::NotFound(_) => MatrixError::not_found(text),
             RoomError::Forbidden(_) => MatrixError::forbidden(text),
             RoomError::Policy { setting, .. } => {
                 MatrixError::forbidden(text).with("org.parvis.setting", setting)
@@ -28,8 +26,42 @@ impl From<RoomError> for ApiError {
             RoomError::AliasInUse => bad(ErrorCode::RoomInUse),
             RoomError::BadAlias(_) => bad(ErrorCode::BadAlias),
             RoomError::DuplicateAnnotation => bad(ErrorCode::DuplicateAnnotation),
+            RoomError::IncompatibleVersion(version) => {
+                bad(ErrorCode::IncompatibleRoomVersion).with("room_version", version)
+            }
+            // What only other servers could grant is, to a client, forbidden.
+            RoomError::UnableToAuthoriseJoin | RoomError::UnableToGrantJoin => MatrixError::forbidden(text),
+            RoomError::InviteBlocked => {
+                MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
+            }
+            RoomError::Refused { status, errcode, room_version, .. } => {
+                refused(status, &errcode, text, room_version)
+            }
+            RoomError::Unreachable(_) => unreachable_server(text),
             RoomError::Busy => MatrixError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown, text),
             RoomError::Storage(error) => MatrixError::internal(error),
         })
     }
+}
+
+/// What a client is told of another server's refusal. That the other server did not understand this one is no
+/// fault of the client's.
+fn refused(status: u16, errcode: &str, text: String, room_version: Option<String>) -> MatrixError {
+    let errcode = ErrorCode::from(errcode);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    match errcode {
+        ErrorCode::UnableToAuthorizeJoin | ErrorCode::UnableToGrantJoin => MatrixError::forbidden(text),
+        ErrorCode::IncompatibleRoomVersion => {
+            let error = MatrixError::new(StatusCode::BAD_REQUEST, errcode, text);
+            room_version.map_or(error.clone(), |version| error.with("room_version", version))
+        }
+        ErrorCode::Forbidden | ErrorCode::NotFound | ErrorCode::InviteBlocked => {
+            MatrixError::new(status, errcode, text)
+        }
+        _ => unreachable_server(text),
+    }
+}
+
+fn unreachable_server(text: String) -> MatrixError {
+    MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, text)
 }

@@ -130,10 +130,9 @@ async fn knock_is_answered_by_an_invitation() {
     let room_id = world.room(&alice, CreateRoom { initial_state, ..CreateRoom::default() }).await;
     let room = world.rooms.find(&room_id).await.unwrap();
     assert!(world.join(&bob, &room_id).await.is_err());
-    world.rooms.knock(&bob, room, Some("please")).await.unwrap();
+    world.rooms.knock(&bob, &room_id, &[], Some("please")).await.unwrap();
     world.rooms.act_on_member(&alice, room, &bob.user_id, Action::Invite, None).await.unwrap();
     world.join(&bob, &room_id).await.unwrap();
     let closed = world.room(&alice, CreateRoom::default()).await;
-    let closed = world.rooms.find(&closed).await.unwrap();
-    assert!(matches!(world.rooms.knock(&bob, closed, None).await, Err(RoomError::Forbidden(_))));
+    assert!(matches!(world.rooms.knock(&bob, &closed, &[], None).await, Err(RoomError::Forbidden(_))));
 }

@@ -58,8 +58,7 @@ impl World {
     }
 
     pub(crate) async fn join(&self, actor: &Actor, room_id: &RoomId) -> Result<(), RoomError> {
-        let room = self.rooms.find(room_id).await?;
-        self.rooms.join(actor, room, None, &serde_json::Map::new()).await.map(drop)
+        self.rooms.join(actor, room_id, &[], None, &serde_json::Map::new()).await
     }
 
     pub(crate) async fn say(

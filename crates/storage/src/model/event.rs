@@ -23,6 +23,27 @@ impl EventFlags {
     pub const REJECTED: Self = Self(2);
     /// Failed authorisation against the current state only. Kept, not shown, nothing follows it.
     pub const SOFT_FAILED: Self = Self(4);
+    /// From another server, whose user it let in, out or through by way of this one: this server passes it on to
+    /// the other servers of the room.
+    pub const RELAYED: Self = Self(8);
+    /// Handed to another server of the room by its sender's: that server passes it on, this one does not.
+    pub const HANDED: Self = Self(16);
+    /// A join to a room that this server was not in. The state before it came with it: nothing that came before in
+    /// the stream leads to that state.
+    pub const SEAM: Self = Self(32);
+    /// The bits of events that nobody is shown.
+    const HIDDEN: i64 = Self::OUTLIER.0 | Self::REJECTED.0 | Self::SOFT_FAILED.0;
+
+    /// The bits of both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether somebody may be shown the event.
+    pub fn is_shown(self) -> bool {
+        self.0 & Self::HIDDEN == 0
+    }
 
     /// Whether all bits of `other` are set.
     pub fn contains(self, other: Self) -> bool {

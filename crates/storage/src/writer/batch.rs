@@ -20,7 +20,7 @@ statements! {
         "INSERT INTO rooms (room_sn, room_id, version, class, head_version, heads, state_root, depth, next_slot,
              next_state_index, last_position)
          VALUES {rows}
-         ON CONFLICT (room_sn) DO UPDATE SET head_version = excluded.head_version, heads = excluded.heads,
+         ON CONFLICT (room_sn) DO UPDATE SET version = excluded.version, head_version = excluded.head_version, heads = excluded.heads,
              state_root = excluded.state_root, depth = excluded.depth, next_slot = excluded.next_slot,
              next_state_index = excluded.next_state_index, last_position = excluded.last_position";
 }

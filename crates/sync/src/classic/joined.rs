@@ -93,7 +93,9 @@ impl Classic<'_> {
             Some(root) => root,
             None => self.parts.root_at(room, self.until).await?,
         };
-        let start = if slice.state_changed && timeline.start < self.until {
+        let start = if let Some(root) = slice.seam {
+            root
+        } else if slice.state_changed && timeline.start < self.until {
             self.parts.root_at(room, timeline.start).await?
         } else {
             end

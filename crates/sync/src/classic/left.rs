@@ -41,6 +41,7 @@ impl Classic<'_> {
         let mut slice = self.slice(&room_id, source, leaving).await?;
         let own = store.event(member.event).await?;
         self.show_leaving(&mut slice, &room_id, &own);
+        let seam = slice.seam;
         let mut left = LeftRoom {
             state: Vec::new(),
             account_data: self.room_account_data(room, &room_id, moves),
@@ -49,7 +50,10 @@ impl Classic<'_> {
         };
         if stay.is_some() {
             let end = self.parts.root_at(room, leaving).await?;
-            let start = self.parts.root_at(room, left.timeline.start.min(leaving)).await?;
+            let start = match seam {
+                Some(root) => root,
+                None => self.parts.root_at(room, left.timeline.start.min(leaving)).await?,
+            };
             let limited = left.timeline.limited && telling != Telling::Whole;
             let events = &left.timeline.events;
             let span = Span { room, room_id: &left.room_id, start, end, events, limited };

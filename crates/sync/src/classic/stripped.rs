@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parvis_events::{Membership, stripped_state};
-use parvis_storage::{Member, RoomSn, StateRoot, StorageError, StoredEvent};
+use parvis_storage::{EventFlags, Member, RoomSn, StateRoot, StorageError, StoredEvent};
 
 use ruma::OwnedRoomId;
 
@@ -37,10 +37,26 @@ impl Classic<'_> {
         if member.membership == Membership::Invite && ignored.contains(event.pdu.sender()) {
             return Ok(None);
         }
+        if event.flags.contains(EventFlags::OUTLIER) {
+            return self.told_by_others(room_id, room, &event).await.map(Some);
+        }
         let mut events = self.outside_view(room, event.state_root, &event).await?;
         events.push(event);
         let state = events.iter().map(|event| Arc::from(stripped_state(&event.pdu))).collect();
         Ok(Some(StrippedRoom { room_id, state }))
+    }
+
+    /// A room elsewhere, as its servers have shown it.
+    async fn told_by_others(
+        &self,
+        room_id: OwnedRoomId,
+        room: RoomSn,
+        own: &StoredEvent,
+    ) -> Result<StrippedRoom, StorageError> {
+        let view = self.parts.store.outside_view(self.reader.user, room).await?.unwrap_or_default();
+        let mut state: Vec<Arc<str>> = view.state.into_iter().map(Arc::from).collect();
+        state.push(Arc::from(stripped_state(&own.pdu)));
+        Ok(StrippedRoom { room_id, state })
     }
 
     /// The state that is shown, with the membership of whoever sent the user's own.

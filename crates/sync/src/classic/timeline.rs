@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use parvis_storage::{Direction, EventSn, Position, RoomSn, StateRoot, StorageError, StoredEvent};
+use parvis_storage::{
+    Direction, EventFlags, EventSn, Position, RoomSn, StateRoot, StorageError, StoredEvent,
+};
 use ruma::RoomId;
 
 use super::Classic;
@@ -20,6 +22,9 @@ pub(super) struct Slice {
     pub(super) newest_root: Option<StateRoot>,
     /// Whether state may have changed between the start of the slice and its end.
     pub(super) state_changed: bool,
+    /// The state at the start of the slice, where the room came here from elsewhere at that moment: it follows from
+    /// nothing that was here before.
+    pub(super) seam: Option<StateRoot>,
 }
 
 /// Where events come from, newest first.
@@ -79,10 +84,16 @@ impl Classic<'_> {
         // Newest first. One more than is told, to know whether there are more.
         let mut shown: Vec<ShownEvent> = Vec::new();
         let mut ended = false;
+        let mut seam = None;
         let mut count = limit + 1;
         for _ in 0..PIECES {
-            let events = source.next(self, count).await?;
+            let mut events = source.next(self, count).await?;
             count = count.max(PIECE);
+            if let Some(at) = events.iter().position(|event| event.flags.contains(EventFlags::SEAM)) {
+                events.truncate(at + 1);
+                seam = Some(events[at].state_root);
+                source.before = Position(events[at].position.0 - 1);
+            }
             ended = events.is_empty();
             if ended {
                 break;
@@ -93,10 +104,11 @@ impl Classic<'_> {
                 break;
             }
             shown.extend(self.seen(room_id, events).await?);
-            if shown.len() > limit {
+            if shown.len() > limit || seam.is_some() {
                 break;
             }
         }
+        seam = seam.filter(|_| limit > 0 && shown.len() <= limit);
         let limited = !ended;
         let start = match (ended, shown.len() > limit) {
             (true, _) => source.after,
@@ -107,7 +119,7 @@ impl Classic<'_> {
             }
         };
         shown.reverse();
-        Ok(Slice { timeline: Timeline { events: shown, limited, start }, newest_root, state_changed })
+        Ok(Slice { timeline: Timeline { events: shown, limited, start }, newest_root, state_changed, seam })
     }
 
     async fn seen(

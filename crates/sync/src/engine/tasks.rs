@@ -86,6 +86,7 @@ impl Inner {
                 Change::Receipt { room, private: false, .. } => self.wake_room(room).await?,
                 Change::Receipt { user, private: true, .. }
                 | Change::AccountData { user, .. }
+                | Change::Membership { user, .. }
                 | Change::Forgotten { user, .. } => self.waiters.wake(user),
             }
         }

@@ -8,6 +8,6 @@ use crate::{ApiError, ClientApi};
 
 /// The room that an alias names.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, ()>) -> Result<Response, ApiError> {
-    let (_, room_id, servers) = api.rooms.resolve_alias(&call.request.room_alias).await?;
+    let (room_id, servers) = api.rooms.locate_alias(&call.request.room_alias).await?;
     Ok(Response::new(room_id, servers))
 }

@@ -10,8 +10,7 @@ use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::membership::m
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let actor = actor(&call);
     api.limits.joins.check(&call.principal)?;
-    let room = api.rooms.find_to_enter(&call.request.room_id).await?;
-    let room_id =
-        api.rooms.join(&actor, room, call.request.reason.as_deref(), &more_content(&call.body)).await?;
-    Ok(Response::new(room_id))
+    let Request { room_id, reason, .. } = &call.request;
+    api.rooms.join(&actor, room_id, &[], reason.as_deref(), &more_content(&call.body)).await?;
+    Ok(Response::new(room_id.clone()))
 }

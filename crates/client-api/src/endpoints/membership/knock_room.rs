@@ -10,7 +10,8 @@ use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::membership::f
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let actor = actor(&call);
     api.limits.joins.check(&call.principal)?;
-    let room = find_room(&api, &call.request.room_id_or_alias).await?;
-    let room_id = api.rooms.knock(&actor, room, call.request.reason.as_deref()).await?;
+    let Request { room_id_or_alias, reason, via, .. } = &call.request;
+    let (room_id, servers) = find_room(&api, room_id_or_alias, via).await?;
+    api.rooms.knock(&actor, &room_id, &servers, reason.as_deref()).await?;
     Ok(Response::new(room_id))
 }

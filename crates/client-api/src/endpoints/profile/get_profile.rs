@@ -8,6 +8,10 @@ use crate::{ApiError, ClientApi};
 
 /// A user's whole profile.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, ()>) -> Result<Response, ApiError> {
-    let profile = api.accounts.profile(&call.request.user_id).await?;
+    let user_id = &call.request.user_id;
+    if user_id.server_name() != api.rooms.server_name() {
+        return Ok(api.rooms.profile_elsewhere(user_id).await?.into_iter().collect());
+    }
+    let profile = api.accounts.profile(user_id).await?;
     Ok(profile.fields.into_iter().collect())
 }

@@ -14,7 +14,7 @@ pub(super) async fn handle(
 ) -> Result<Response, ApiError> {
     let name = &call.request.room_id_or_alias;
     let room_id = match <&RoomAliasId>::try_from(&**name) {
-        Ok(alias) => api.rooms.resolve_alias(alias).await?.1,
+        Ok(alias) => api.rooms.locate_alias(alias).await?.0,
         Err(_) => RoomId::parse(name.as_str()).map_err(|_| MatrixError::invalid_param("not a room id"))?,
     };
     let actor = call.principal.as_ref().map(|session| actor_of(session, call.user_agent()));

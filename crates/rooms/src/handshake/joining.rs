@@ -1,0 +1,113 @@
+//! The joiner's half: a room that this server is not in is joined by way of a server that is.
+//! <https://spec.matrix.org/v1.19/server-server-api/#joining-rooms>
+
+use parvis_events::{Pdu, RawPdu, RoomVersion};
+use parvis_storage::EventFlags;
+use ruma::{
+    OwnedRoomId, OwnedServerName, RoomVersionId, ServerName,
+    api::federation::membership::{create_join_event, prepare_join_event},
+};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    import::{Arrival, Told},
+    inviting::json,
+    residents::{ASK, Refusals},
+    template::Given,
+};
+use crate::{Actor, RoomError, Rooms};
+use parvis_peers::Limits;
+
+/// Somebody wants to come into, or knock at, a room by way of another server.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) actor: Actor,
+    pub(crate) room_id: OwnedRoomId,
+    /// Servers to ask, as the client named them.
+    pub(crate) via: Vec<OwnedServerName>,
+    /// What is to be in the membership event.
+    pub(crate) content: Map<String, Value>,
+}
+
+/// The versions of rooms that can be entered from here.
+pub(super) fn versions() -> Vec<RoomVersionId> {
+    RoomVersion::supported().map(|version| version.id().clone()).collect()
+}
+
+impl Rooms {
+    /// Joins by way of other servers, one after another until one lets the user in. Goes on to the end though
+    /// who asked for it may be gone: the other servers would think that the user is in the room.
+    ///
+    /// # Errors
+    /// What the servers said; [`RoomError::UnknownRoom`] if none is known that could be asked.
+    pub(crate) async fn join_elsewhere(&self, wish: Wish) -> Result<(), RoomError> {
+        let rooms = self.clone();
+        let task = tokio::spawn(async move { rooms.join_by_any(&wish).await });
+        task.await.map_err(|_| RoomError::Busy)?
+    }
+
+    async fn join_by_any(&self, wish: &Wish) -> Result<(), RoomError> {
+        let room = self.store.room_sn(&wish.room_id).await?;
+        let mut refusals = Refusals::new(self);
+        for server in self.whom_to_ask(wish.actor.user, room, &wish.via).await? {
+            match self.join_by(&server, wish).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    if !refusals.note(self, &server, error) {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(refusals.into_error())
+    }
+
+    async fn join_by(&self, server: &ServerName, wish: &Wish) -> Result<(), RoomError> {
+        let (room_id, user_id) = (&wish.room_id, &wish.actor.user_id);
+        let mut request = prepare_join_event::v1::Request::new(room_id.clone(), user_id.clone());
+        request.ver = versions();
+        let offer = self.others.federation.call(server, request, ASK).await?;
+        let version = offer.room_version.as_ref().map(RoomVersionId::as_str);
+        let given = Given::read(version, &offer.event, room_id, user_id, "join")?;
+        let version = given.version;
+        let join = given.complete(self, room_id, user_id, wish.content.clone())?;
+
+        let _passing = self.doors.pass(room_id).await;
+        let request =
+            create_join_event::v2::Request::new(room_id.clone(), join.event_id().to_owned(), json(&join)?);
+        let answer = self.others.federation.call(server, request, Limits::JOIN).await?.room_state;
+        let join = match answer.event {
+            Some(signed) => self.with_more_signatures(join, &signed, version).await?,
+            None => join,
+        };
+        if let Some(room) = self.residence(room_id).await? {
+            // Others of this server are in the room already; only somebody elsewhere could let this user in.
+            return self.enter(room, join, EventFlags::HANDED).await.map(drop);
+        }
+        let told = Told { state: answer.state, auth_chain: answer.auth_chain };
+        let arrival = self.check_arrival(join, version, told).await?;
+        self.import(wish.actor.user, arrival).await
+    }
+
+    /// Our join with the signatures of who let us in; as it was where what came back is something else.
+    async fn with_more_signatures(
+        &self,
+        join: Pdu,
+        signed: &RawValue,
+        version: RoomVersion,
+    ) -> Result<Pdu, RoomError> {
+        let event = RawPdu::parse_raw(signed, version).and_then(RawPdu::check_format);
+        match event.ok().filter(|event| event.event_id() == join.event_id()) {
+            Some(event) => self.verify_one(event).await,
+            None => Ok(join),
+        }
+    }
+}
+
+/// What a resident has told of a room.
+impl Arrival {
+    /// How many events came.
+    pub(super) fn size(&self) -> usize {
+        self.events.len()
+    }
+}
