@@ -4,9 +4,11 @@ mod authenticated_media;
 mod directory;
 mod discovery;
 mod event;
+mod membership;
 mod openid;
 mod query;
 mod space;
+mod thirdparty;
 
 use parvis_wire::Endpoints;
 
@@ -18,7 +20,9 @@ pub(crate) fn all() -> Endpoints<FederationApi> {
         .merge(directory::endpoints())
         .merge(discovery::endpoints())
         .merge(event::endpoints())
+        .merge(membership::endpoints())
         .merge(openid::endpoints())
         .merge(query::endpoints())
         .merge(space::endpoints())
+        .merge(thirdparty::endpoints())
 }

@@ -33,15 +33,24 @@ impl From<RoomError> for ApiError {
         let text = error.to_string();
         let bad = |errcode| MatrixError::new(StatusCode::BAD_REQUEST, errcode, text.clone());
         Self(match error {
-            RoomError::UnknownRoom | RoomError::NotFound(_) | RoomError::NotFederated => {
-                MatrixError::not_found(text)
-            }
+            RoomError::UnknownRoom | RoomError::NotFound(_) => MatrixError::not_found(text),
             RoomError::Forbidden(_) | RoomError::Policy { .. } => MatrixError::forbidden(text),
             RoomError::Format(error) if error.is_too_large() => MatrixError::too_large(text),
             RoomError::Format(_) => MatrixError::bad_json(text),
             RoomError::InvalidParam(_) => MatrixError::invalid_param(text),
             RoomError::BadState(_) => bad(ErrorCode::BadState),
             RoomError::UnsupportedVersion(_) => bad(ErrorCode::IncompatibleRoomVersion),
+            RoomError::IncompatibleVersion(version) => {
+                bad(ErrorCode::IncompatibleRoomVersion).with("room_version", version)
+            }
+            RoomError::UnableToAuthoriseJoin => bad(ErrorCode::UnableToAuthorizeJoin),
+            RoomError::UnableToGrantJoin => bad(ErrorCode::UnableToGrantJoin),
+            RoomError::InviteBlocked => {
+                MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
+            }
+            RoomError::Refused { .. } | RoomError::Unreachable(_) => {
+                MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, text)
+            }
             RoomError::NotLeft
             | RoomError::AliasInUse
             | RoomError::BadAlias(_)

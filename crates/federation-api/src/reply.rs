@@ -30,6 +30,13 @@ impl Reply {
         self
     }
 
+    /// An event.
+    pub(crate) fn pdu(mut self, name: &str, pdu: &Pdu) -> Self {
+        self.key(name);
+        self.body.extend_from_slice(pdu.json().as_bytes());
+        self
+    }
+
     /// Any other value.
     pub(crate) fn value(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.key(name);
@@ -41,6 +48,15 @@ impl Reply {
     pub(crate) fn done(mut self) -> Response {
         self.body.push(b'}');
         json(self.body)
+    }
+
+    /// The answer in the oldest form: a list of the status and the answer.
+    pub(crate) fn done_after_status(self) -> Response {
+        let mut body = Vec::with_capacity(self.body.len() + 8);
+        body.extend_from_slice(b"[200,");
+        body.extend_from_slice(&self.body);
+        body.extend_from_slice(b"}]");
+        json(body)
     }
 
     fn key(&mut self, name: &str) {

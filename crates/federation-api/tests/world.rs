@@ -265,8 +265,7 @@ impl World {
     }
 
     pub(crate) async fn join(&self, actor: &Actor, room_id: &RoomId) {
-        let room = self.api.rooms.find(room_id).await.unwrap();
-        self.api.rooms.join(actor, room, None, &serde_json::Map::new()).await.unwrap();
+        self.api.rooms.join(actor, room_id, &[], None, &serde_json::Map::new()).await.unwrap();
     }
 
     pub(crate) async fn say(&self, actor: &Actor, room_id: &RoomId, text: &str) -> OwnedEventId {

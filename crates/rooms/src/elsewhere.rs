@@ -120,6 +120,7 @@ fn public_room(room: PublicRoomsChunk) -> PublicRoom {
         allowed_rooms: Vec::new(),
         room_type: room.room_type.map(|kind| kind.to_string()),
         room_version: String::new(),
+        federates: true,
         encryption: None,
     }
 }
