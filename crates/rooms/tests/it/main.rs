@@ -1,6 +1,8 @@
 //! What rooms do, on a real store.
 
+mod across;
 mod creation;
+mod handshakes;
 mod membership;
 mod sending;
 mod world;

@@ -14,7 +14,9 @@ pub(super) async fn handle(api: FederationApi, call: Call<Request, Origin>) -> R
     let origin = api.rooms.server_name().as_str();
     let answer = join(&api, &call, call.request.omit_members).await?;
     let servers: Vec<&str> = answer.servers_in_room.iter().map(|server| server.as_str()).collect();
-    Ok(in_full(&answer).value("origin", origin).value("members_omitted", answer.members_omitted)
+    Ok(in_full(&answer)
+        .value("origin", origin)
+        .value("members_omitted", answer.members_omitted)
         .value("servers_in_room", servers)
         .done())
 }
@@ -38,5 +40,8 @@ async fn join(
 }
 
 fn in_full(answer: &JoinAnswer) -> Reply {
-    Reply::new().pdus("auth_chain", &answer.auth_chain).pdu("event", &answer.event).pdus("state", &answer.state)
+    Reply::new()
+        .pdus("auth_chain", &answer.auth_chain)
+        .pdu("event", &answer.event)
+        .pdus("state", &answer.state)
 }
