@@ -2,8 +2,8 @@
 
 use crate::{
     account_data, accounts, aggregations, dialect, engine::Pools, error::StorageError, events,
-    failing_servers, filters, interactive_auth, intern, media, members, outside, passes, peer_keys, profiles, pushers,
-    receipts, rooms, sessions, state, statement::Statement, store, store::Store, writer,
+    failing_servers, filters, interactive_auth, intern, media, members, outside, passes, peer_keys, profiles,
+    pushers, receipts, rooms, sessions, state, statement::Statement, store, store::Store, writer,
 };
 
 /// Every registered statement.
