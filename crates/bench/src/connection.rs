@@ -12,7 +12,7 @@ use tokio::{net::TcpStream, time::timeout};
 
 use crate::scan;
 
-/// Longest wait for one answer. Long polls ask for less.
+/// Longest wait for one answer unless more is allowed. Long polls ask for less.
 const CALL_LIMIT: Duration = Duration::from_secs(180);
 
 /// The server under load. Plain HTTP only: TLS would measure the TLS library on both ends.
@@ -110,20 +110,22 @@ struct Link {
 pub(crate) struct Connection {
     server: Arc<Server>,
     link: Option<Link>,
+    /// Longest wait for one answer.
+    pub(crate) limit: Duration,
 }
 
 impl Connection {
     /// No network yet.
     pub(crate) fn new(server: Arc<Server>) -> Self {
-        Self { server, link: None }
+        Self { server, link: None, limit: CALL_LIMIT }
     }
 
     /// Sends one request and reads the whole answer. Nothing is retried: a request that may have reached the
     /// server is not sent twice.
     pub(crate) async fn call(&mut self, call: Call<'_>) -> Result<Answer, Failure> {
-        match timeout(CALL_LIMIT, self.call_unbounded(call)).await {
+        match timeout(self.limit, self.call_unbounded(call)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::Transport(format!("none within {} s", CALL_LIMIT.as_secs()))),
+            Err(_) => Err(Failure::Transport(format!("none within {} s", self.limit.as_secs()))),
         }
     }
 

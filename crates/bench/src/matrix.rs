@@ -1,7 +1,7 @@
 //! The few calls of the client-server API that the scenarios make, in stable spec paths. Bodies are handed in
 //! serialised; answers are searched for the one value that is needed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method};
@@ -41,6 +41,12 @@ impl Client {
         Self { account: Arc::clone(account), connection: Connection::new(Arc::clone(server)) }
     }
 
+    /// Waits this long for each answer.
+    pub(crate) fn patient(mut self, limit: Duration) -> Self {
+        self.connection.limit = limit;
+        self
+    }
+
     /// The next calls are made by another user over the same connection.
     pub(crate) fn act_as(&mut self, account: &Arc<Account>) {
         self.account = Arc::clone(account);
@@ -55,6 +61,13 @@ impl Client {
     /// `POST /rooms/{roomId}/join`.
     pub(crate) async fn join(&mut self, room_id: &str) -> Result<(), Failure> {
         let path = format!("/_matrix/client/v3/rooms/{}/join", encoded(room_id));
+        self.post("join", &path, Bytes::from_static(b"{}")).await.map(drop)
+    }
+
+    /// `POST /join/{roomIdOrAlias}` into a room that this server knows.
+    pub(crate) async fn join_via(&mut self, room_id: &str, server: &str) -> Result<(), Failure> {
+        let (room_id, server) = (encoded(room_id), encoded(server));
+        let path = format!("/_matrix/client/v3/join/{room_id}?via={server}&server_name={server}");
         self.post("join", &path, Bytes::from_static(b"{}")).await.map(drop)
     }
 

@@ -63,6 +63,8 @@ pub(crate) enum Scenario {
     EmptyPoll,
     /// A message to a room full of waiting clients.
     Fanout,
+    /// A join into a room of another server; only when named, with --remote-room.
+    RemoteJoin,
 }
 
 impl Scenario {
@@ -109,6 +111,23 @@ pub(crate) struct GivenSizes {
     /// along with the messages, where the server does presence.
     #[arg(long, default_value = "offline")]
     set_presence: String,
+    /// The room of `remote-join`.
+    #[arg(long, requires = "remote_via")]
+    remote_room: Option<String>,
+    /// The server that resides in it.
+    #[arg(long, requires = "remote_room")]
+    remote_via: Option<String>,
+    /// How many members it has.
+    #[arg(long, default_value_t = 50_000)]
+    remote_members: usize,
+}
+
+/// A room that lives on another server.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteRoom {
+    pub(crate) room_id: String,
+    pub(crate) via: String,
+    pub(crate) members: usize,
 }
 
 /// Sizes of everything, settled.
@@ -125,6 +144,7 @@ pub(crate) struct Sizes {
     pub(crate) waiting: Vec<usize>,
     pub(crate) rounds: usize,
     pub(crate) set_presence: String,
+    pub(crate) remote_room: Option<RemoteRoom>,
 }
 
 impl GivenSizes {
@@ -138,6 +158,11 @@ impl GivenSizes {
         };
         let mut waiting = or_list(self.waiting, &[50, 300, 1000], &[20]);
         waiting.sort_unstable();
+        let remote_room = self.remote_room.zip(self.remote_via).map(|(room_id, via)| RemoteRoom {
+            room_id,
+            via,
+            members: self.remote_members,
+        });
         Sizes {
             time: Duration::from_secs(self.seconds.unwrap_or(if quick { 4 } else { 15 })),
             requests: or(self.requests, 20_000, 500),
@@ -150,6 +175,7 @@ impl GivenSizes {
             waiting,
             rounds: or(self.rounds, 20, 3),
             set_presence: self.set_presence,
+            remote_room,
         }
     }
 }

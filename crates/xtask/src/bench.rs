@@ -4,9 +4,9 @@
 //! It starts and stops servers and the load generator; what is measured, and how, the generator knows.
 
 mod parvis;
-mod server;
+pub(crate) mod server;
 mod synapse;
-mod table;
+pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use server::Running;
 use table::{Measured, Report};
 
 /// Room version of the rooms made on every server, so that all do the same work.
-const ROOM_VERSION: &str = "12";
+pub(crate) const ROOM_VERSION: &str = "12";
 /// How long the machine is watched before anything starts.
 const QUIET_LOOK: Duration = Duration::from_secs(3);
 
@@ -60,7 +60,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    /// As it is called in tables.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ParvisSqlite => "parvis-sqlite",
             Self::ParvisPostgres => "parvis-postgres",
@@ -120,7 +121,7 @@ fn measure(
     parvis: Option<&Path>,
     out: &Path,
 ) -> Outcome<Report> {
-    let running = start(kind, parvis)?;
+    let running = start(kind, parvis, None)?;
     let json = out.with_extension(format!("{}.json", kind.name()));
     // An earlier run's report must not pass for this one's.
     let _ = std::fs::remove_file(&json);
@@ -146,11 +147,12 @@ fn measure(
     serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", json.display())))
 }
 
-fn start(kind: Kind, parvis: Option<&Path>) -> Outcome<Running> {
+/// Starts one server. With `trust`, a certificate, it federates with whoever shows it; otherwise with nobody.
+pub(crate) fn start(kind: Kind, parvis: Option<&Path>, trust: Option<&Path>) -> Outcome<Running> {
     let program = || parvis.ok_or_else(|| Failure::new("there is no program of Parvis"));
     match kind {
-        Kind::ParvisSqlite => parvis::start(program()?, None),
-        Kind::ParvisPostgres => parvis::start(program()?, Some(Cluster::start(Commits::Durable)?)),
-        Kind::SynapsePostgres => synapse::start(Cluster::start(Commits::Durable)?),
+        Kind::ParvisSqlite => parvis::start(program()?, None, trust),
+        Kind::ParvisPostgres => parvis::start(program()?, Some(Cluster::start(Commits::Durable)?), trust),
+        Kind::SynapsePostgres => synapse::start(Cluster::start(Commits::Durable)?, trust),
     }
 }

@@ -5,7 +5,9 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to a person")]
 
 mod bench;
+mod bench_join;
 mod complement;
+mod federation;
 mod postgres;
 mod shell;
 mod synapse;
@@ -39,6 +41,10 @@ enum Task {
     Witness(witness::Arguments),
     /// Parvis and Synapse under the same load.
     Bench(bench::Arguments),
+    /// A join into a room of 50,000 members on another server, into Parvis and into Synapse.
+    BenchJoin(bench_join::Arguments),
+    /// Parvis with Synapse and with itself, over real TLS.
+    Federation(federation::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
         Task::Complement(arguments) => complement::run(&arguments),
         Task::Witness(arguments) => witness::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::BenchJoin(arguments) => bench_join::run(&arguments),
+        Task::Federation(arguments) => federation::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("\nerror: {failure}");

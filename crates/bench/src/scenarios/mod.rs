@@ -7,6 +7,7 @@ mod fanout;
 mod initial_sync;
 mod join;
 mod pagination;
+mod remote_join;
 mod send;
 mod versions;
 
@@ -32,6 +33,7 @@ const TEXT: &str = "This is a message of the length that people write in a worki
 /// Operations of each worker before measuring begins.
 const WARM_UP: usize = 3;
 
+/// What runs when nothing is named: everything that needs no second server.
 const ALL: [Scenario; 8] = [
     Scenario::Versions,
     Scenario::Send,
@@ -83,6 +85,7 @@ async fn measure(ground: &mut Ground, scenario: Scenario) -> Result<Vec<Outcome>
         Scenario::InitialSync => initial_sync::measure(ground).await,
         Scenario::EmptyPoll => empty_poll::measure(ground).await,
         Scenario::Fanout => fanout::measure(ground).await,
+        Scenario::RemoteJoin => remote_join::measure(ground).await,
     }
 }
 

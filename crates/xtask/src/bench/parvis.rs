@@ -37,6 +37,15 @@ invites = { per_second = 0.0, burst = 1 }
 
 [logging]
 level = "warn"
+
+@FEDERATION@
+"#;
+
+/// With whom it federates: with one server on the loopback, which shows this certificate.
+const TRUSTING: &str = r#"
+[federation]
+extra_root_certificates = ["@TRUST@"]
+allowed_private_ranges = ["127.0.0.0/8"]
 "#;
 
 const ON_SQLITE: &str = r#"
@@ -56,7 +65,7 @@ url = "@DATABASE@"
 "#;
 
 /// Starts it on this cluster, or on SQLite.
-pub(crate) fn start(program: &Path, cluster: Option<Cluster>) -> Outcome<Running> {
+pub(crate) fn start(program: &Path, cluster: Option<Cluster>, trust: Option<&Path>) -> Outcome<Running> {
     let directory = server::directory()?;
     let path = directory.path().display().to_string();
     let port = postgres::free_port()?;
@@ -67,7 +76,10 @@ pub(crate) fn start(program: &Path, cluster: Option<Cluster>) -> Outcome<Running
             ON_POSTGRES.replace("@DATABASE@", &cluster.url("parvis"))
         }
     };
+    let federation =
+        trust.map_or_else(String::new, |trust| TRUSTING.replace("@TRUST@", &trust.display().to_string()));
     let configuration = CONFIGURATION
+        .replace("@FEDERATION@", &federation)
         .replace("@STORAGE@", &storage)
         .replace("@PORT@", &port.to_string())
         .replace("@DIRECTORY@", &path)

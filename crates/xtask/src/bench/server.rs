@@ -82,8 +82,17 @@ pub(crate) fn mortal() -> Program {
 
 /// Builds one package in release mode and returns its program.
 pub(crate) fn build_release(package: &str, program: &str) -> Outcome<PathBuf> {
-    Program::cargo().arguments(["build", "--release", "--package", package]).run()?;
-    let path = shell::target().join("release").join(program);
+    build(package, program, &["--release"], "release")
+}
+
+/// Builds one package in the development profile and returns its program.
+pub(crate) fn build_debug(package: &str, program: &str) -> Outcome<PathBuf> {
+    build(package, program, &[], "debug")
+}
+
+fn build(package: &str, program: &str, profile: &[&str], folder: &str) -> Outcome<PathBuf> {
+    Program::cargo().argument("build").arguments(profile).arguments(["--package", package]).run()?;
+    let path = shell::target().join(folder).join(program);
     if path.is_file() { Ok(path) } else { Err(Failure::new(format!("cargo built no {}", path.display()))) }
 }
 

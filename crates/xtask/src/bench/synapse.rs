@@ -1,5 +1,7 @@
 //! Synapse from its Python package, set up as an operator of one small organisation would (one process, its
-//! defaults), with nothing in the way of load: no rate limits, no federation, little logging.
+//! defaults), with nothing in the way of load: no rate limits, no federation unless asked for, little logging.
+
+use std::path::Path;
 
 use super::ROOM_VERSION;
 use super::server::{self, Running};
@@ -29,7 +31,7 @@ macaroon_secret_key: "only for load"
 form_secret: "only for load"
 trusted_key_servers: []
 suppress_key_server_warning: true
-federation_domain_whitelist: []
+@FEDERATION@
 default_room_version: "@ROOM_VERSION@"
 enable_registration: true
 enable_registration_without_verification: true
@@ -43,6 +45,15 @@ rc_invites: { per_room: *off, per_user: *off, per_issuer: *off }
 rc_room_creation: *off
 "#;
 
+const ALONE: &str = "federation_domain_whitelist: []";
+
+/// It federates with servers on the loopback, which show this certificate.
+const TRUSTING: &str = r#"
+federation_custom_ca_list: ["@TRUST@"]
+ip_range_blacklist: []
+federation_ip_range_blacklist: []
+"#;
+
 const LOGGING: &str = r#"
 version: 1
 handlers: { console: { class: logging.StreamHandler } }
@@ -51,13 +62,16 @@ disable_existing_loggers: false
 "#;
 
 /// Starts it on this cluster.
-pub(crate) fn start(cluster: Cluster) -> Outcome<Running> {
+pub(crate) fn start(cluster: Cluster, trust: Option<&Path>) -> Outcome<Running> {
     let environment = synapse::environment()?;
     let directory = server::directory()?;
     let path = directory.path().display().to_string();
     let port = postgres::free_port()?;
     cluster.create("synapse")?;
+    let federation = trust
+        .map_or_else(|| ALONE.to_owned(), |trust| TRUSTING.replace("@TRUST@", &trust.display().to_string()));
     let configuration = CONFIGURATION
+        .replace("@FEDERATION@", &federation)
         .replace("@PORT@", &port.to_string())
         .replace("@DATABASE@", &cluster.port().to_string())
         .replace("@DIRECTORY@", &path)
