@@ -9,6 +9,7 @@ use parvis_client_api::{ClientApi, RateLimits};
 use parvis_events::ServerKey;
 use parvis_federation_api::{FederationApi, OwnKey};
 use parvis_media::{Media, Settings as MediaSettings};
+use parvis_outbound::Outbound;
 use parvis_peers::{Federation, NoKeys, Transport};
 use parvis_rooms::{Identity, Others, Rooms};
 use parvis_storage::{DatabaseSettings, Pace, StorageError, Store, StoreSettings};
@@ -34,6 +35,7 @@ pub struct Homeserver {
     media: Media,
     router: Router,
     sync: SyncEngine,
+    outbound: Outbound,
 }
 
 /// Why a homeserver does not start.
@@ -101,6 +103,7 @@ impl Homeserver {
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
+        let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
         let server_name = config.server_name.clone();
         let federation_api = FederationApi {
             rooms: rooms.clone(),
@@ -126,7 +129,7 @@ impl Homeserver {
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize())
             .merge(parvis_federation_api::router(federation_api, MAX_FEDERATION_BYTES));
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
-        Ok(Self { config: Arc::new(config), store, media, router, sync })
+        Ok(Self { config: Arc::new(config), store, media, router, sync, outbound })
     }
 
     /// What it was made from.
@@ -153,14 +156,16 @@ impl Homeserver {
     pub fn stop(&self) {
         self.sync.close();
         self.media.close();
+        self.outbound.stop();
     }
 
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, media, router, sync, .. } = self;
+        let Self { store, media, router, sync, outbound, .. } = self;
+        outbound.close().await;
         // The engines, and the handlers in the router, hold the store too.
-        drop((router, sync, media));
+        drop((router, sync, media, outbound));
         store.close().await;
     }
 }
@@ -221,6 +226,18 @@ async fn server_key(store: &Store, ambient: &Ambient) -> Result<ServerKey, Strin
     let added = store.add_server_key(key.key_id(), &key.to_bytes(), ambient.now().millis()).await;
     added.map_err(|error| error.to_string())?;
     Ok(key)
+}
+
+async fn open_outbound(
+    config: &OrganisationConfig,
+    store: &Store,
+    ambient: &Ambient,
+    rooms: &Rooms,
+) -> Result<Outbound, StartError> {
+    let federation = rooms.others().federation.clone();
+    let started = Outbound::start(store.clone(), ambient.clone(), federation).await;
+    let server_name = || config.server_name.to_string();
+    started.map_err(|source| StartError::Storage { server_name: server_name(), source })
 }
 
 async fn open_media(

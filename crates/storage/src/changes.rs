@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use ruma::OwnedServerName;
 use tokio::sync::watch;
 
 use crate::{EventSn, Position, RoomSn, UserSn};
@@ -56,6 +57,11 @@ pub enum Change {
         user: UserSn,
         /// Which room.
         room: RoomSn,
+    },
+    /// Something was put down for another server that is no event.
+    OutgoingEdu {
+        /// The server.
+        server: OwnedServerName,
     },
 }
 

@@ -35,6 +35,7 @@ mod members;
 mod migrate;
 mod model;
 mod numbers;
+mod outbound;
 mod outside;
 mod pace;
 mod passes;
@@ -44,6 +45,7 @@ mod pushers;
 mod receipts;
 mod registry;
 mod rooms;
+mod servers;
 mod sessions;
 mod shared;
 mod state;
@@ -66,9 +68,10 @@ pub use interactive_auth::InteractiveAuth;
 pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
 pub use model::{
     AccountData, Aggregation, EventFlags, Member, NewEvent, Receipt, RoomHead, RoomMembers, RoomReceipts,
-    StoredEvent, ThreadPart, UserRooms,
+    RoomServers, StoredEvent, ThreadPart, UserRooms,
 };
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
+pub use outbound::OutgoingEdu;
 pub use outside::OutsideView;
 pub use pace::{Pace, Turn, Work};
 pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};

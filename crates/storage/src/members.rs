@@ -26,7 +26,7 @@ statements! {
     FORGET = "UPDATE members SET forgotten = TRUE WHERE user_sn = $1 AND room_sn = $2";
     ROOMS_OF_USER =
         "SELECT room_sn, membership, event_sn, forgotten, position FROM members WHERE user_sn = $1";
-    USERS_OF_ROOM = "SELECT user_sn, membership FROM members WHERE room_sn = $1";
+    USERS_OF_ROOM = "SELECT user_sn, membership, position FROM members WHERE room_sn = $1";
 }
 
 impl WriteSet {
@@ -90,7 +90,7 @@ impl Store {
         let generation = self.shared.members.generation();
         let members = RoomMembers::default();
         for row in self.engine.fetch(&USERS_OF_ROOM, vec![room.into()]).await? {
-            members.put(UserSn(row.int(0)?), membership_from(&row.text(1)?)?);
+            members.put(UserSn(row.int(0)?), membership_from(&row.text(1)?)?, Position(row.int(2)?), || None);
         }
         let members = Arc::new(members);
         self.shared.members.keep_members(room, &members, generation);

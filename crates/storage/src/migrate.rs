@@ -30,6 +30,7 @@ migrations! {
     3 "0003_media",
     4 "0004_federation",
     7 "0007_invites",
+    8 "0008_outbound",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -13,7 +13,7 @@ pub(crate) use account_data::AccountDataChange;
 pub use aggregation::{Aggregation, ThreadPart};
 pub use event::{EventFlags, NewEvent, StoredEvent};
 pub(crate) use membership::MemberChange;
-pub use membership::{Member, RoomMembers, UserRooms};
+pub use membership::{Member, RoomMembers, RoomServers, UserRooms};
 pub(crate) use receipts::ReceiptChange;
 pub use receipts::{Receipt, RoomReceipts};
 pub use room_head::RoomHead;

@@ -26,6 +26,9 @@ statements! {
              event_position = excluded.event_position, ts = excluded.ts, position = excluded.position";
     RECEIPTS_OF_ROOM = "SELECT r.user_sn, u.user_id, r.receipt_type, r.thread, r.event_id, r.event_position, r.ts, r.position
         FROM receipts r JOIN users u ON u.user_sn = r.user_sn WHERE r.room_sn = $1";
+    PUBLIC_RECEIPTS_BETWEEN =
+        "SELECT room_sn, user_sn, position FROM receipts
+         WHERE position > $1 AND position <= $2 AND receipt_type = 'm.read' ORDER BY position";
     ROOMS_WITH_RECEIPTS(list after 1) =
         "SELECT DISTINCT room_sn FROM receipts WHERE position > $1 AND room_sn IN ({list})";
 }
@@ -97,6 +100,18 @@ impl Store {
         let receipts = Arc::new(rows.iter().map(from_row).collect::<Result<RoomReceipts, _>>()?);
         cache.keep(room, &receipts, generation);
         Ok(receipts)
+    }
+
+    /// The rooms and users of the public receipts that moved last between two positions (`after` excluded, `until`
+    /// included), in order: for readers whose cursor lies before what memory holds.
+    pub async fn public_receipts_between(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<(Position, RoomSn, UserSn)>, StorageError> {
+        let rows = self.engine.fetch(&PUBLIC_RECEIPTS_BETWEEN, vec![after.into(), until.into()]).await?;
+        let receipt = |row: &Row| Ok((Position(row.int(2)?), RoomSn(row.int(0)?), UserSn(row.int(1)?)));
+        rows.iter().map(receipt).collect()
     }
 
     /// Those of these rooms in which a receipt moved after a position.

@@ -2,8 +2,9 @@
 
 use crate::{
     account_data, accounts, aggregations, dialect, engine::Pools, error::StorageError, events,
-    failing_servers, filters, interactive_auth, intern, media, members, outside, passes, peer_keys, profiles,
-    pushers, receipts, rooms, sessions, state, statement::Statement, store, store::Store, writer,
+    failing_servers, filters, interactive_auth, intern, media, members, outbound, outside, passes, peer_keys,
+    profiles, pushers, receipts, rooms, servers, sessions, state, statement::Statement, store, store::Store,
+    writer,
 };
 
 /// Every registered statement.
@@ -20,12 +21,14 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         media::STATEMENTS,
         members::STATEMENTS,
         outside::STATEMENTS,
+        outbound::STATEMENTS,
         passes::STATEMENTS,
         peer_keys::STATEMENTS,
         profiles::STATEMENTS,
         pushers::STATEMENTS,
         receipts::STATEMENTS,
         rooms::STATEMENTS,
+        servers::STATEMENTS,
         sessions::STATEMENTS,
         state::STATEMENTS,
         store::STATEMENTS,
@@ -99,7 +102,7 @@ pub struct SchemaColumn {
 }
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, c.name, lower(c.type), c.\"notnull\" = 0
-    FROM sqlite_master m JOIN pragma_table_info(m.name) c
+    FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
 const POSTGRES_COLUMNS: &str =
     "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES'

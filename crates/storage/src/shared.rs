@@ -157,7 +157,7 @@ impl Shared {
             self.remember_room(room.room, &room.head.room_id);
         }
         self.account_data.apply(&set.account_data);
-        self.members.apply(&set.members, first);
+        self.members.apply(&set.members, first, &self.user_ids);
         self.receipts.apply(&set.receipts, first);
         if !set.rewritten.is_empty() {
             self.rewrites.fetch_add(1, Ordering::AcqRel);

@@ -4,10 +4,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use parvis_events::Membership;
+use ruma::OwnedServerName;
 
 use crate::numbers::{EventSn, Position, RoomSn, UserSn};
 
@@ -65,10 +66,27 @@ impl UserRooms {
 #[derive(Debug, Default)]
 pub struct RoomMembers(RwLock<Tally>);
 
+/// The servers with users in a room, and how many each has there.
+pub type RoomServers = HashMap<OwnedServerName, usize>;
+
 #[derive(Debug, Default)]
 struct Tally {
     joined: HashSet<UserSn>,
     invited: HashSet<UserSn>,
+    /// The servers of those who are joined, once somebody has asked for them.
+    servers: Option<Arc<RoomServers>>,
+    /// Where a membership changed last.
+    changed: Option<Position>,
+}
+
+/// The servers in a room at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct ServersNow {
+    pub(crate) servers: Arc<RoomServers>,
+    /// For the users who were asked for, whether they are joined.
+    pub(crate) joined: Vec<bool>,
+    /// Where a membership of the room changed last.
+    pub(crate) changed: Option<Position>,
 }
 
 impl RoomMembers {
@@ -99,13 +117,43 @@ impl RoomMembers {
         tally.joined.iter().for_each(|user| visit(*user));
     }
 
-    pub(crate) fn put(&self, user: UserSn, membership: Membership) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).put(user, membership);
+    /// Notes a membership. The user's server is asked for only where servers are counted; if it is not known
+    /// then, they will be counted anew.
+    pub(crate) fn put(
+        &self,
+        user: UserSn,
+        membership: Membership,
+        position: Position,
+        server: impl FnOnce() -> Option<OwnedServerName>,
+    ) {
+        let mut tally = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = tally.joined.contains(&user);
+        tally.put(user, membership);
+        tally.changed = tally.changed.max(Some(position));
+        let after = membership == Membership::Join;
+        if before != after && tally.servers.is_some() {
+            tally.count(server(), after);
+        }
+    }
+
+    /// The servers in the room as of now, if they are counted, and which of these users are joined.
+    pub(crate) fn servers_now(&self, users: &[UserSn]) -> Option<ServersNow> {
+        let tally = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let joined = users.iter().map(|user| tally.joined.contains(user)).collect();
+        let servers = Arc::clone(tally.servers.as_ref()?);
+        Some(ServersNow { servers, joined, changed: tally.changed })
+    }
+
+    /// Keeps the servers in the room. To be called only while no membership changes.
+    pub(crate) fn keep_servers(&self, servers: &Arc<RoomServers>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).servers = Some(Arc::clone(servers));
     }
 
     pub(crate) fn weight(&self) -> u32 {
         let tally = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        u32::try_from((tally.joined.len() + tally.invited.len()) * 16 + 100).unwrap_or(u32::MAX)
+        let servers = tally.servers.as_ref().map_or(0, |servers| servers.len());
+        u32::try_from((tally.joined.len() + tally.invited.len()) * 16 + servers * 80 + 100)
+            .unwrap_or(u32::MAX)
     }
 }
 
@@ -117,6 +165,23 @@ impl Tally {
             Membership::Join => drop(self.joined.insert(user)),
             Membership::Invite => drop(self.invited.insert(user)),
             Membership::Knock | Membership::Leave | Membership::Ban => {}
+        }
+    }
+
+    /// Counts one user more or less of a server.
+    fn count(&mut self, server: Option<OwnedServerName>, more: bool) {
+        let (Some(servers), Some(server)) = (&mut self.servers, server) else {
+            self.servers = None;
+            return;
+        };
+        let servers = Arc::make_mut(servers);
+        if more {
+            *servers.entry(server).or_default() += 1;
+        } else if let Some(count) = servers.get_mut(&server) {
+            *count -= 1;
+            if *count == 0 {
+                servers.remove(&server);
+            }
         }
     }
 }

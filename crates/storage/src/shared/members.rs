@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moka::sync::Cache;
+use ruma::OwnedUserId;
 
 use crate::{
-    model::{Member, MemberChange, RoomMembers, UserRooms},
+    model::{Member, MemberChange, RoomMembers, RoomServers, UserRooms},
     numbers::{Position, RoomSn, UserSn},
 };
 
@@ -65,8 +66,18 @@ impl MemberCache {
         }
     }
 
+    /// Keeps the servers in a room that were read, unless some membership changed since before the reading.
+    pub(crate) fn keep_servers(&self, members: &RoomMembers, servers: &Arc<RoomServers>, generation: u64) {
+        self.keep_if_current(generation, || members.keep_servers(servers));
+    }
+
     /// Changes the views after a commit whose first change stands after `first`.
-    pub(crate) fn apply(&self, changes: &[MemberChange], first: Position) {
+    pub(crate) fn apply(
+        &self,
+        changes: &[MemberChange],
+        first: Position,
+        user_ids: &Cache<UserSn, OwnedUserId>,
+    ) {
         if changes.is_empty() {
             return;
         }
@@ -80,7 +91,8 @@ impl MemberCache {
                         rooms.put(room, Member { membership, event, forgotten: false, position });
                     }
                     if let Some(members) = self.members_of_room.get(&room) {
-                        members.put(user, membership);
+                        let server = || user_ids.get(&user).map(|user_id| user_id.server_name().to_owned());
+                        members.put(user, membership, position, server);
                     }
                 }
                 MemberChange::Forget { user, room } => {

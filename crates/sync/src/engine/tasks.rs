@@ -88,6 +88,7 @@ impl Inner {
                 | Change::AccountData { user, .. }
                 | Change::Membership { user, .. }
                 | Change::Forgotten { user, .. } => self.waiters.wake(user),
+                Change::OutgoingEdu { .. } => {}
             }
         }
         Ok(())

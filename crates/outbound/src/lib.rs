@@ -1,0 +1,24 @@
+//! What others have not been told: one queue for each server.
+//!
+//! [`Outbound`] follows the store's stream of changes and tells other servers of what concerns them: events,
+//! receipts, typing, presence, and whatever was put down for them in the store. Nothing is written for each event
+//! and server: one position says up to where everybody was told everything, and the few servers that lag behind
+//! have a row of their own. A server that was told everything costs nothing; one that does not answer costs a few
+//! numbers, and delays nobody.
+//!
+//! This crate knows nothing of discovery, keys and back-off, which the network brings, and nothing of who wants to
+//! be pushed what on a phone.
+//!
+//! From below: `load`, `queue`, `queues` and `news` (pure), `transaction` and `audience` (what the store says),
+//! `engine` (tasks).
+
+mod audience;
+mod engine;
+mod load;
+mod news;
+mod queue;
+mod queues;
+mod transaction;
+
+pub use engine::{Outbound, OutboundStatus};
+pub use queues::QueueStatus;

@@ -1,0 +1,214 @@
+//! The queues of all servers that are to be told something, and when each is due.
+//!
+//! A server that was told everything has no queue. Knows no clock, no store and no network.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use parvis_ambient::Timestamp;
+use parvis_storage::Position;
+use ruma::{OwnedServerName, ServerName};
+
+use crate::queue::{Activity, Queue};
+
+/// How many servers that failed are tried at once. Those that answer never wait for them.
+const RETRIES_AT_ONCE: usize = 64;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    by_server: HashMap<OwnedServerName, Queue>,
+    due: BTreeSet<(Timestamp, OwnedServerName)>,
+    retrying: usize,
+    /// How far the stream was read.
+    pub(crate) followed: Position,
+}
+
+/// What is to be written of where the servers stand.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Up to where every server was told everything that has no row.
+    pub(crate) common: Position,
+    /// The rows that are new or changed, or to be deleted.
+    pub(crate) rows: Vec<(OwnedServerName, Option<Position>)>,
+}
+
+/// What the queues hold, for operators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// How many servers are to be told something.
+    pub servers: usize,
+    /// How many of them failed at the last attempt.
+    pub failing: usize,
+    /// How many of them missed so much that it must be looked up.
+    pub lagging: usize,
+    /// To how many of them something is on its way.
+    pub sending: usize,
+    /// How many events wait in memory, for all servers together.
+    pub waiting_events: usize,
+}
+
+impl Queues {
+    /// No queues, with the stream read up to a position.
+    pub(crate) fn new(followed: Position) -> Self {
+        Self { by_server: HashMap::new(), due: BTreeSet::new(), retrying: 0, followed }
+    }
+
+    /// Brings a server's queue back that the store says lags behind.
+    pub(crate) fn restore_lagging(&mut self, server: OwnedServerName, arrived: Position, now: Timestamp) {
+        self.by_server.insert(server.clone(), Queue::lagging(arrived));
+        self.wait(&server, now);
+    }
+
+    /// Adds something to a server's queue that is to be told by `due` at the latest.
+    pub(crate) fn add(&mut self, server: &ServerName, due: Timestamp, add: impl FnOnce(&mut Queue)) {
+        if !self.by_server.contains_key(server) {
+            self.by_server.insert(server.to_owned(), Queue::abreast(self.followed));
+        }
+        let Some(queue) = self.by_server.get_mut(server) else { return };
+        add(queue);
+        match queue.activity {
+            Activity::Idle => self.wait(&server.to_owned(), due),
+            Activity::Waiting(later) if !queue.is_failing() && due < later => {
+                self.wait(&server.to_owned(), due);
+            }
+            Activity::Waiting(_) | Activity::Sending => {}
+        }
+    }
+
+    /// A server's queue.
+    pub(crate) fn get_mut(&mut self, server: &ServerName) -> Option<&mut Queue> {
+        self.by_server.get_mut(server)
+    }
+
+    /// Has a server told at a time.
+    fn wait(&mut self, server: &OwnedServerName, due: Timestamp) {
+        let Some(queue) = self.by_server.get_mut(server) else { return };
+        if let Activity::Waiting(before) = queue.activity {
+            self.due.remove(&(before, server.clone()));
+        }
+        queue.activity = Activity::Waiting(due);
+        self.due.insert((due, server.clone()));
+    }
+
+    /// Takes note that a server was heard from; says whether it is now tried at once.
+    pub(crate) fn heard_from(
+        &mut self,
+        server: &ServerName,
+        now: Timestamp,
+        at_most_every: Duration,
+    ) -> bool {
+        let Some((server, queue)) = self.by_server.get_key_value(server) else { return false };
+        if !queue.is_worth_a_try(now, at_most_every) {
+            return false;
+        }
+        let server = server.clone();
+        if let Some(queue) = self.by_server.get_mut(&server) {
+            queue.force();
+        }
+        self.wait(&server, now);
+        true
+    }
+
+    /// The servers whose time has come; from now on they count as being told.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<OwnedServerName> {
+        let mut taken = Vec::new();
+        for (due, server) in &self.due {
+            if *due > now {
+                break;
+            }
+            let Some(queue) = self.by_server.get_mut(server) else { continue };
+            if queue.is_failing() {
+                if self.retrying >= RETRIES_AT_ONCE {
+                    continue;
+                }
+                self.retrying += 1;
+            }
+            queue.activity = Activity::Sending;
+            taken.push((*due, server.clone()));
+        }
+        for entry in &taken {
+            self.due.remove(entry);
+        }
+        taken.into_iter().map(|(_, server)| server).collect()
+    }
+
+    /// When the next server is due. Those that wait for others to finish are not counted.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let full = self.retrying >= RETRIES_AT_ONCE;
+        let mut due = self.due.iter().filter(|(due, server)| {
+            !full || *due > now || self.by_server.get(server).is_none_or(|queue| !queue.is_failing())
+        });
+        due.next().map(|(due, _)| *due)
+    }
+
+    /// Notes that a server's task has nothing more to tell. `was_failing` is whether it began as a retry.
+    pub(crate) fn rest(&mut self, server: &ServerName, was_failing: bool) {
+        self.end_attempt(was_failing);
+        let Some(queue) = self.by_server.get_mut(server) else { return };
+        queue.activity = Activity::Idle;
+        if queue.is_forgettable() {
+            self.by_server.remove(server);
+        }
+    }
+
+    /// Notes that an attempt failed, and when the next one is due.
+    pub(crate) fn fail(
+        &mut self,
+        server: &ServerName,
+        was_failing: bool,
+        now: Timestamp,
+        wait: Option<Duration>,
+    ) {
+        self.end_attempt(was_failing);
+        let followed = self.followed;
+        let Some(queue) = self.by_server.get_mut(server) else { return };
+        let due = queue.fail(now, wait, followed);
+        queue.activity = Activity::Idle;
+        self.wait(&server.to_owned(), due);
+    }
+
+    /// Notes that a server has answered: it is not one that failed any more.
+    pub(crate) fn succeed(&mut self, was_failing: &mut bool) {
+        self.end_attempt(std::mem::take(was_failing));
+    }
+
+    fn end_attempt(&mut self, was_failing: bool) {
+        if was_failing {
+            self.retrying = self.retrying.saturating_sub(1);
+        }
+    }
+
+    /// What is to be written of where the servers stand.
+    pub(crate) fn record(&self) -> Record {
+        let held = self.by_server.values().filter_map(Queue::holds_back).min();
+        let rows = self.by_server.iter();
+        let rows = rows.filter_map(|(server, queue)| Some((server.clone(), queue.to_record()?))).collect();
+        Record { common: held.map_or(self.followed, |held| held.min(self.followed)), rows }
+    }
+
+    /// Notes that this was written.
+    pub(crate) fn recorded(&mut self, record: &Record) {
+        for (server, position) in &record.rows {
+            let Some(queue) = self.by_server.get_mut(server) else { continue };
+            queue.recorded = *position;
+            if queue.is_forgettable() {
+                self.by_server.remove(server);
+            }
+        }
+    }
+
+    /// What the queues hold.
+    pub(crate) fn status(&self) -> QueueStatus {
+        let mut status = QueueStatus { servers: self.by_server.len(), ..QueueStatus::default() };
+        for queue in self.by_server.values() {
+            status.failing += usize::from(queue.is_failing());
+            status.lagging += usize::from(queue.is_lagging());
+            status.sending += usize::from(queue.activity == Activity::Sending);
+            status.waiting_events += queue.waiting_events();
+        }
+        status
+    }
+}

@@ -1,0 +1,6 @@
+//! What other servers are told, and when: against a network that only records.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod telling;
+mod world;
