@@ -1,7 +1,7 @@
 //! The keys that this server publishes: its own, and those of others that it vouches for as a notary.
 //! <https://spec.matrix.org/v1.19/server-server-api/#retrieving-server-keys>
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parvis_ambient::Ambient;
@@ -9,15 +9,12 @@ use parvis_events::{
     FormatError, ServerKey,
     canonical::{parse_object, to_text},
 };
+use parvis_peers::KeyQuery;
 use ruma::{OwnedServerName, ServerName};
 use serde_json::json;
 
 /// For how long others may keep the document before they ask again.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The keys wanted of each server, with the time in milliseconds since the Unix epoch until which each must be
-/// good. All of a server's keys where none is named.
-pub type KeyQuery = BTreeMap<OwnedServerName, BTreeMap<String, i64>>;
 
 /// Knows the documents in which servers publish their keys, as JSON texts.
 #[async_trait]

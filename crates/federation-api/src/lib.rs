@@ -21,7 +21,7 @@ mod x_matrix;
 
 pub use api::FederationApi;
 pub use error::ApiError;
-pub use key_documents::{KeyDocuments, KeyQuery, OwnKey};
+pub use key_documents::{KeyDocuments, OwnKey};
 pub use origin::{Claim, Origin};
 pub use partners::{Everybody, Partners};
 

@@ -14,6 +14,18 @@ use ruma::{OwnedServerName, ServerName};
 /// the key must have been good.
 pub type WantedKeys = BTreeMap<OwnedServerName, BTreeMap<String, i64>>;
 
+/// What somebody wants of one server's keys. Times are in milliseconds since the Unix epoch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeysWanted {
+    /// Key ids, and until when each should be good.
+    pub named: BTreeMap<String, i64>,
+    /// Where none is named, all are wanted, and one that is good until then.
+    pub until_ts: i64,
+}
+
+/// What somebody asks a notary for, by server.
+pub type KeyQuery = BTreeMap<OwnedServerName, KeysWanted>;
+
 /// Another server's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyKey {

@@ -14,5 +14,7 @@ mod transport;
 
 pub use error::PeerError;
 pub use federation::{Authentication, Federation};
-pub use keys::{KeyBook, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys};
+pub use keys::{
+    KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys,
+};
 pub use transport::{Body, Limits, NoNetwork, Transport};

@@ -7,10 +7,11 @@ use parvis_accounts::Accounts;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
 use parvis_events::ServerKey;
-use parvis_federation_api::{FederationApi, OwnKey};
+use parvis_federation_api::FederationApi;
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_outbound::Outbound;
-use parvis_peers::{Federation, NoKeys, Transport};
+use parvis_peers::{Federation, Transport};
+use parvis_peers_http::KeyRing;
 use parvis_rooms::{Identity, Others, Rooms};
 use parvis_storage::{DatabaseSettings, Pace, StorageError, Store, StoreSettings};
 use parvis_sync::{SyncEngine, View};
@@ -20,7 +21,7 @@ use tokio::sync::Semaphore;
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
     engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions, sync_settings},
-    others::{ByRules, guarded},
+    others::{ByRules, Notary, guarded},
 };
 
 /// The largest body that another server may send: a transaction of fifty of the largest events, and what is said
@@ -96,21 +97,19 @@ impl Homeserver {
         let media = open_media(&config, &store, &ambient).await?;
         let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
-        let network = guarded(&config, &store, &ambient, network)
-            .await
-            .map_err(|source| StartError::Storage { server_name: config.server_name.to_string(), source })?;
-        let rooms = open_rooms(&config, &store, &ambient, Arc::clone(&key), network);
+        let (federation, keys) = open_federation(&config, &store, &ambient, &key, network).await?;
+        let others = Others { federation, keys: Arc::clone(&keys) as _ };
+        let rooms = open_rooms(&config, &store, &ambient, key, others);
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
         let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
-        let server_name = config.server_name.clone();
         let federation_api = FederationApi {
             rooms: rooms.clone(),
             accounts: accounts.clone(),
             media: media.clone(),
             partners: Arc::new(ByRules(config.federation.rules.clone())),
-            keys: Arc::new(OwnKey { server_name, key, ambient: ambient.clone() }),
+            keys: Arc::new(Notary(keys)),
             ambient: ambient.clone(),
             heavy: Arc::new(Semaphore::new(FederationApi::HEAVY)),
         };
@@ -195,12 +194,28 @@ fn open_rooms(
     store: &Store,
     ambient: &Ambient,
     key: Arc<ServerKey>,
-    network: Arc<dyn Transport>,
+    others: Others,
 ) -> Rooms {
     let identity = Identity { server_name: config.server_name.clone(), key };
-    let (name, key) = (identity.server_name.clone(), Arc::clone(&identity.key));
-    let others = Others { federation: Federation::new(name, key, network), keys: Arc::new(NoKeys) };
     Rooms::new(store.clone(), ambient.clone(), identity, others, room_settings(config))
+}
+
+/// What is asked of other servers, over the network as far as the organisation uses it, and their keys.
+async fn open_federation(
+    config: &OrganisationConfig,
+    store: &Store,
+    ambient: &Ambient,
+    key: &Arc<ServerKey>,
+    network: Arc<dyn Transport>,
+) -> Result<(Federation, Arc<KeyRing>), StartError> {
+    let name = config.server_name.clone();
+    let failed = |source| StartError::Storage { server_name: config.server_name.to_string(), source };
+    let network = guarded(config, store, ambient, network).await.map_err(failed)?;
+    let federation = Federation::new(name, Arc::clone(key), network);
+    let notaries = config.federation.trusted_notaries.clone();
+    let (store, ambient) = (store.clone(), ambient.clone());
+    let keys = KeyRing::open(federation.clone(), Arc::clone(key), notaries, store, ambient).await;
+    Ok((federation, Arc::new(keys.map_err(failed)?)))
 }
 
 async fn open_key(

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use parvis_ambient::Ambient;
-use parvis_federation_api::Partners;
-use parvis_peers::Transport;
-use parvis_peers_http::Guarded;
+use parvis_federation_api::{KeyDocuments, Partners};
+use parvis_peers::{KeyQuery, Transport};
+use parvis_peers_http::{Guarded, KeyRing};
 use parvis_policy::federation::FederationRules;
 use parvis_storage::{StorageError, Store};
 use ruma::ServerName;
@@ -19,6 +20,21 @@ pub(crate) struct ByRules(pub(crate) FederationRules);
 impl Partners for ByRules {
     fn allows(&self, server: &ServerName) -> bool {
         self.0.allows(server.as_str())
+    }
+}
+
+/// Publishes what a key ring knows.
+#[derive(Debug)]
+pub(crate) struct Notary(pub(crate) Arc<KeyRing>);
+
+#[async_trait]
+impl KeyDocuments for Notary {
+    async fn own(&self) -> Result<String, String> {
+        self.0.published().map_err(|error| error.to_string())
+    }
+
+    async fn of_others(&self, query: &KeyQuery) -> Vec<String> {
+        self.0.vouch(query).await
     }
 }
 

@@ -8,9 +8,10 @@ mod get_server_keys;
 mod get_server_version;
 
 use axum::response::Response;
+use parvis_peers::KeyQuery;
 use parvis_wire::{Endpoint, Endpoints};
 
-use crate::{FederationApi, key_documents::KeyQuery, reply::json};
+use crate::{FederationApi, reply::json};
 
 pub(super) fn endpoints() -> Endpoints<FederationApi> {
     Endpoints::new()

@@ -2,4 +2,5 @@
 //! authority.
 
 mod guarded;
+mod keys;
 mod world;

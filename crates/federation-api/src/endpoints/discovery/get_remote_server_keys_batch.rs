@@ -2,11 +2,12 @@
 //! (<https://spec.matrix.org/v1.19/server-server-api/#post_matrixkeyv2query>).
 
 use axum::response::Response;
+use parvis_peers::{KeyQuery, KeysWanted};
 use parvis_wire::Call;
 use ruma::api::federation::discovery::get_remote_server_keys_batch::v2::Request;
 
 use super::answer;
-use crate::{ApiError, FederationApi, key_documents::KeyQuery};
+use crate::{ApiError, FederationApi};
 
 /// The most servers whose keys are asked for at once.
 const MOST_SERVERS: usize = 100;
@@ -23,7 +24,7 @@ pub(super) async fn handle(api: FederationApi, call: Call<Request, ()>) -> Resul
                 let until = criteria.minimum_valid_until_ts.map_or(now, |ts| i64::from(ts.get()));
                 (key.to_string(), until)
             });
-            (server, keys.collect())
+            (server, KeysWanted { named: keys.collect(), until_ts: now })
         })
         .collect();
     Ok(answer(&api, &query).await)
