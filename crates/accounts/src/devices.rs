@@ -54,7 +54,7 @@ impl Accounts {
         }
         let device = self.device(user, device_id).await?;
         let mut set = WriteSet::new();
-        set.rename_device(device.device, display_name);
+        set.rename_device(user, device.device, display_name);
         self.store.commit(set).await.map_err(plain)?;
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Accounts {
         devices.retain(gone);
         let mut set = WriteSet::new();
         for device in &devices {
-            set.delete_device(device.device);
+            set.delete_device(user, device.device);
         }
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|session| devices.iter().any(|device| device.device == session.device));

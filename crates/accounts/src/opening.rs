@@ -108,7 +108,7 @@ impl Accounts {
     /// If the store fails.
     pub async fn logout(&self, session: &Session) -> Result<(), StorageError> {
         let mut set = WriteSet::new();
-        set.delete_device(session.device);
+        set.delete_device(session.user, session.device);
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|other| other.device == session.device);
         Ok(())

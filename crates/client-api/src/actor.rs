@@ -1,5 +1,6 @@
 //! From a session to what engines want to know of who acts.
 
+use parvis_e2ee::Caller;
 use parvis_policy::ClientKind;
 use parvis_rooms::Actor;
 use parvis_sync::Reader;
@@ -19,6 +20,16 @@ pub(crate) fn actor_of(session: &Session, user_agent: Option<&str>) -> Actor {
         user_id: session.user_id.clone(),
         device: Some(session.device),
         client: ClientKind::of_user_agent(user_agent),
+    }
+}
+
+/// Which device asks, for keys and messages.
+pub(crate) fn caller(session: &Session) -> Caller {
+    Caller {
+        user: session.user,
+        user_id: session.user_id.clone(),
+        device: session.device,
+        device_id: session.device_id.clone(),
     }
 }
 

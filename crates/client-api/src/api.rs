@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parvis_accounts::Accounts;
+use parvis_e2ee::E2ee;
 use parvis_media::Media;
 use parvis_policy::encryption::EncryptionSettings;
 use parvis_rooms::Rooms;
@@ -19,6 +20,8 @@ pub struct ClientApi {
     pub discovery: Arc<Discovery>,
     /// The organisation's rules for encryption.
     pub encryption: EncryptionSettings,
+    /// The server's half of end-to-end encryption.
+    pub e2ee: E2ee,
     /// Files that users send.
     pub media: Media,
     /// The versions of new rooms.

@@ -2,11 +2,13 @@
 
 mod account;
 mod authenticated_media;
+mod backup;
 mod config;
 mod device;
 mod directory;
 mod discovery;
 mod filter;
+mod keys;
 mod media;
 mod membership;
 mod message;
@@ -22,6 +24,7 @@ mod state;
 mod sync;
 mod tag;
 mod thirdparty;
+mod to_device;
 mod typing;
 mod user_directory;
 mod voip;
@@ -35,11 +38,13 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
     Endpoints::new()
         .merge(account::endpoints())
         .merge(authenticated_media::endpoints())
+        .merge(backup::endpoints())
         .merge(config::endpoints())
         .merge(device::endpoints())
         .merge(directory::endpoints())
         .merge(discovery::endpoints())
         .merge(filter::endpoints())
+        .merge(keys::endpoints())
         .merge(media::endpoints())
         .merge(membership::endpoints())
         .merge(message::endpoints())
@@ -55,6 +60,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(sync::endpoints())
         .merge(tag::endpoints())
         .merge(thirdparty::endpoints())
+        .merge(to_device::endpoints())
         .merge(typing::endpoints())
         .merge(user_directory::endpoints())
         .merge(voip::endpoints())

@@ -1,6 +1,7 @@
 //! The table from the engines' errors to Matrix errors: one `From` for each family of operations.
 
 mod accounts;
+mod e2ee;
 mod rooms;
 mod sync;
 

@@ -4,11 +4,13 @@
 
 mod account;
 mod authenticated_media;
+mod backup;
 mod config;
 mod device;
 mod discovery;
 mod filter;
 mod interactive;
+mod keys;
 mod media;
 mod presence;
 mod profile;
@@ -19,6 +21,7 @@ mod receipt;
 mod session;
 mod sync;
 mod tag;
+mod to_device;
 mod typing;
 mod user_directory;
 mod world;

@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Registration};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock, Timestamp};
 use parvis_client_api::{Bounds, ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, router};
+use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_rooms::{Identity, Others, RoomSettings, Rooms};
@@ -38,7 +39,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     store: Store,
     ambient: Ambient,
-    _directory: tempfile::TempDir,
+    _directory: Arc<tempfile::TempDir>,
 }
 
 /// An answer.
@@ -117,14 +118,18 @@ impl World {
         let accounts = accounts(&store, &ambient, accounts_settings());
         let limits = Arc::new(RateLimits::new(&RateLimitSettings::OFF, &ambient.clock));
         let view = View::new(store.clone(), ambient.clone());
+        let rooms = rooms(&store, &ambient);
+        let federation = rooms.others().federation.clone();
+        let settings = E2eeSettings::default();
         let api = ClientApi {
+            e2ee: E2ee::new(store.clone(), ambient.clone(), federation, settings),
             discovery: Arc::new(discovery()),
             encryption: Default::default(),
             room_versions: Arc::new(RoomVersions {
                 default: RoomVersionId::V12,
                 allowed: vec![RoomVersionId::V11, RoomVersionId::V12],
             }),
-            rooms: rooms(&store, &ambient),
+            rooms,
             sync: SyncEngine::start(store.clone(), view.clone(), ambient.clone(), SyncSettings::default()),
             view,
             accounts,
@@ -132,7 +137,18 @@ impl World {
             bounds: Bounds::default(),
             media,
         };
-        Self { api, clock, store, ambient, _directory: directory }
+        Self { api, clock, store, ambient, _directory: Arc::new(directory) }
+    }
+
+    /// The same world once more, for a task.
+    pub(crate) fn handle(&self) -> Self {
+        Self {
+            api: self.api.clone(),
+            clock: Arc::clone(&self.clock),
+            store: self.store.clone(),
+            ambient: self.ambient.clone(),
+            _directory: Arc::clone(&self._directory),
+        }
     }
 
     /// This world with other settings for accounts.

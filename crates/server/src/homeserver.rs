@@ -6,6 +6,7 @@ use axum::Router;
 use parvis_accounts::Accounts;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
+use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
 use parvis_media::{Media, Settings as MediaSettings};
@@ -113,7 +114,10 @@ impl Homeserver {
             ambient: ambient.clone(),
             heavy: Arc::new(Semaphore::new(FederationApi::HEAVY)),
         };
+        let federation = rooms.others().federation.clone();
+        let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, E2eeSettings::default());
         let api = ClientApi {
+            e2ee,
             discovery: Arc::new(config.discovery.clone()),
             encryption: config.encryption,
             room_versions: Arc::new(room_versions(&config.rooms)),

@@ -11,7 +11,7 @@ use std::{
 use ruma::OwnedServerName;
 use tokio::sync::watch;
 
-use crate::{EventSn, Position, RoomSn, UserSn};
+use crate::{DeviceSn, EventSn, Position, RoomSn, UserSn};
 
 /// Something that became visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,32 @@ pub enum Change {
         /// In which room.
         room: RoomSn,
     },
+    /// A user's list of devices changed, or their keys for cross-signing.
+    Devices {
+        /// Whose.
+        user: UserSn,
+        /// The devices that were taken away.
+        gone: GoneDevices,
+    },
+    /// A user signed a key. Only the signer may know.
+    Signed {
+        /// Who signed.
+        signer: UserSn,
+        /// Whose key.
+        target: UserSn,
+    },
+    /// The one-time keys or the fallback keys of a device are others now.
+    OneTimeKeys {
+        /// Whose.
+        user: UserSn,
+        /// The device.
+        device: DeviceSn,
+    },
+    /// Messages came for single devices.
+    ToDevice {
+        /// For whom.
+        devices: Arc<[(UserSn, DeviceSn)]>,
+    },
     /// A user forgot a room.
     Forgotten {
         /// Who.
@@ -63,6 +89,28 @@ pub enum Change {
         /// The server.
         server: OwnedServerName,
     },
+}
+
+/// Which of a user's devices were taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoneDevices {
+    /// None.
+    None,
+    /// This one.
+    One(DeviceSn),
+    /// All but the one that is named, if one is.
+    AllBut(Option<DeviceSn>),
+}
+
+impl GoneDevices {
+    /// Whether a device of that user is among them.
+    pub fn has(self, device: DeviceSn) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(gone) => gone == device,
+            Self::AllBut(kept) => kept != Some(device),
+        }
+    }
 }
 
 /// A change and its position.

@@ -22,6 +22,9 @@ mod account_data;
 mod accounts;
 mod aggregations;
 mod changes;
+mod cross_signing;
+mod device_keys;
+mod device_lists;
 mod dialect;
 mod engine;
 mod error;
@@ -30,11 +33,13 @@ mod failing_servers;
 mod filters;
 mod interactive_auth;
 mod intern;
+mod key_backups;
 mod media;
 mod members;
 mod migrate;
 mod model;
 mod numbers;
+mod one_time_keys;
 mod outbound;
 mod outside;
 mod pace;
@@ -52,6 +57,7 @@ mod state;
 mod state_tree;
 mod statement;
 mod store;
+mod to_device;
 mod token;
 mod value;
 mod write_set;
@@ -59,18 +65,23 @@ mod writer;
 
 pub use account_data::ACCOUNT_DATA_IS_UNCHANGED;
 pub use accounts::{ACCOUNT_IS_NEW, ACCOUNT_IS_OPEN_AS_BEFORE, Account};
-pub use changes::{Announced, Change};
+pub use changes::{Announced, Change, GoneDevices};
+pub use cross_signing::{CrossSigningKey, KeySignature};
+pub use device_keys::{DeviceChange, DeviceKeys};
+pub use device_lists::DeviceList;
 pub use engine::{DatabaseSettings, EngineKind};
 pub use error::{CommitError, StorageError};
 pub use events::{Direction, Relation, ThreadRoot};
 pub use failing_servers::FailingServer;
 pub use interactive_auth::InteractiveAuth;
+pub use key_backups::{BackedUpKey, KEY_BACKUP_IS_NEW, KEY_BACKUP_IS_UNCHANGED, KeyBackup, KeysMeant};
 pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
 pub use model::{
-    AccountData, Aggregation, EventFlags, Member, NewEvent, Receipt, RoomHead, RoomMembers, RoomReceipts,
-    RoomServers, StoredEvent, ThreadPart, UserRooms,
+    AccountData, Aggregation, DeviceState, EventFlags, Member, NewEvent, Receipt, RoomHead, RoomMembers,
+    RoomReceipts, RoomServers, StoredEvent, ThreadPart, UserRooms,
 };
 pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
+pub use one_time_keys::{ClaimedKey, FallbackKey, OneTimeKey};
 pub use outbound::OutgoingEdu;
 pub use outside::OutsideView;
 pub use pace::{Pace, Turn, Work};
@@ -81,7 +92,7 @@ pub use pushers::NewPusher;
 pub use receipts::NewReceipt;
 pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_schema, schema};
 pub use rooms::Alias;
-pub use sessions::{DEVICE_IS_NEW, Device, NewSession, SESSION_IS_THERE, StoredSession};
+pub use sessions::{DEVICE_IS_NEW, DEVICE_IS_THERE, Device, NewSession, SESSION_IS_THERE, StoredSession};
 pub use state_tree::{Difference, StateRoot};
 pub use store::{Store, StoreSettings};
 pub use token::{Ephemeral, InvalidToken, Token};

@@ -31,6 +31,7 @@ migrations! {
     4 "0004_federation",
     7 "0007_invites",
     8 "0008_outbound",
+    9 "0009_e2ee",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

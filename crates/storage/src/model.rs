@@ -3,6 +3,7 @@
 
 mod account_data;
 mod aggregation;
+mod device_state;
 mod event;
 mod membership;
 mod receipts;
@@ -11,6 +12,7 @@ mod room_head;
 pub use account_data::AccountData;
 pub(crate) use account_data::AccountDataChange;
 pub use aggregation::{Aggregation, ThreadPart};
+pub use device_state::DeviceState;
 pub use event::{EventFlags, NewEvent, StoredEvent};
 pub(crate) use membership::MemberChange;
 pub use membership::{Member, RoomMembers, RoomServers, UserRooms};

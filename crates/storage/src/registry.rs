@@ -1,10 +1,10 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, accounts, aggregations, dialect, engine::Pools, error::StorageError, events,
-    failing_servers, filters, interactive_auth, intern, media, members, outbound, outside, passes, peer_keys,
-    profiles, pushers, receipts, rooms, servers, sessions, state, statement::Statement, store, store::Store,
-    writer,
+    account_data, accounts, aggregations, cross_signing, device_keys, device_lists, dialect, engine::Pools,
+    error::StorageError, events, failing_servers, filters, interactive_auth, intern, key_backups, media,
+    members, one_time_keys, outbound, outside, passes, peer_keys, profiles, pushers, receipts, rooms,
+    servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
 };
 
 /// Every registered statement.
@@ -13,15 +13,20 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         account_data::STATEMENTS,
         aggregations::STATEMENTS,
         accounts::STATEMENTS,
+        cross_signing::STATEMENTS,
+        device_keys::STATEMENTS,
+        device_lists::STATEMENTS,
         events::STATEMENTS,
         failing_servers::STATEMENTS,
         filters::STATEMENTS,
         interactive_auth::STATEMENTS,
         intern::STATEMENTS,
+        key_backups::STATEMENTS,
         media::STATEMENTS,
         members::STATEMENTS,
         outside::STATEMENTS,
         outbound::STATEMENTS,
+        one_time_keys::STATEMENTS,
         passes::STATEMENTS,
         peer_keys::STATEMENTS,
         profiles::STATEMENTS,
@@ -32,6 +37,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         sessions::STATEMENTS,
         state::STATEMENTS,
         store::STATEMENTS,
+        to_device::STATEMENTS,
         writer::STATEMENTS,
         writer::batch::STATEMENTS,
         writer::transaction::STATEMENTS,

@@ -8,11 +8,12 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 
 use crate::{
     DeviceSn, SessionSn, UserSn,
+    changes::{Change, GoneDevices},
     error::StorageError,
     statement::statements,
     store::Store,
     value::{Row, Value},
-    write_set::WriteSet,
+    write_set::{PendingChange, WriteSet},
 };
 
 macro_rules! select_session {
@@ -38,16 +39,46 @@ macro_rules! select_device {
     };
 }
 
+/// Deletes what belongs to all of a user's devices but one.
+macro_rules! delete_of_devices {
+    ($table:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE device_sn IN (SELECT device_sn FROM devices WHERE user_sn = $1 AND device_sn <> $2)"
+        )
+    };
+}
+
 statements! {
     DEVICE = select_device!("user_sn = $1 AND device_id = $2");
     DEVICES = select_device!("user_sn = $1 ORDER BY device_sn");
     DEVICE_EXISTS = "SELECT 1 FROM devices WHERE user_sn = $1 AND device_id = $2";
+    DEVICE_IS = "SELECT 1 FROM devices WHERE device_sn = $1";
     ADD_DEVICE(rows of 5, key 1) =
         "INSERT INTO devices (device_sn, user_sn, device_id, display_name, created_ts) VALUES {rows}";
     RENAME_DEVICE = "UPDATE devices SET display_name = $2 WHERE device_sn = $1";
     SEE_DEVICE = "UPDATE devices SET last_seen_ts = $2, last_seen_ip = $3 WHERE device_sn = $1";
     DELETE_DEVICE = "DELETE FROM devices WHERE device_sn = $1";
     DELETE_PUSHERS_OF_DEVICE = "DELETE FROM pushers WHERE device_sn = $1";
+    CHANGE_DEVICE =
+        "INSERT INTO device_changes (user_sn, device_id, position)
+         SELECT user_sn, device_id, CAST($2 AS BIGINT) FROM devices WHERE device_sn = $1
+         ON CONFLICT (user_sn, device_id) DO UPDATE SET position = excluded.position";
+    CHANGE_DEVICES_OF_USER =
+        "INSERT INTO device_changes (user_sn, device_id, position)
+         SELECT user_sn, device_id, CAST($3 AS BIGINT) FROM devices WHERE user_sn = $1 AND device_sn <> $2
+         ON CONFLICT (user_sn, device_id) DO UPDATE SET position = excluded.position";
+    DELETE_KEYS_OF_DEVICE = "DELETE FROM device_keys WHERE user_sn = $1 AND device_sn = $2";
+    DELETE_KEYS_OF_DEVICES = "DELETE FROM device_keys WHERE user_sn = $1 AND device_sn <> $2";
+    DELETE_DEVICE_SIGNATURES = "DELETE FROM key_signatures WHERE target_sn = $1
+        AND target = (SELECT device_id FROM devices WHERE device_sn = $2)";
+    DELETE_DEVICE_SIGNATURES_OF_USER = "DELETE FROM key_signatures WHERE target_sn = $1
+        AND target IN (SELECT device_id FROM devices WHERE user_sn = $1 AND device_sn <> $2)";
+    DELETE_ONE_TIME_KEYS_OF_DEVICES = delete_of_devices!("one_time_keys");
+    DELETE_FALLBACK_KEYS_OF_DEVICES = delete_of_devices!("fallback_keys");
+    DELETE_TO_DEVICE_OF_DEVICES = delete_of_devices!("to_device");
+    DELETE_ALL_TO_DEVICE = "DELETE FROM to_device WHERE device_sn = $1";
     DELETE_DEVICES_OF_USER = "DELETE FROM devices WHERE user_sn = $1 AND device_sn <> $2";
     DELETE_PUSHERS_OF_DEVICES = "DELETE FROM pushers WHERE user_sn = $1 AND device_sn <> $2";
     DELETE_SESSIONS_OF_USER = "DELETE FROM sessions WHERE user_sn = $1 AND device_sn <> $2";
@@ -64,6 +95,8 @@ statements! {
 
 /// The guard of [`WriteSet::add_device`]: the user has such a device already.
 pub const DEVICE_IS_NEW: &str = "device_is_new";
+/// The guard of [`WriteSet::demand_device`]: the device is gone.
+pub const DEVICE_IS_THERE: &str = "device_is_there";
 /// The guard of [`WriteSet::demand_session`]: the session is gone.
 pub const SESSION_IS_THERE: &str = "session_is_there";
 
@@ -149,11 +182,19 @@ impl WriteSet {
             &ADD_DEVICE,
             vec![device.into(), user.into(), name.into(), display_name.into(), created_ts.into()],
         );
+        self.change_devices(user, Some(device_id));
+    }
+
+    /// Demands that a device is still there. See [`DEVICE_IS_THERE`].
+    pub fn demand_device(&mut self, device: DeviceSn) {
+        self.demand_present(DEVICE_IS_THERE, &DEVICE_IS, vec![device.into()]);
     }
 
     /// Gives a device another name for people.
-    pub fn rename_device(&mut self, device: DeviceSn, display_name: Option<&str>) {
+    pub fn rename_device(&mut self, user: UserSn, device: DeviceSn, display_name: Option<&str>) {
         self.write(&RENAME_DEVICE, vec![device.into(), display_name.into()]);
+        let position = self.announce(PendingChange::Other(Change::Devices { user, gone: GoneDevices::None }));
+        self.write(&CHANGE_DEVICE, vec![device.into(), position]);
     }
 
     /// Notes when and from where a device was used.
@@ -161,19 +202,38 @@ impl WriteSet {
         self.write(&SEE_DEVICE, vec![device.into(), ts.into(), ip.into()]);
     }
 
-    /// Takes away a device, its sessions and its pushers.
-    pub fn delete_device(&mut self, device: DeviceSn) {
+    /// Takes away a device, its sessions, its pushers, its keys and the messages that wait for it.
+    pub fn delete_device(&mut self, user: UserSn, device: DeviceSn) {
         self.delete_sessions(device);
+        self.delete_one_time_keys(user, device);
+        let position =
+            self.announce(PendingChange::Other(Change::Devices { user, gone: GoneDevices::One(device) }));
+        self.write(&CHANGE_DEVICE, vec![device.into(), position]);
+        self.write(&DELETE_ALL_TO_DEVICE, vec![device.into()]);
+        self.write(&DELETE_DEVICE_SIGNATURES, vec![user.into(), device.into()]);
+        self.write(&DELETE_KEYS_OF_DEVICE, vec![user.into(), device.into()]);
         self.write(&DELETE_PUSHERS_OF_DEVICE, vec![device.into()]);
         self.write(&DELETE_DEVICE, vec![device.into()]);
     }
 
-    /// Takes away all of a user's devices but `kept`, with their sessions and pushers: also those which were made
-    /// a moment ago and which nobody has read yet.
+    /// Takes away all of a user's devices but `kept`, with all that belongs to them: also those which were made a
+    /// moment ago and which nobody has read yet.
     pub fn delete_devices_of(&mut self, user: UserSn, kept: Option<DeviceSn>) {
+        let gone = GoneDevices::AllBut(kept);
         // No device has the number 0.
         let kept = kept.map_or(0, |device| device.0);
-        for statement in [&DELETE_SESSIONS_OF_USER, &DELETE_PUSHERS_OF_DEVICES, &DELETE_DEVICES_OF_USER] {
+        let position = self.announce(PendingChange::Other(Change::Devices { user, gone }));
+        self.write(&CHANGE_DEVICES_OF_USER, vec![user.into(), kept.into(), position]);
+        for statement in [
+            &DELETE_ONE_TIME_KEYS_OF_DEVICES,
+            &DELETE_FALLBACK_KEYS_OF_DEVICES,
+            &DELETE_TO_DEVICE_OF_DEVICES,
+            &DELETE_DEVICE_SIGNATURES_OF_USER,
+            &DELETE_KEYS_OF_DEVICES,
+            &DELETE_SESSIONS_OF_USER,
+            &DELETE_PUSHERS_OF_DEVICES,
+            &DELETE_DEVICES_OF_USER,
+        ] {
             self.write(statement, vec![user.into(), kept.into()]);
         }
     }

@@ -5,6 +5,7 @@
 
 mod account_data;
 mod aggregations;
+mod device_states;
 mod members;
 mod number_block;
 mod pending;
@@ -21,8 +22,8 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 pub(crate) use number_block::BLOCK;
 
 use self::{
-    account_data::AccountDataCache, aggregations::AggregationCache, members::MemberCache,
-    number_block::NumberBlock, pending::Pending, receipts::ReceiptCache,
+    account_data::AccountDataCache, aggregations::AggregationCache, device_states::DeviceStates,
+    members::MemberCache, number_block::NumberBlock, pending::Pending, receipts::ReceiptCache,
 };
 use crate::{
     changes::{Announced, Stream},
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) aggregations: AggregationCache,
     pub(crate) account_data: AccountDataCache,
     pub(crate) receipts: ReceiptCache,
+    pub(crate) device_states: DeviceStates,
     pub(crate) pending: Pending,
     events: Cache<EventSn, Arc<StoredEvent>>,
     rewrites: AtomicU64,
@@ -74,6 +76,7 @@ impl Shared {
             aggregations: AggregationCache::new(cache_bytes / 16),
             account_data: AccountDataCache::new(cache_bytes / 16),
             receipts: ReceiptCache::new(cache_bytes / 8),
+            device_states: DeviceStates::new(),
             pending: Pending::default(),
             events: Cache::builder()
                 .max_capacity(cache_bytes / 2)
@@ -159,6 +162,7 @@ impl Shared {
         self.account_data.apply(&set.account_data);
         self.members.apply(&set.members, first, &self.user_ids);
         self.receipts.apply(&set.receipts, first);
+        self.device_states.apply(&set.touched_devices);
         if !set.rewritten.is_empty() {
             self.rewrites.fetch_add(1, Ordering::AcqRel);
             set.rewritten.iter().for_each(|event| self.events.invalidate(event));

@@ -4,15 +4,16 @@
 //! all of it becomes durable, in one transaction with the sets of others, or nothing. The modules that own a
 //! table add methods here (`impl WriteSet`) that put rows into it; the writer only knows rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     changes::{Announced, Change},
+    error::StorageError,
     model::{AccountDataChange, MemberChange, NewEvent, ReceiptChange, RoomHead},
     numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn},
     state_tree::{Node, NodeHash},
     statement::Statement,
-    value::Value,
+    value::{Row, Value},
 };
 
 /// What one operation writes. See the module's documentation.
@@ -34,12 +35,41 @@ pub struct WriteSet {
     pub(crate) account_data: Vec<AccountDataChange>,
     /// Receipts that this set moves, for the cache.
     pub(crate) receipts: Vec<ReceiptChange>,
+    /// Devices whose keys or messages this set changes, for the cache.
+    pub(crate) touched_devices: Vec<DeviceSn>,
 }
 
 /// One row for a multi-row insert, or one statement to run by itself.
 pub(crate) struct Write {
     pub(crate) statement: &'static Statement,
     pub(crate) values: Vec<Value>,
+    /// Where the rows go that the statement gives, if anybody wants them.
+    pub(crate) returned: Option<Returned>,
+}
+
+/// Rows that a statement of a set gave. They may be looked at once the set is durable.
+#[derive(Clone, Default)]
+pub(crate) struct Returned(Arc<Mutex<Vec<Row>>>);
+
+impl Returned {
+    /// Puts rows in place of those of an earlier attempt.
+    pub(crate) fn put(&self, rows: Vec<Row>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+    }
+
+    /// Reads the first row, if there is one.
+    pub(crate) fn first<T>(
+        &self,
+        read: impl FnOnce(&Row) -> Result<T, StorageError>,
+    ) -> Result<Option<T>, StorageError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).first().map(read).transpose()
+    }
+}
+
+impl std::fmt::Debug for Returned {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Returned")
+    }
 }
 
 /// A condition that must hold when the set is written.
@@ -117,7 +147,14 @@ impl WriteSet {
     }
 
     pub(crate) fn write(&mut self, statement: &'static Statement, values: Vec<Value>) {
-        self.writes.push(Write { statement, values });
+        self.writes.push(Write { statement, values, returned: None });
+    }
+
+    /// Writes with a statement that is run by itself, and gives the rows that it will have returned.
+    pub(crate) fn write_returning(&mut self, statement: &'static Statement, values: Vec<Value>) -> Returned {
+        let returned = Returned::default();
+        self.writes.push(Write { statement, values, returned: Some(returned.clone()) });
+        returned
     }
 
     /// Demands that the statement finds no row.

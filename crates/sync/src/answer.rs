@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use parvis_storage::{AccountData, Position, Receipt, Token};
+use parvis_storage::{AccountData, DeviceState, Position, Receipt, Token};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, presence::PresenceState};
 
 use crate::{filter::Filter, view::ShownEvent};
@@ -50,11 +50,37 @@ pub struct SyncAnswer {
     pub account_data: Vec<Arc<AccountData>>,
     /// Presence of users who share a room with this one.
     pub presence: Vec<PresenceUpdate>,
+    /// Messages to the device: events as JSON, oldest first.
+    pub to_device: Vec<String>,
+    /// Whose devices have changed.
+    pub device_lists: DeviceLists,
+    /// What the device has left of its keys.
+    pub device: Arc<DeviceState>,
+    /// Whether that has changed.
+    pub device_changed: bool,
+    /// Whether the device was taken away.
+    pub device_is_gone: bool,
+}
+
+/// Whose devices the reader has to look at anew, or need not follow any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceLists {
+    /// Those whose devices or keys have changed, or who have come into one of the reader's rooms.
+    pub changed: Vec<OwnedUserId>,
+    /// Those with whom the reader shares no room any more.
+    pub left: Vec<OwnedUserId>,
+}
+
+impl DeviceLists {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.left.is_empty()
+    }
 }
 
 impl SyncAnswer {
     /// An answer that says nothing.
-    pub(crate) fn nothing(next: Token) -> Self {
+    pub(crate) fn nothing(next: Token, device: Arc<DeviceState>) -> Self {
         Self {
             next,
             joined: Vec::new(),
@@ -63,6 +89,11 @@ impl SyncAnswer {
             left: Vec::new(),
             account_data: Vec::new(),
             presence: Vec::new(),
+            to_device: Vec::new(),
+            device_lists: DeviceLists::default(),
+            device,
+            device_changed: false,
+            device_is_gone: false,
         }
     }
 
@@ -74,6 +105,9 @@ impl SyncAnswer {
             && self.left.is_empty()
             && self.account_data.is_empty()
             && self.presence.is_empty()
+            && self.to_device.is_empty()
+            && self.device_lists.is_empty()
+            && !self.device_changed
     }
 }
 

@@ -3,6 +3,7 @@
 //! An answer is a function of the reader, the filter, and the two places. It does not wait, and writes nothing.
 
 mod data;
+mod devices;
 mod joined;
 mod left;
 mod moves;
@@ -19,7 +20,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 
 use self::moves::Moves;
 use crate::{
-    answer::{JoinedRoom, LeftRoom, StrippedRoom, SyncAnswer, SyncRequest},
+    answer::{DeviceLists, JoinedRoom, LeftRoom, StrippedRoom, SyncAnswer, SyncRequest},
     parts::Parts,
     view::Reader,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Classic<'a> {
     until: Position,
     /// How many changes of what is kept in memory only the reader knows; `None` if none of this run.
     seen: Option<u64>,
+    /// The end of the messages to the device that the reader knows.
+    told: Position,
 }
 
 /// What is told of a room.
@@ -71,18 +74,40 @@ impl<'a> Classic<'a> {
     ) -> Result<SyncAnswer, StorageError> {
         let until = next.position;
         let seen = parts.counter.seen(since.and_then(|since: Token| since.ephemeral));
+        let told = since.map_or(Position::START, Token::to_device_told).min(until);
         let since = since.map(|since| since.position.min(until));
         let user_id = parts.store.user_id(reader.user).await?;
         if since.is_none() {
             parts.lazy.forget((reader.device, request.filter.fingerprint));
         }
-        let classic = Self { parts, request, reader, user_id, since, until, seen };
-        classic.gather(SyncAnswer::nothing(next)).await
+        let device = parts.store.device_state(reader.device).await?;
+        let classic = Self { parts, request, reader, user_id, since, until, seen, told };
+        classic.gather(SyncAnswer::nothing(next, device)).await
+    }
+
+    /// Whose devices have changed between the end of a reader's last sync and `until`.
+    pub(crate) async fn changed_devices(
+        parts: &'a Parts,
+        request: &'a SyncRequest,
+        reader: Reader,
+        since: Position,
+        until: Position,
+    ) -> Result<DeviceLists, StorageError> {
+        let user_id = parts.store.user_id(reader.user).await?;
+        let since = Some(since.min(until));
+        let classic = Self { parts, request, reader, user_id, since, until, seen: None, told: until };
+        let rooms = parts.memberships_at(reader.user, &classic.user_id, until).await?;
+        let moves = classic.moves(&rooms).await?;
+        classic.device_lists(&rooms, &moves.devices).await
     }
 
     async fn gather(&self, mut answer: SyncAnswer) -> Result<SyncAnswer, StorageError> {
         let rooms = self.parts.memberships_at(self.reader.user, &self.user_id, self.until).await?;
         let moves = self.moves(&rooms).await?;
+        answer.device_lists = self.device_lists(&rooms, &moves.devices).await?;
+        answer.device_changed = moves.devices.own_keys;
+        answer.device_is_gone = moves.devices.own_device_is_gone;
+        self.take_messages(&mut answer).await?;
         let rooms: Vec<_> =
             rooms.into_iter().filter(|(room, member)| self.concerns(*room, member, &moves)).collect();
         let numbers: Vec<RoomSn> = rooms.iter().map(|(room, _)| *room).collect();

@@ -1,5 +1,6 @@
 //! The engine: answers syncs, waits for news on behalf of those who ask to, and wakes them.
 
+mod device_lists;
 mod others;
 mod tasks;
 
@@ -11,7 +12,7 @@ use std::{
 
 use moka::sync::Cache;
 use parvis_ambient::{Ambient, Timestamp};
-use parvis_storage::{StorageError, Store, Token, UserSn};
+use parvis_storage::{StorageError, Store, Token, UserSn, WriteSet};
 use ruma::api::client::filter::FilterDefinition;
 use tokio::sync::{Notify, watch};
 
@@ -128,13 +129,24 @@ impl SyncEngine {
         let _attending = inner.attend(reader, &request.set_presence);
         let timeout = inner.ambient.clock.sleep(request.timeout.min(LONGEST_WAIT));
         tokio::pin!(timeout);
+        inner.acknowledge(reader, request.since).await?;
         let at_once = request.since.is_none() || request.full_state || request.timeout.is_zero();
         let mut since = request.since;
         loop {
             let next = inner.place();
             let answer = Classic::answer(&inner.parts, request, reader, since, next).await?;
-            if at_once || !answer.is_empty() || *closing.borrow() {
+            if at_once || *closing.borrow() {
                 return Ok(answer);
+            }
+            if !answer.is_empty() {
+                if !answer.device_is_gone {
+                    return Ok(answer);
+                }
+                // The device was taken away while it waited: whoever asks for it will say so.
+                tokio::select! {
+                    () = &mut timeout => return Ok(answer),
+                    _ = closing.changed() => return Ok(answer),
+                }
             }
             // Nothing up to here concerned the reader, so the next look begins here.
             since = Some(next);
@@ -152,7 +164,22 @@ impl Inner {
     fn place(&self) -> Token {
         // What is in memory only is looked at later than it is counted here, and so told twice rather than never.
         let ephemeral = Some(self.parts.counter.now());
-        Token { position: self.parts.store.head(), ephemeral }
+        Token { position: self.parts.store.head(), ephemeral, to_device: None }
+    }
+
+    /// Throws away the messages to a device that it was told before this place: by coming back with it, the
+    /// client says that it has them. Nobody waits for that, since they are not told again to who knows the place.
+    async fn acknowledge(&self, reader: Reader, since: Option<Token>) -> Result<(), StorageError> {
+        let Some(since) = since else { return Ok(()) };
+        let store = &self.parts.store;
+        let told = since.to_device_told();
+        let waiting = store.device_state(reader.device).await?.waiting;
+        if waiting.is_some_and(|oldest| oldest <= told && told <= store.head()) {
+            let mut set = WriteSet::new();
+            set.delete_to_device(reader.device, told);
+            store.submit(set).await;
+        }
+        Ok(())
     }
 
     fn now(&self) -> Timestamp {

@@ -22,12 +22,12 @@ mod view;
 mod waiters;
 
 pub use answer::{
-    JoinedRoom, LeftRoom, PresenceUpdate, StrippedRoom, Summary, SyncAnswer, SyncRequest, Timeline,
-    UnreadCounts,
+    DeviceLists, JoinedRoom, LeftRoom, PresenceUpdate, StrippedRoom, Summary, SyncAnswer, SyncRequest,
+    Timeline, UnreadCounts,
 };
 pub use engine::{PresenceError, SyncEngine, SyncSettings, TypingError};
 pub use filter::{EventFilter, Filter};
-pub use parvis_storage::{AccountData, InvalidToken, Receipt, Token};
+pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Receipt, Token};
 pub use presence::PresenceMode;
 pub use receipts::{ReadMark, ReadThread, ReceiptError};
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::response::Response;
 use parvis_sync::{
-    AccountData, Filter, JoinedRoom, LeftRoom, PresenceUpdate, Receipt, ShownEvent, StrippedRoom, Summary,
-    SyncAnswer, Timeline, Token, UnreadCounts,
+    AccountData, DeviceState, Filter, JoinedRoom, LeftRoom, PresenceUpdate, Receipt, ShownEvent,
+    StrippedRoom, Summary, SyncAnswer, Timeline, Token, UnreadCounts,
 };
 use ruma::{EventId, OwnedUserId, RoomId, UserId};
 use serde::Serialize;
@@ -32,6 +32,9 @@ impl StateField {
         }
     }
 }
+
+/// The keys of which clients want to know that there are none.
+const USUAL_KEYS: &str = "signed_curve25519";
 
 /// The answer to a sync.
 pub(crate) fn sync(answer: &SyncAnswer, filter: &Filter, state: StateField) -> Response {
@@ -67,11 +70,36 @@ impl Writer {
         self.list(&answer.knocked, |writer, room| writer.stripped(room, "knock_state"));
         self.raw("},\"leave\":{");
         self.list(&answer.left, Self::left);
-        // Clients take the presence of these fields for the server's being able to store their keys.
-        self.raw(
-            "}},\"to_device\":{\"events\":[]},\"device_one_time_keys_count\":{},\
-             \"device_unused_fallback_key_types\":[]}",
-        );
+        self.raw("}},\"to_device\":{\"events\":[");
+        self.list(&answer.to_device, |writer, message| writer.raw(message));
+        self.raw("]}");
+        if !answer.device_lists.is_empty() {
+            self.raw(",\"device_lists\":{\"changed\":");
+            self.value(&answer.device_lists.changed);
+            self.raw(",\"left\":");
+            self.value(&answer.device_lists.left);
+            self.raw("}");
+        }
+        self.keys_left(&answer.device);
+        self.raw("}");
+    }
+
+    /// What the device has left of its keys. Clients take the presence of these fields for the server's being
+    /// able to store their keys, and a count that is not there for one that has not changed.
+    fn keys_left(&mut self, device: &DeviceState) {
+        self.raw(",\"device_one_time_keys_count\":{");
+        let none = (!device.one_time_keys.contains_key(USUAL_KEYS)).then_some((USUAL_KEYS, &0));
+        let counts = device.one_time_keys.iter().map(|(algorithm, count)| (algorithm.as_str(), count));
+        self.list(none.into_iter().chain(counts), |writer, (algorithm, count)| {
+            writer.value(algorithm);
+            writer.raw(":");
+            writer.value(count);
+        });
+        self.raw("},\"device_unused_fallback_key_types\":");
+        self.value(&device.unused_fallback);
+        // The name of old, which clients still look for.
+        self.raw(",\"org.matrix.msc2732.device_unused_fallback_key_types\":");
+        self.value(&device.unused_fallback);
     }
 
     fn joined(&mut self, room: &JoinedRoom) {

@@ -98,7 +98,7 @@ async fn fields_are_there_by_which_clients_know_what_the_server_can() {
     let world = World::new().await;
     let alice = world.register("alice").await;
     let answer = sync(&world, &alice, "").await;
-    assert_eq!(answer["device_one_time_keys_count"], json!({}));
+    assert_eq!(answer["device_one_time_keys_count"], json!({ "signed_curve25519": 0 }));
     assert_eq!(answer["device_unused_fallback_key_types"], json!([]));
     assert_eq!(answer["to_device"]["events"], json!([]));
     assert_eq!(answer["account_data"]["events"][0]["type"], "m.push_rules");

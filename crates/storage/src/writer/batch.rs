@@ -59,7 +59,10 @@ impl Batch {
             } else {
                 // What was gathered so far comes first, so that the order within a set is kept.
                 self.flush(connection).await?;
-                connection.fetch(write.statement.text.to_owned(), values).await?;
+                let rows = connection.fetch(write.statement.text.to_owned(), values).await?;
+                if let Some(returned) = &write.returned {
+                    returned.put(rows);
+                }
             }
         }
         if let Some(transaction) = &set.transaction {

@@ -11,7 +11,7 @@ use std::{
 use parvis_events::Membership;
 use parvis_storage::{AccountData, Announced, Change, EventSn, Member, Position, RoomSn, StorageError};
 
-use super::Classic;
+use super::{Classic, devices::DeviceMoves};
 
 /// What has moved.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct Moves {
     pub(super) account_data: Vec<Arc<AccountData>>,
     /// Data about rooms that has changed, whatever the user's membership.
     pub(super) room_account_data: HashMap<RoomSn, Vec<Arc<AccountData>>>,
+    /// What bears on whose devices the reader follows.
+    pub(super) devices: DeviceMoves,
 }
 
 /// What has moved in a room.
@@ -60,20 +62,33 @@ impl Moves {
 /// The pieces of account data that memory says have changed.
 type Touched = HashSet<(Option<RoomSn>, Arc<str>)>;
 
+/// The rooms whose members matter to the reader.
+#[derive(Debug, Default)]
+struct Concerned {
+    /// Those in which the reader is.
+    joined: HashSet<RoomSn>,
+    /// Those in which the reader was until lately.
+    left: HashSet<RoomSn>,
+}
+
 impl Classic<'_> {
     /// What has moved since the reader's last sync.
     pub(super) async fn moves(&self, rooms: &[(RoomSn, Member)]) -> Result<Moves, StorageError> {
-        let joined: HashSet<RoomSn> = rooms
-            .iter()
-            .filter(|(_, member)| member.membership == Membership::Join)
-            .map(|(room, _)| *room)
-            .collect();
+        let mut concerned = Concerned::default();
+        for (room, member) in rooms {
+            if member.membership == Membership::Join {
+                concerned.joined.insert(*room);
+            } else if self.since.is_some_and(|since| member.position > since) {
+                concerned.left.insert(*room);
+            }
+        }
+        let joined = &concerned.joined;
         let mut moves = match self.since {
-            Some(since) => match self.recent(since, &joined).await? {
+            Some(since) => match self.recent(since, &concerned).await? {
                 Some(moves) => moves,
-                None => self.distant(since, &joined).await?,
+                None => self.distant(since, &concerned).await?,
             },
-            None => self.everything(&joined).await?,
+            None => self.everything(joined).await?,
         };
         for room in
             self.parts.typing.changed_since(self.seen).into_iter().filter(|room| joined.contains(room))
@@ -81,7 +96,7 @@ impl Classic<'_> {
             moves.room(room).typing = true;
         }
         if self.request.full_state {
-            for room in &joined {
+            for room in joined {
                 moves.room(*room);
             }
         }
@@ -99,10 +114,13 @@ impl Classic<'_> {
     }
 
     /// What memory says, if it reaches back far enough.
-    async fn recent(&self, since: Position, joined: &HashSet<RoomSn>) -> Result<Option<Moves>, StorageError> {
+    async fn recent(&self, since: Position, concerned: &Concerned) -> Result<Option<Moves>, StorageError> {
         let mut moves = Moves::default();
         let mut touched = Touched::new();
-        let look = |announced: &Announced| self.look(&announced.change, joined, &mut moves, &mut touched);
+        let look = |announced: &Announced| {
+            self.look(&announced.change, &concerned.joined, &mut moves, &mut touched);
+            self.look_at_devices(&announced.change, concerned, &mut moves.devices);
+        };
         if !self.parts.store.visit_changes(since, self.until, look) {
             return Ok(None);
         }
@@ -136,10 +154,37 @@ impl Classic<'_> {
         }
     }
 
+    fn look_at_devices(&self, change: &Change, concerned: &Concerned, moves: &mut DeviceMoves) {
+        let (user, device) = (self.reader.user, self.reader.device);
+        match change {
+            Change::Event { room, event, member: Some(member) }
+                if concerned.joined.contains(room) || concerned.left.contains(room) =>
+            {
+                moves.members.entry((*room, *member)).or_insert_with(|| Some(Vec::new()));
+                if let Some(Some(events)) = moves.members.get_mut(&(*room, *member)) {
+                    events.push(*event);
+                }
+            }
+            // By which events it was is not known.
+            Change::Membership { user: member, room }
+                if concerned.joined.contains(room) || concerned.left.contains(room) =>
+            {
+                moves.members.insert((*room, *member), None);
+            }
+            Change::Devices { user: owner, gone } => {
+                moves.users.insert(*owner);
+                moves.own_device_is_gone |= *owner == user && gone.has(device);
+            }
+            Change::Signed { signer, target } if *signer == user => drop(moves.signed.insert(*target)),
+            Change::OneTimeKeys { device: changed, .. } => moves.own_keys |= *changed == device,
+            _ => {}
+        }
+    }
+
     /// What the tables say.
-    async fn distant(&self, since: Position, joined: &HashSet<RoomSn>) -> Result<Moves, StorageError> {
-        let mut moves = Moves::default();
-        let rooms: Vec<RoomSn> = joined.iter().copied().collect();
+    async fn distant(&self, since: Position, concerned: &Concerned) -> Result<Moves, StorageError> {
+        let mut moves = Moves { devices: self.distant_devices(since, concerned).await?, ..Moves::default() };
+        let rooms: Vec<RoomSn> = concerned.joined.iter().copied().collect();
         for room in self.parts.store.rooms_moved(&rooms, since).await? {
             moves.rooms.insert(room, RoomMoves::unknown());
         }
@@ -148,6 +193,25 @@ impl Classic<'_> {
         }
         self.read_account_data(&mut moves, since).await?;
         Ok(moves)
+    }
+
+    async fn distant_devices(
+        &self,
+        since: Position,
+        concerned: &Concerned,
+    ) -> Result<DeviceMoves, StorageError> {
+        let (store, until) = (&self.parts.store, self.until);
+        let rooms: Vec<RoomSn> = concerned.joined.union(&concerned.left).copied().collect();
+        let members = store.members_changed_between(&rooms, since, until).await?;
+        let changes = store.device_changes_between(since, until).await?;
+        let signed = store.users_signed_between(self.reader.user, since, until).await?;
+        Ok(DeviceMoves {
+            users: changes.into_iter().map(|change| change.user).collect(),
+            signed: signed.into_iter().collect(),
+            members: members.into_iter().map(|place| (place, None)).collect(),
+            own_keys: false,
+            own_device_is_gone: false,
+        })
     }
 
     async fn read_account_data(&self, moves: &mut Moves, since: Position) -> Result<(), StorageError> {

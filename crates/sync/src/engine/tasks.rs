@@ -84,7 +84,16 @@ impl Inner {
                     member.into_iter().for_each(|member| self.waiters.wake(member));
                 }
                 Change::Receipt { room, private: false, .. } => self.wake_room(room).await?,
-                Change::Receipt { user, private: true, .. }
+                Change::Devices { user, .. } => {
+                    self.waiters.wake(user);
+                    self.wake_companions(HashSet::from([user])).await?;
+                }
+                Change::ToDevice { devices } => {
+                    devices.iter().for_each(|(user, _)| self.waiters.wake(*user));
+                }
+                Change::Signed { signer: user, .. }
+                | Change::OneTimeKeys { user, .. }
+                | Change::Receipt { user, private: true, .. }
                 | Change::AccountData { user, .. }
                 | Change::Membership { user, .. }
                 | Change::Forgotten { user, .. } => self.waiters.wake(user),

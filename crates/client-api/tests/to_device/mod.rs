@@ -1,0 +1,3 @@
+//! Messages to single devices.
+
+mod send_event_to_device;

@@ -1,0 +1,37 @@
+//! Whose devices have changed, for clients that ask for it apart from a sync.
+
+use std::{sync::Arc, time::Duration};
+
+use parvis_storage::{StorageError, Token};
+use ruma::presence::PresenceState;
+
+use super::SyncEngine;
+use crate::{
+    answer::{DeviceLists, SyncRequest},
+    classic::Classic,
+    view::Reader,
+};
+
+impl SyncEngine {
+    /// Whose devices have changed since a place, and with whom the reader shares no room any more: as of now.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn device_lists_since(
+        &self,
+        reader: Reader,
+        since: Token,
+    ) -> Result<DeviceLists, StorageError> {
+        let parts = &self.0.parts;
+        let request = SyncRequest {
+            since: Some(since),
+            timeout: Duration::ZERO,
+            full_state: false,
+            filter: Arc::default(),
+            most_timeline_events: 0,
+            state_after: false,
+            set_presence: PresenceState::Offline,
+        };
+        Classic::changed_devices(parts, &request, reader, since.position, parts.store.head()).await
+    }
+}
