@@ -1,10 +1,16 @@
 //! The one door into a room.
 //!
 //! A room has a desk. Who writes takes a [`Turn`] at it: events are built on the head that is there, judged
-//! against the current state, and staged; [`Turn::submit`] hands all of them to storage as one write set and
-//! leaves the desk to the next writer without waiting for the disk. The next event is thus built on one that
+//! against the current state, and staged; events of other servers bring their own place in the graph
+//! (`remote`). [`Turn::submit`] hands all of them to storage as one write set and leaves the desk to the next writer without waiting for the disk. The next event is thus built on one that
 //! may not be durable yet: if its write fails, so does every write behind it (their guards name a head that
 //! never came to be), and each is decided again on the head that is.
+
+mod entry;
+mod outliers;
+mod redaction;
+mod remote;
+mod resolution;
 
 use std::{
     collections::HashMap,
@@ -15,15 +21,17 @@ use std::{
 };
 
 use parvis_dag as dag;
-use parvis_events::{EventDraft, Membership, Pdu};
+use parvis_events::{EventDraft, MAX_PREV_EVENTS, Membership, Pdu};
 use parvis_storage::{
-    CommitError, Committed, DeviceSn, EventFlags, EventSn, NewEvent, Position, RoomHead, RoomSn, Slot,
-    StateRoot, Submitted, TransactionKey, TypeSn, UserSn, WriteSet,
+    AuthEdges, CommitError, Committed, DeviceSn, EventSn, Position, RoomHead, RoomSn, Slot, StateRoot,
+    StorageError, StoredEvent, Submitted, TransactionKey, TypeSn, UserSn, WriteSet,
 };
-use ruma::{EventId, OwnedEventId, OwnedUserId, UserId};
+use ruma::{OwnedEventId, UserId};
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub use self::remote::{StateGiven, TakenIn, Verdict};
+pub(crate) use self::{remote::Judged, resolution::Resolved};
 use crate::{Actor, RoomError, Rooms};
 
 /// How often an operation is decided again because the room moved.
@@ -35,6 +43,8 @@ const REMEMBERED: usize = 512;
 type StateKey = (Box<str>, Box<str>);
 /// A state event and its number.
 type Numbered = (EventSn, Pdu);
+
+use self::entry::Entry;
 
 /// Where a room is written.
 #[derive(Debug)]
@@ -77,6 +87,16 @@ impl Draft {
     }
 }
 
+/// What a local event follows.
+struct Cited {
+    events: Vec<EventSn>,
+    ids: Vec<OwnedEventId>,
+    /// The state there.
+    state_root: StateRoot,
+    /// The greatest depth among them.
+    depth: i64,
+}
+
 /// An event that was staged.
 #[derive(Debug, Clone)]
 pub(crate) struct Staged {
@@ -93,11 +113,21 @@ pub(crate) struct Turn<'a> {
     expected: Option<i64>,
     /// The head as it will be.
     pub(crate) head: RoomHead,
+    /// The ids of the head's events, in their order.
     prev_events: Vec<OwnedEventId>,
-    slots: Vec<((TypeSn, Box<str>), Slot)>,
-    state: Vec<(StateKey, Numbered)>,
-    /// Whether what is remembered of the current state is out of date after this turn.
-    forget_state: bool,
+    slots: HashMap<(TypeSn, Box<str>), Slot>,
+    /// Entries of the current state that this turn has set or, where [`met`](Self::met), looked up.
+    state: Vec<(StateKey, Option<Numbered>)>,
+    /// The state beneath those entries.
+    base: StateRoot,
+    /// Whether forks met in this turn, so that what the desk remembers of the state counts no more.
+    met: bool,
+    redacted_state: bool,
+    /// The events that this turn has staged, which nobody else can read yet.
+    staged: HashMap<EventSn, Arc<StoredEvent>>,
+    staged_ids: HashMap<OwnedEventId, EventSn>,
+    /// The edges of the state events among them.
+    staged_edges: Vec<AuthEdges>,
     /// What will be written. Operations add rows of their own.
     pub(crate) set: WriteSet,
 }
@@ -180,10 +210,15 @@ impl Rooms {
             prev_events: tip.prev_events.clone(),
             tip,
             expected,
+            base: head.state_root,
             head,
-            slots: Vec::new(),
+            slots: HashMap::new(),
             state: Vec::new(),
-            forget_state: false,
+            met: false,
+            redacted_state: false,
+            staged: HashMap::new(),
+            staged_ids: HashMap::new(),
+            staged_edges: Vec::new(),
             set: WriteSet::new(),
         }
     }
@@ -245,13 +280,17 @@ impl Turn<'_> {
     pub(crate) async fn state(&mut self, kind: &str, state_key: &str) -> Result<Option<Numbered>, RoomError> {
         let is_wanted = |key: &StateKey| &*key.0 == kind && &*key.1 == state_key;
         if let Some((_, found)) = self.state.iter().rev().find(|entry| is_wanted(&entry.0)) {
-            return Ok(Some(found.clone()));
-        }
-        let key = (kind.into(), state_key.into());
-        if let Some(found) = self.tip.state.get(&key) {
             return Ok(found.clone());
         }
-        let found = self.read_state(kind, state_key).await?;
+        let key = (kind.into(), state_key.into());
+        if let Some(found) = self.tip.state.get(&key).filter(|_| !self.met) {
+            return Ok(found.clone());
+        }
+        let found = self.state_in(self.base, kind, state_key).await?;
+        if self.met {
+            self.state.push((key, found.clone()));
+            return Ok(found);
+        }
         if self.tip.state.len() >= REMEMBERED {
             self.tip.state.clear();
         }
@@ -259,13 +298,57 @@ impl Turn<'_> {
         Ok(found)
     }
 
-    async fn read_state(&self, kind: &str, state_key: &str) -> Result<Option<Numbered>, RoomError> {
+    /// The event of a type and state key in a state, which this turn may have made.
+    async fn state_in(
+        &self,
+        root: StateRoot,
+        kind: &str,
+        state_key: &str,
+    ) -> Result<Option<Numbered>, RoomError> {
         let store = &self.rooms.store;
-        let root = self.tip.head.as_ref().map_or(StateRoot::EMPTY, |head| head.state_root);
         let Some(kind) = store.find_type(kind).await? else { return Ok(None) };
         let Some(slot) = self.slot(kind, state_key).await? else { return Ok(None) };
-        let Some(sn) = store.state_slot(root, slot).await? else { return Ok(None) };
-        Ok(Some((sn, store.event(sn).await?.pdu.clone())))
+        let mut found = store.slots_in(&self.set, &[(root, slot)]).await?;
+        let Some(sn) = found.pop().flatten() else { return Ok(None) };
+        Ok(Some((sn, self.event(sn).await?.pdu.clone())))
+    }
+
+    /// An event that is stored or staged.
+    async fn event(&self, sn: EventSn) -> Result<Arc<StoredEvent>, RoomError> {
+        match self.staged.get(&sn) {
+            Some(event) => Ok(Arc::clone(event)),
+            None => Ok(self.rooms.store.event(sn).await?),
+        }
+    }
+
+    /// Events that are stored or staged, in the order asked for.
+    async fn events(&self, sns: &[EventSn]) -> Result<Vec<Arc<StoredEvent>>, RoomError> {
+        let stored: Vec<EventSn> = sns.iter().copied().filter(|sn| !self.staged.contains_key(sn)).collect();
+        let mut stored = self.rooms.store.events(&stored).await?.into_iter();
+        let missing = || StorageError::Corrupt("an event number without an event".to_owned());
+        let mut events = Vec::with_capacity(sns.len());
+        for sn in sns {
+            let event = self.staged.get(sn).cloned().or_else(|| stored.next()).ok_or_else(missing)?;
+            if event.sn != *sn {
+                return Err(missing().into());
+            }
+            events.push(event);
+        }
+        Ok(events)
+    }
+
+    /// Those of these events that are stored or staged, by id.
+    async fn find_events(
+        &self,
+        event_ids: &[&ruma::EventId],
+    ) -> Result<HashMap<OwnedEventId, Arc<StoredEvent>>, RoomError> {
+        let mut sns: Vec<EventSn> =
+            event_ids.iter().filter_map(|id| self.staged_ids.get(*id).copied()).collect();
+        sns.extend(self.rooms.store.event_sns(event_ids).await?.into_values());
+        sns.sort_unstable();
+        sns.dedup();
+        let events = self.events(&sns).await?;
+        Ok(events.into_iter().map(|event| (event.pdu.owned_event_id().clone(), event)).collect())
     }
 
     /// The current state event's PDU.
@@ -288,8 +371,8 @@ impl Turn<'_> {
 
     async fn slot(&self, kind: TypeSn, state_key: &str) -> Result<Option<Slot>, RoomError> {
         let key = (kind, Box::from(state_key));
-        let staged = self.slots.iter().find(|entry| entry.0 == key).map(|entry| entry.1);
-        match staged.or_else(|| self.tip.slots.get(&key).copied()) {
+        let staged = self.slots.get(&key).or_else(|| self.tip.slots.get(&key));
+        match staged.copied() {
             Some(slot) => Ok(Some(slot)),
             None if self.expected.is_none() => Ok(None),
             None => Ok(self.rooms.store.slot(self.room(), kind, state_key).await?),
@@ -307,8 +390,10 @@ impl Turn<'_> {
         draft: Draft,
         transaction: Option<(DeviceSn, String)>,
     ) -> Result<Staged, RoomError> {
-        let (pdu, auth) = self.build(sender, draft).await?;
-        self.place(sender_sn, pdu, auth, transaction).await
+        let (pdu, auth, cited) = self.build(sender, draft).await?;
+        let Cited { events: prev, state_root, .. } = cited;
+        let entry = Entry { sender: sender_sn, prev, auth, state_root, transaction, ..Entry::of(pdu) };
+        self.enter(entry).await
     }
 
     /// Builds an event on what is staged and judges it, without staging it.
@@ -319,10 +404,15 @@ impl Turn<'_> {
         Ok(self.build(sender, draft).await?.0)
     }
 
-    /// Builds an event that the rules allow; gives it with the numbers of its auth events.
-    async fn build(&mut self, sender: &UserId, draft: Draft) -> Result<(Pdu, Vec<EventSn>), RoomError> {
-        let state = self.auth_state(sender, &draft).await?;
-        let pdu = self.sign(sender, draft, &state)?;
+    /// Builds an event that the rules allow; gives it with the numbers of its auth events and what it follows.
+    async fn build(
+        &mut self,
+        sender: &UserId,
+        draft: Draft,
+    ) -> Result<(Pdu, Vec<EventSn>, Cited), RoomError> {
+        let cited = self.cite().await?;
+        let state = self.auth_state(cited.state_root, sender, &draft).await?;
+        let pdu = self.sign(sender, draft, &cited, &state)?;
         // A local event is built on the current state and cites that state's auth events: the checks against
         // the auth events, the state before and the current state are one and the same.
         let look_up = |kind: &str, state_key: &str| {
@@ -332,12 +422,29 @@ impl Turn<'_> {
         dag::authorise(&pdu, look_up)?;
         let auth = state.iter().filter(|entry| pdu.auth_events().contains(entry.3.owned_event_id()));
         let auth = auth.map(|entry| entry.2).collect();
-        Ok((pdu, auth))
+        Ok((pdu, auth, cited))
+    }
+
+    /// What the next local event follows: all of the head's events, or as many as an event may name.
+    async fn cite(&mut self) -> Result<Cited, RoomError> {
+        let head = &self.head;
+        if head.heads.len() <= MAX_PREV_EVENTS {
+            let (events, state_root) = (head.heads.clone(), head.state_root);
+            return Ok(Cited { events, ids: self.prev_events.clone(), state_root, depth: head.depth });
+        }
+        // The newest stand last. The others are cited by the events after this one.
+        let events = head.heads[..MAX_PREV_EVENTS].to_vec();
+        let ids = self.prev_events[..MAX_PREV_EVENTS].to_vec();
+        let cited = self.events(&events).await?;
+        let depth = cited.iter().map(|event| event.pdu.depth()).max().unwrap_or_default();
+        let state_root = self.state_after_all(&cited).await?;
+        Ok(Cited { events, ids, state_root, depth })
     }
 
     /// The state events by which an event is judged, and the create event: type, state key, number, event.
     async fn auth_state(
         &mut self,
+        root: StateRoot,
         sender: &UserId,
         draft: &Draft,
     ) -> Result<Vec<(String, String, EventSn, Pdu)>, RoomError> {
@@ -349,9 +456,12 @@ impl Turn<'_> {
         }
         let mut state = Vec::with_capacity(keys.len());
         for (kind, state_key) in keys {
-            if let Some((sn, pdu)) = self.state(&kind, &state_key).await? {
-                state.push((kind, state_key, sn, pdu));
-            }
+            let found = if root == self.head.state_root {
+                self.state(&kind, &state_key).await?
+            } else {
+                self.state_in(root, &kind, &state_key).await?
+            };
+            state.extend(found.map(|(sn, pdu)| (kind, state_key, sn, pdu)));
         }
         Ok(state)
     }
@@ -360,6 +470,7 @@ impl Turn<'_> {
         &self,
         sender: &UserId,
         draft: Draft,
+        cited: &Cited,
         state: &[(String, String, EventSn, Pdu)],
     ) -> Result<Pdu, RoomError> {
         let version = self.head.version;
@@ -374,9 +485,9 @@ impl Turn<'_> {
             state_key: draft.state_key,
             content: draft.content,
             redacts: draft.redacts,
-            prev_events: self.prev_events.clone(),
+            prev_events: cited.ids.clone(),
             auth_events: auth_events.collect(),
-            depth: self.head.depth + 1,
+            depth: cited.depth.saturating_add(1),
             origin_server_ts: if is_create {
                 self.rooms.creation_ts()
             } else {
@@ -386,166 +497,14 @@ impl Turn<'_> {
         Ok(event.sign(version, &self.rooms.identity.key)?)
     }
 
-    /// Judges an event from elsewhere, and stages it if it is accepted. One that is here already is not staged
-    /// again.
-    ///
-    /// # Errors
-    /// [`RoomError::Forbidden`] if it is not accepted.
-    pub(crate) async fn receive(&mut self, pdu: &Pdu, flags: EventFlags) -> Result<(), RoomError> {
-        let store = &self.rooms.store;
-        if let Some(known) = store.event_by_id(pdu.event_id()).await?
-            && !known.flags.contains(EventFlags::OUTLIER)
-        {
-            return match known.flags.is_shown() {
-                true => Ok(()),
-                false => Err(RoomError::forbidden("the event was not accepted before")),
-            };
-        }
-        let cited: Vec<&EventId> = pdu.auth_events().iter().map(|id| &**id).collect();
-        let numbers = store.event_sns(&cited).await?;
-        let auth: Vec<EventSn> = numbers.values().copied().collect();
-        let mut known = HashMap::new();
-        for event in store.events(&auth).await? {
-            let rejected = event.flags.contains(EventFlags::REJECTED);
-            known.insert(event.pdu.owned_event_id().clone(), dag::Known { pdu: event.pdu.clone(), rejected });
-        }
-        let create = self.state_pdu("m.room.create", "").await?;
-        for create in create.iter() {
-            known.insert(create.owned_event_id().clone(), dag::Known::accepted(create.clone()));
-        }
-        let mut state = HashMap::new();
-        for key in dag::auth_types(pdu.version(), pdu.sender(), pdu.kind(), pdu.state_key(), pdu.content())? {
-            if let Some(event) = self.state_pdu(&key.0, &key.1).await? {
-                state.insert(key, event);
-            }
-        }
-        state.extend(create.map(|create| (("m.room.create".to_owned(), String::new()), create)));
-        let current = |kind: &str, key: &str| state.get(&(kind.to_owned(), key.to_owned())).cloned();
-        let verdict = dag::judge(pdu, |id| known.get(id).cloned(), current, current);
-        if let Some(reason) = verdict.reason() {
-            return Err(RoomError::Forbidden(reason.to_string()));
-        }
-        let sender = self.rooms.store.intern_user(pdu.sender()).await?;
-        self.place_flagged(sender, pdu.clone(), auth, None, flags).await?;
-        Ok(())
-    }
-
-    /// Stages a signed event that the rules allow: its place in the graph, its slot, the state after it.
-    async fn place(
-        &mut self,
-        sender: UserSn,
-        pdu: Pdu,
-        auth: Vec<EventSn>,
-        transaction: Option<(DeviceSn, String)>,
-    ) -> Result<Staged, RoomError> {
-        self.place_flagged(sender, pdu, auth, transaction, EventFlags::ACCEPTED).await
-    }
-
-    async fn place_flagged(
-        &mut self,
-        sender: UserSn,
-        pdu: Pdu,
-        auth: Vec<EventSn>,
-        transaction: Option<(DeviceSn, String)>,
-        flags: EventFlags,
-    ) -> Result<Staged, RoomError> {
-        let store = &self.rooms.store;
-        let sn = EventSn(store.next_number().await?);
-        let kind = store.intern_type(pdu.kind()).await?;
-        let member = self.member_of(&pdu).await?;
-        if pdu.is_create() {
-            self.head.room_id = pdu.owned_room_id().clone();
-        }
-        let state_root = self.head.state_root;
-        let (mut slot, mut state_index) = (None, None);
-        if let Some(state_key) = pdu.state_key() {
-            let taken = self.take_slot(kind, state_key).await?;
-            self.head.state_root =
-                store.change_state(&mut self.set, state_root, &[(taken, Some(sn))]).await?;
-            state_index = Some(self.head.next_state_index);
-            self.head.next_state_index += 1;
-            slot = Some(taken);
-            self.state.push(((pdu.kind().into(), state_key.into()), (sn, pdu.clone())));
-        }
-        self.set.add_event(NewEvent {
-            sn,
-            room: self.head.room,
-            kind,
-            sender,
-            member: member.map(|member| member.0),
-            slot,
-            state_index,
-            flags,
-            state_root,
-            room_root: self.head.state_root,
-            prev: std::mem::replace(&mut self.head.heads, vec![sn]),
-            auth,
-            transaction,
-            pdu: pdu.clone(),
-        });
-        if let Some((user, membership)) = member {
-            self.set.put_member(user, self.head.room, membership, sn);
-        }
-        self.head.depth = pdu.depth();
-        self.prev_events = vec![pdu.owned_event_id().clone()];
-        Ok(Staged { sn, pdu })
-    }
-
-    /// For a membership event, whose membership it is, and which.
-    async fn member_of(&self, pdu: &Pdu) -> Result<Option<(UserSn, Membership)>, RoomError> {
-        let Some(membership) = pdu.membership() else { return Ok(None) };
-        let user_id = pdu.state_key().and_then(|key| OwnedUserId::try_from(key).ok());
-        let user_id =
-            user_id.ok_or_else(|| RoomError::forbidden("the state key of a membership is a user id"))?;
-        Ok(Some((self.rooms.store.intern_user(&user_id).await?, membership)))
-    }
-
-    /// Stages an event of which only itself is known, such as an invitation to a room elsewhere; gives its number.
-    pub(crate) async fn stage_outlier(&mut self, pdu: &Pdu) -> Result<EventSn, RoomError> {
-        let store = &self.rooms.store;
-        if let Some(sn) = store.event_sn(pdu.event_id()).await? {
-            return Ok(sn);
-        }
-        let numbers = async |ids: &[OwnedEventId]| {
-            let ids: Vec<&EventId> = ids.iter().map(|id| &**id).collect();
-            store.event_sns(&ids).await.map(|found| found.into_values().collect::<Vec<_>>())
-        };
-        let (prev, auth) = (numbers(pdu.prev_events()).await?, numbers(pdu.auth_events()).await?);
-        let sn = EventSn(store.next_number().await?);
-        let kind = store.intern_type(pdu.kind()).await?;
-        let sender = store.intern_user(pdu.sender()).await?;
-        let member = self.member_of(pdu).await?.map(|member| member.0);
-        let mut slot = None;
-        let mut state_index = None;
-        if let Some(state_key) = pdu.state_key() {
-            slot = Some(self.take_slot(kind, state_key).await?);
-            state_index = Some(self.head.next_state_index);
-            self.head.next_state_index += 1;
-        }
-        self.set.add_event(NewEvent {
-            sn,
-            room: self.head.room,
-            kind,
-            sender,
-            member,
-            slot,
-            state_index,
-            flags: EventFlags::OUTLIER,
-            state_root: StateRoot::EMPTY,
-            room_root: StateRoot::EMPTY,
-            prev,
-            auth,
-            transaction: None,
-            pdu: pdu.clone(),
-        });
-        Ok(sn)
-    }
-
     /// Makes an event the only one that the next follows, in a room whose state is now another.
     pub(crate) fn begin_anew(&mut self, head: RoomHead, end: &Pdu) {
+        self.base = head.state_root;
+        self.met = true;
+        self.state.clear();
         self.head = head;
         self.prev_events = vec![end.owned_event_id().clone()];
-        self.forget_state = true;
+        self.rooms.graphs.invalidate(&self.head.room);
     }
 
     async fn take_slot(&mut self, kind: TypeSn, state_key: &str) -> Result<Slot, RoomError> {
@@ -554,7 +513,7 @@ impl Turn<'_> {
         }
         let slot = Slot(self.head.next_slot);
         self.head.next_slot += 1;
-        self.slots.push(((kind, state_key.into()), slot));
+        self.slots.insert((kind, state_key.into()), slot);
         self.set.add_slot(self.head.room, kind, state_key, slot);
         Ok(slot)
     }
@@ -562,7 +521,7 @@ impl Turn<'_> {
     /// Takes the content out of an event, in the same write as the redaction that was staged.
     pub(crate) fn redact(&mut self, target: EventSn, redacted: &Pdu, by: EventSn) {
         self.set.redact_event(target, redacted.json(), by);
-        self.forget_state |= redacted.is_state();
+        self.redacted_state |= redacted.is_state();
     }
 
     /// Demands that the device has not used the transaction id before.
@@ -578,11 +537,12 @@ impl Turn<'_> {
         let mut set = std::mem::take(&mut self.set);
         set.move_room(self.expected, self.head.clone());
         let tip = &mut *self.tip;
-        tip.slots.extend(self.slots.drain(..));
-        if self.forget_state {
+        tip.slots.extend(self.slots.drain());
+        if self.redacted_state || self.met {
             tip.state.clear();
-        } else {
-            tip.state.extend(self.state.drain(..).map(|(key, found)| (key, Some(found))));
+        }
+        if !self.redacted_state {
+            tip.state.extend(self.state.drain(..));
         }
         tip.head = Some(self.head.clone());
         tip.prev_events = std::mem::take(&mut self.prev_events);

@@ -6,30 +6,42 @@
 use std::sync::Arc;
 
 use parvis_events::Membership;
-use parvis_storage::{Direction, EventSn, Position, RoomSn, StateRoot, StoredEvent};
+use parvis_storage::{Direction, EventSn, Place, Position, RoomSn, StateRoot, StoredEvent};
 use ruma::{EventId, RoomId};
 
 use crate::{Actor, RoomError, Rooms};
 
-/// A place in a room's history, as clients carry it around: `s`, and a position.
+/// A place in a room's history, as clients carry it around: `s` and a position, or `t` and a place that is behind
+/// no position.
 ///
 /// The tokens of sync begin in the same way, and can be used as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HistoryToken(pub Position);
+pub struct HistoryToken(pub Place);
 
 impl HistoryToken {
     /// Reads a token; what sync adds behind the position does not matter here.
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(place) = text.strip_prefix('t') {
+            return place.parse().ok().map(|place| Self(Place(place)));
+        }
         let digits = text.strip_prefix('s')?;
         let end =
             digits.find(|letter: char| !letter.is_ascii_digit() && letter != '-').unwrap_or(digits.len());
-        digits[..end].parse().ok().map(|position| Self(Position(position)))
+        digits[..end].parse().ok().map(|position| Self(Place::behind(Position(position))))
+    }
+
+    /// The last position that lies before it.
+    pub fn position(self) -> Position {
+        self.0.position()
     }
 }
 
 impl std::fmt::Display for HistoryToken {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "s{}", self.0.0)
+        match Place::behind(self.position()) == self.0 {
+            true => write!(formatter, "s{}", self.position().0),
+            false => write!(formatter, "t{}", self.0.0),
+        }
     }
 }
 
@@ -83,11 +95,6 @@ pub struct RelationsQuery {
 }
 
 const DEPTH: usize = 3;
-/// The greatest position there can be.
-const END: Position = Position(i64::MAX);
-/// The least: before all that was ever fetched from before our history.
-const BEGINNING: Position = Position(i64::MIN);
-
 impl Rooms {
     /// A page of the timeline.
     ///
@@ -107,35 +114,36 @@ impl Rooms {
         let (start, after, until) = match direction {
             Direction::Backward => {
                 let start = from.map_or(last, |from| from.0.min(last));
-                (start, to.map_or(BEGINNING, |to| to.0), start)
+                (start, to.map_or(Place::BEGINNING, |to| to.0), start)
             }
             Direction::Forward => {
-                let start = from.map_or(BEGINNING, |from| from.0);
+                let start = from.map_or(Place::BEGINNING, |from| from.0);
                 (start, start, to.map_or(last, |to| to.0.min(last)))
             }
         };
-        let events = self.store.timeline(room, after, until, direction, limit).await?;
+        let events = self.store.history(room, after, until, direction, limit).await?;
         let end = events.last().map(|last| match direction {
-            Direction::Backward => HistoryToken(Position(last.position.0 - 1)),
-            Direction::Forward => HistoryToken(last.position),
+            Direction::Backward => HistoryToken(Place(last.place.0 - 1)),
+            Direction::Forward => HistoryToken(last.place),
         });
         Ok(MessagesPage { events, start: HistoryToken(start), end })
     }
 
     /// Up to where a user may read a room: everything for members and where it is world-readable, else the
     /// departure.
-    async fn last_readable(&self, actor: &Actor, room: RoomSn) -> Result<Position, RoomError> {
+    async fn last_readable(&self, actor: &Actor, room: RoomSn) -> Result<Place, RoomError> {
         self.readable_root(actor.user, room).await?;
         let member = self.store.member(actor.user, room).await?;
         let left = member.filter(|member| matches!(member.membership, Membership::Leave | Membership::Ban));
-        let Some(left) = left else { return Ok(self.store.head()) };
+        let newest = Place::behind(self.store.head());
+        let Some(left) = left else { return Ok(newest) };
         let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
         let event = self.store.event(left.event).await?;
         match self.readable_root(actor.user, room).await? == head.state_root
             && event.room_root != head.state_root
         {
-            true => Ok(self.store.head()),
-            false => Ok(left.position),
+            true => Ok(newest),
+            false => Ok(Place::behind(left.position)),
         }
     }
 
@@ -147,7 +155,7 @@ impl Rooms {
         let missing = RoomError::NotFound("there is no such event in this room");
         let Some(room) = self.store.room_sn(room_id).await? else { return Err(missing) };
         let event = self.store.event_by_id(event_id).await?;
-        event.filter(|event| event.room == room && event.position != Position::START).ok_or(missing)
+        event.filter(|event| event.room == room && event.is_shown()).ok_or(missing)
     }
 
     /// An event with up to `limit` others around it.
@@ -161,14 +169,14 @@ impl Rooms {
         limit: usize,
     ) -> Result<Context, RoomError> {
         let event = self.event(room_id, event_id).await?;
-        let (room, here) = (event.room, event.position);
-        let back = Position(here.0 - 1);
-        let before = self.store.timeline(room, BEGINNING, back, Direction::Backward, limit / 2).await?;
-        let head = self.store.head();
-        let after = self.store.timeline(room, here, head, Direction::Forward, limit - limit / 2).await?;
-        let start = before.last().map_or(back, |first| Position(first.position.0 - 1));
+        let (room, here) = (event.room, event.place);
+        let back = Place(here.0 - 1);
+        let before = self.store.history(room, Place::BEGINNING, back, Direction::Backward, limit / 2).await?;
+        let head = Place::behind(self.store.head());
+        let after = self.store.history(room, here, head, Direction::Forward, limit - limit / 2).await?;
+        let start = before.last().map_or(back, |first| Place(first.place.0 - 1));
         let last = after.last().unwrap_or(&event);
-        let (end, state_root) = (last.position, last.room_root);
+        let (end, state_root) = (last.place, last.room_root);
         Ok(Context {
             before,
             after,
@@ -192,22 +200,23 @@ impl Rooms {
     ) -> Result<(Vec<Arc<StoredEvent>>, Option<HistoryToken>), RoomError> {
         let parent = self.event(room_id, parent).await?;
         let mut children = self.children(&parent, query).await?;
-        children.sort_by_key(|child| child.position);
+        children.sort_by_key(|child| child.place);
         if !query.forward {
             children.reverse();
         }
-        let from = query.from.map_or(if query.forward { BEGINNING } else { END }, |token| token.0);
-        let to = query.to.map_or(if query.forward { END } else { BEGINNING }, |token| token.0);
-        let is_wanted = |position: Position| match query.forward {
-            true => position > from && position <= to,
-            false => position <= from && position > to,
+        let from =
+            query.from.map_or(if query.forward { Place::BEGINNING } else { Place::END }, |token| token.0);
+        let to = query.to.map_or(if query.forward { Place::END } else { Place::BEGINNING }, |token| token.0);
+        let is_wanted = |place: Place| match query.forward {
+            true => place > from && place <= to,
+            false => place <= from && place > to,
         };
-        children.retain(|child| is_wanted(child.position));
+        children.retain(|child| is_wanted(child.place));
         let more = children.len() > query.limit;
         children.truncate(query.limit);
         let next = children.last().filter(|_| more).map(|last| match query.forward {
-            true => HistoryToken(last.position),
-            false => HistoryToken(Position(last.position.0 - 1)),
+            true => HistoryToken(last.place),
+            false => HistoryToken(Place(last.place.0 - 1)),
         });
         Ok((children, next))
     }
@@ -247,7 +256,7 @@ impl Rooms {
     ) -> Result<(Vec<Arc<StoredEvent>>, Option<HistoryToken>), RoomError> {
         let room = self.find_readable(room_id).await?;
         self.readable_root(actor.user, room).await?;
-        let before = from.map_or(END, |token| token.0);
+        let before = from.map_or(Place::END, |token| token.0);
         let roots = self.store.threads(room, before, limit + 1).await?;
         let next = (roots.len() > limit).then(|| HistoryToken(roots[limit - 1].latest));
         let mut events = Vec::with_capacity(roots.len());
@@ -284,10 +293,12 @@ mod tests {
 
     #[test]
     fn token_of_sync_is_understood() {
-        assert_eq!(HistoryToken::parse("s12_3_7"), Some(HistoryToken(Position(12))));
-        assert_eq!(HistoryToken::parse("s-5"), Some(HistoryToken(Position(-5))));
-        assert_eq!(HistoryToken::parse("t12"), None);
+        assert_eq!(HistoryToken::parse("s12_3_7"), Some(HistoryToken(Place::behind(Position(12)))));
+        assert_eq!(HistoryToken::parse("s-5"), Some(HistoryToken(Place::behind(Position(-5)))));
+        assert_eq!(HistoryToken::parse("x12"), None);
         assert_eq!(HistoryToken::parse("s"), None);
-        assert_eq!(HistoryToken(Position(12)).to_string(), "s12");
+        assert_eq!(HistoryToken(Place::behind(Position(12))).to_string(), "s12");
+        let between = HistoryToken(Place(Place::of(Position(12)).0 - 16));
+        assert_eq!(HistoryToken::parse(&between.to_string()), Some(between));
     }
 }

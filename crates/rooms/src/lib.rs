@@ -6,6 +6,7 @@
 
 mod admit;
 mod alias;
+mod auth_graph;
 mod content;
 mod create;
 mod directory;
@@ -20,6 +21,7 @@ mod profile;
 mod send;
 mod serve;
 mod state;
+mod take_in;
 mod upgrade;
 
 use std::{
@@ -34,9 +36,11 @@ use moka::sync::Cache;
 use parvis_ambient::Ambient;
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_policy::{ClientKind, encryption::EncryptionSettings};
-use parvis_storage::{DeviceSn, Store, UserSn};
+use parvis_storage::{DeviceSn, StateRoot, Store, UserSn};
 use ruma::{OwnedServerName, OwnedUserId, RoomId};
+use tokio::sync::Mutex;
 
+pub use admit::{StateGiven, TakenIn, Verdict};
 pub use create::{CreateRoom, InitialState};
 pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
 pub use error::RoomError;
@@ -48,8 +52,14 @@ pub use others::Others;
 pub use parvis_storage::{Direction, RoomSn, StoredEvent};
 pub use send::SendEvent;
 pub use serve::{Accessible, ServedHierarchy, ServedState, ServedStateIds};
+pub use take_in::TakeInError;
 
-use crate::{admit::Desk, elsewhere::Profiles, handshake::Doors};
+use crate::{
+    admit::{Desk, Resolved},
+    auth_graph::AuthGraph,
+    elsewhere::Profiles,
+    handshake::Doors,
+};
 
 /// Who this homeserver is to others: its name, and the key that it signs with.
 #[derive(Clone, Debug)]
@@ -97,10 +107,20 @@ pub struct Rooms {
     desks: Cache<RoomSn, Arc<Desk>>,
     doors: Doors,
     profiles: Profiles,
+    graphs: Cache<RoomSn, Graph>,
+    /// What states were resolved to.
+    resolutions: Cache<Vec<StateRoot>, Resolved>,
     /// When the newest room was made, in milliseconds since the epoch.
     newest: Arc<AtomicI64>,
 }
 
+/// A room's graph of authorisation, and about how many bytes it had when it was used last.
+type Graph = (Arc<Mutex<AuthGraph>>, usize);
+
+/// How much memory the graphs of authorisation of all rooms take, in bytes, about.
+const GRAPHS: u64 = 64 << 20;
+/// How many resolutions are remembered.
+const RESOLUTIONS: u64 = 4_096;
 /// How many rooms are kept ready for the next event.
 const DESKS: u64 = 4_096;
 /// How long a room is kept ready that nobody writes to.
@@ -116,6 +136,11 @@ impl Rooms {
         settings: RoomSettings,
     ) -> Self {
         let desks = Cache::builder().max_capacity(DESKS).time_to_idle(DESK_IDLE).build();
+        let graphs = Cache::builder()
+            .max_capacity(GRAPHS)
+            .weigher(|_, graph: &Graph| u32::try_from(graph.1).unwrap_or(u32::MAX))
+            .time_to_idle(DESK_IDLE)
+            .build();
         Self {
             store,
             ambient,
@@ -123,9 +148,25 @@ impl Rooms {
             others,
             settings: Arc::new(settings),
             desks,
+            graphs,
+            resolutions: Cache::new(RESOLUTIONS),
             doors: Doors::default(),
             profiles: Profiles::default(),
             newest: Arc::default(),
+        }
+    }
+
+    /// The graph of authorisation of a room.
+    fn graph_of(&self, room: RoomSn) -> Arc<Mutex<AuthGraph>> {
+        self.graphs.get_with(room, || (Arc::default(), 1_024)).0
+    }
+
+    /// Notes how large the graph of a room has become.
+    fn weigh_graph(&self, room: RoomSn, bytes: usize) {
+        if let Some((graph, known)) = self.graphs.get(&room)
+            && known != bytes
+        {
+            self.graphs.insert(room, (graph, bytes));
         }
     }
 

@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc};
 use ruma::{EventId, OwnedEventId};
 
 use crate::{
-    EventSn, Position, UserSn,
+    EventSn, Place, Position, UserSn,
     error::StorageError,
     model::{Aggregation, ThreadPart},
     statement::statements,
@@ -22,26 +22,29 @@ statements! {
     CHILDREN_OF(list after 2) =
         "SELECT target_id, relation_type, event_sn, event_id, sender_sn FROM (
              SELECT r.target_id AS target_id, r.relation_type AS relation_type, r.event_sn AS event_sn,
-                 e.event_id AS event_id, e.sender_sn AS sender_sn, e.origin_server_ts AS ts,
-                 r.position AS position,
+                 e.event_id AS event_id, e.sender_sn AS sender_sn, e.origin_server_ts AS ts, r.place AS place,
                  ROW_NUMBER() OVER (
-                     PARTITION BY r.target_id, r.relation_type ORDER BY e.origin_server_ts DESC, r.position DESC
-                 ) AS place
+                     PARTITION BY r.target_id, r.relation_type ORDER BY e.origin_server_ts DESC, r.place DESC
+                 ) AS rank
              FROM relations r
              JOIN events e ON e.event_sn = r.event_sn
              JOIN events t ON t.event_id = r.target_id AND t.room_sn = r.room_sn
-             WHERE r.position <= $1 AND (r.relation_type = 'm.reference' OR (r.relation_type = 'm.replace'
+             WHERE r.place <= $1 AND (r.relation_type = 'm.reference' OR (r.relation_type = 'm.replace'
                  AND e.sender_sn = t.sender_sn AND e.type_sn = t.type_sn AND e.slot IS NULL))
                  AND r.target_id IN ({list})
-         ) ranked WHERE place <= $2 ORDER BY target_id, relation_type, ts, position";
+         ) ranked WHERE rank <= $2 ORDER BY target_id, relation_type, ts, place";
     THREADS_BY_SENDER(list after 1) =
-        "SELECT r.target_id, e.sender_sn, COUNT(*), MAX(r.position)
-         FROM relations r
-         JOIN events e ON e.event_sn = r.event_sn
-         JOIN events t ON t.event_id = r.target_id AND t.room_sn = r.room_sn
-         WHERE r.relation_type = 'm.thread' AND r.position <= $1 AND r.target_id IN ({list})
-         GROUP BY r.target_id, e.sender_sn";
-    EVENTS_AT(list after 0) = "SELECT position, event_sn FROM events WHERE position IN ({list})";
+        "SELECT target_id, sender_sn, replies, place, event_sn FROM (
+             SELECT r.target_id AS target_id, e.sender_sn AS sender_sn, r.place AS place, r.event_sn AS event_sn,
+                 COUNT(*) OVER (PARTITION BY r.target_id, e.sender_sn) AS replies,
+                 ROW_NUMBER() OVER (
+                     PARTITION BY r.target_id, e.sender_sn ORDER BY r.place DESC, r.event_sn
+                 ) AS rank
+             FROM relations r
+             JOIN events e ON e.event_sn = r.event_sn
+             JOIN events t ON t.event_id = r.target_id AND t.room_sn = r.room_sn
+             WHERE r.relation_type = 'm.thread' AND r.place <= $1 AND r.target_id IN ({list})
+         ) ranked WHERE rank = 1";
 }
 
 /// How many children of one kind are looked at, the newest: edits to choose from, references to name.
@@ -67,7 +70,7 @@ impl Store {
             .collect();
         if !unknown.is_empty() {
             let generation = self.shared.aggregations.generation();
-            let mut read = self.read_aggregations(&unknown, until.unwrap_or(Position(i64::MAX))).await?;
+            let mut read = self.read_aggregations(&unknown, until.map_or(Place::END, Place::behind)).await?;
             for (target, place) in targets.iter().zip(&mut found).filter(|(_, place)| place.is_none()) {
                 let aggregation = Arc::new(read.remove(*target).unwrap_or_default());
                 if until.is_none() {
@@ -82,11 +85,11 @@ impl Store {
     async fn read_aggregations(
         &self,
         targets: &[&EventId],
-        until: Position,
+        until: Place,
     ) -> Result<HashMap<OwnedEventId, Aggregation>, StorageError> {
         let list = || targets.iter().map(|target| target.as_str());
         let children =
-            self.engine.fetch_list(&CHILDREN_OF, vec![until.into(), CHILDREN.into()], list()).await?;
+            self.engine.fetch_list(&CHILDREN_OF, vec![until.0.into(), CHILDREN.into()], list()).await?;
         let mut read: HashMap<OwnedEventId, Aggregation> = HashMap::new();
         for row in children {
             let aggregation = read.entry(event_id(&row, 0)?).or_default();
@@ -96,18 +99,13 @@ impl Store {
                 aggregation.references.push((event_id(&row, 3)?, UserSn(row.int(4)?)));
             }
         }
-        let threads = self.engine.fetch_list(&THREADS_BY_SENDER, vec![until.into()], list()).await?;
-        let latest = threads.iter().map(|row| row.int(3)).collect::<Result<Vec<_>, _>>()?;
-        let rows = self.engine.fetch_list(&EVENTS_AT, Vec::new(), latest).await?;
-        let at = rows.iter().map(|row| Ok((row.int(0)?, EventSn(row.int(1)?))));
-        let at = at.collect::<Result<HashMap<i64, EventSn>, StorageError>>()?;
+        let threads = self.engine.fetch_list(&THREADS_BY_SENDER, vec![until.0.into()], list()).await?;
         for row in threads {
-            let Some(latest_event) = at.get(&row.int(3)?) else { continue };
             read.entry(event_id(&row, 0)?).or_default().thread.push(ThreadPart {
                 sender: UserSn(row.int(1)?),
                 count: u64::try_from(row.int(2)?).unwrap_or_default(),
-                latest: Position(row.int(3)?),
-                latest_event: *latest_event,
+                latest: Place(row.int(3)?),
+                latest_event: EventSn(row.int(4)?),
             });
         }
         Ok(read)

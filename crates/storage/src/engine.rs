@@ -318,7 +318,7 @@ where
             Value::Text(value) => arguments.add(value),
             Value::Bytes(value) => arguments.add(value),
             Value::Bool(value) => arguments.add(value),
-            Value::Position(_) => return Err(unassigned_position()),
+            Value::Position(_) | Value::Place(_) => return Err(unassigned_position()),
         }
         .map_err(sqlx::Error::Encode)?;
     }
@@ -342,7 +342,7 @@ where
             Value::Text(value) => arguments.add(value),
             Value::Bytes(value) => arguments.add(value),
             Value::Bool(value) => arguments.add(value),
-            Value::Position(_) => return Err(unassigned_position()),
+            Value::Position(_) | Value::Place(_) => return Err(unassigned_position()),
         }
         .map_err(sqlx::Error::Encode)?;
     }

@@ -6,14 +6,14 @@ use parvis_events::{Pdu, RoomVersion};
 use ruma::{EventId, OwnedEventId, OwnedRoomId};
 
 use crate::{
-    DeviceSn, EventSn, Position, RoomSn, Slot, UserSn,
+    DeviceSn, EventSn, Place, Position, RoomSn, Slot, UserSn,
     error::StorageError,
     model::{EventFlags, NewEvent, StoredEvent},
     numbers::{pack, unpack},
     state_tree::StateRoot,
     statement::statements,
     store::Store,
-    value::{Row, Value},
+    value::{Row as StoredRow, Value},
     write_set::{PendingChange, TransactionKey, WriteSet},
 };
 
@@ -21,7 +21,8 @@ use crate::{
 macro_rules! event_columns {
     () => {
         "e.event_sn, e.event_id, e.room_sn, r.room_id, r.version, e.sender_sn, e.slot, e.position, e.flags,
-         e.state_root, e.room_root, e.prev, e.auth, e.redacted_by, j.json, t.device_sn, t.transaction_id
+         e.state_root, e.room_root, e.prev, e.auth, e.redacted_by, j.json, t.device_sn, t.transaction_id,
+         e.place
          FROM events e
          JOIN event_json j ON j.event_sn = e.event_sn
          JOIN rooms r ON r.room_sn = e.room_sn
@@ -30,13 +31,17 @@ macro_rules! event_columns {
 }
 
 statements! {
-    ADD_EVENT(rows of 15, key 1) =
+    ADD_EVENT(rows of 16, key 1) =
         "INSERT INTO events (event_sn, event_id, room_sn, type_sn, sender_sn, slot, state_index, depth,
-             origin_server_ts, position, flags, state_root, room_root, prev, auth)
+             origin_server_ts, position, place, flags, state_root, room_root, prev, auth)
          VALUES {rows}";
+    PROMOTE_EVENT =
+        "UPDATE events SET position = $2, place = $3, flags = $4, state_root = $5, room_root = $6, prev = $7,
+             auth = $8
+         WHERE event_sn = $1";
     ADD_JSON(rows of 2, key 1) = "INSERT INTO event_json (event_sn, json) VALUES {rows}";
     ADD_RELATION(rows of 5, key 2) =
-        "INSERT INTO relations (target_id, event_sn, room_sn, relation_type, position) VALUES {rows}
+        "INSERT INTO relations (target_id, event_sn, room_sn, relation_type, place) VALUES {rows}
          ON CONFLICT DO NOTHING";
     SET_REDACTED = "UPDATE events SET redacted_by = $2 WHERE event_sn = $1";
     SET_AUTH = "UPDATE events SET auth = $2 WHERE event_sn = $1";
@@ -50,25 +55,31 @@ statements! {
     TIMELINE_BEFORE =
         "SELECT event_sn FROM events WHERE room_sn = $1 AND position <= $2 AND position > $3
          ORDER BY position DESC LIMIT $4";
+    HISTORY_AFTER =
+        "SELECT event_sn FROM events WHERE room_sn = $1 AND place > $2 AND place <= $3
+         ORDER BY place LIMIT $4";
+    HISTORY_BEFORE =
+        "SELECT event_sn FROM events WHERE room_sn = $1 AND place <= $2 AND place > $3
+         ORDER BY place DESC LIMIT $4";
     ROOM_ROOT_AT =
         "SELECT room_root FROM events WHERE room_sn = $1 AND position <= $2 ORDER BY position DESC LIMIT 1";
     CHANGED_EVENTS =
         "SELECT event_sn, room_sn, position FROM events WHERE position > $1 AND position <= $2
          ORDER BY position LIMIT $3";
     RELATIONS_OF(list after 0) =
-        "SELECT r.target_id, r.relation_type, r.event_sn, r.position FROM relations r
-         WHERE r.target_id IN ({list}) ORDER BY r.position";
+        "SELECT r.target_id, r.relation_type, r.event_sn, r.place FROM relations r
+         WHERE r.target_id IN ({list}) ORDER BY r.place";
     TRANSACTION = "SELECT event_sn FROM transactions WHERE key = $1";
     THREADS_OF_ROOM =
-        "SELECT target_id, MAX(position) AS latest FROM relations
+        "SELECT target_id, MAX(place) AS latest FROM relations
          WHERE room_sn = $1 AND relation_type = 'm.thread'
-         GROUP BY target_id HAVING MAX(position) < $2 ORDER BY latest DESC LIMIT $3";
+         GROUP BY target_id HAVING MAX(place) < $2 ORDER BY latest DESC LIMIT $3";
     EVENT_NEAR_TS_FORWARD =
-        "SELECT event_sn FROM events WHERE room_sn = $1 AND origin_server_ts >= $2 AND position IS NOT NULL
-         ORDER BY origin_server_ts, position LIMIT 1";
+        "SELECT event_sn FROM events WHERE room_sn = $1 AND origin_server_ts >= $2 AND place IS NOT NULL
+         ORDER BY origin_server_ts, place LIMIT 1";
     EVENT_NEAR_TS_BACKWARD =
-        "SELECT event_sn FROM events WHERE room_sn = $1 AND origin_server_ts <= $2 AND position IS NOT NULL
-         ORDER BY origin_server_ts DESC, position DESC LIMIT 1";
+        "SELECT event_sn FROM events WHERE room_sn = $1 AND origin_server_ts <= $2 AND place IS NOT NULL
+         ORDER BY origin_server_ts DESC, place DESC LIMIT 1";
 }
 
 /// A child of an event, by `m.relates_to`.
@@ -80,8 +91,8 @@ pub struct Relation {
     pub relation_type: String,
     /// The child.
     pub event: EventSn,
-    /// Where the child is in the stream.
-    pub position: Position,
+    /// Where the child stands in the room's history.
+    pub place: Place,
 }
 
 /// The root of a thread, and where its newest reply is.
@@ -89,8 +100,8 @@ pub struct Relation {
 pub struct ThreadRoot {
     /// The root event.
     pub root: OwnedEventId,
-    /// The position of the newest reply.
-    pub latest: Position,
+    /// The place of the newest reply.
+    pub latest: Place,
 }
 
 /// Which end of a range of the timeline is wanted when it does not fit.
@@ -106,17 +117,59 @@ impl WriteSet {
     /// Adds an event. Unless it is an outlier, rejected or soft-failed it gets a position and is announced.
     /// What it relates to is remembered from its content.
     pub fn add_event(&mut self, event: NewEvent) {
-        let shown = event.flags.is_shown();
-        let pdu = event.pdu.clone();
-        let (sn, room) = (event.sn, event.room);
-        let position = if shown { Value::Position(self.next_change()) } else { Value::NO_INT };
-        self.write(&ADD_EVENT, event_row(&event, position.clone()));
-        self.write(&ADD_JSON, vec![sn.into(), pdu.json().into()]);
-        if shown {
-            self.announce(PendingChange::Event(Box::new(event)));
-            if let Some((target, kind)) = relation_of(&pdu) {
-                self.write(&ADD_RELATION, vec![target.into(), sn.into(), room.into(), kind.into(), position]);
+        self.write_event(event, None, Writing::New);
+    }
+
+    /// Adds an event that was fetched from the past of its room: it gets a place there, and is no news.
+    pub fn add_past_event(&mut self, event: NewEvent, place: Place) {
+        self.write_event(event, Some(place), Writing::New);
+    }
+
+    /// Makes an ordinary event of one that is stored as an outlier: its flags, its roots, what it follows and
+    /// where it stands become those that are given. All else stays.
+    pub fn promote_event(&mut self, event: NewEvent) {
+        self.write_event(event, None, Writing::Stored);
+    }
+
+    /// As [`promote_event`](Self::promote_event), for one that is from the past of its room.
+    pub fn promote_past_event(&mut self, event: NewEvent, place: Place) {
+        self.write_event(event, Some(place), Writing::Stored);
+    }
+
+    fn write_event(&mut self, event: NewEvent, past: Option<Place>, row: Writing) {
+        let change = self.next_change();
+        let (position, place) = match (event.flags.is_shown(), past) {
+            (false, _) => (Value::NO_INT, Value::NO_INT),
+            (true, Some(place)) => (Value::NO_INT, place.into()),
+            (true, None) => (Value::Position(change), Value::Place(change)),
+        };
+        let (sn, room, pdu, shown) = (event.sn, event.room, event.pdu.clone(), event.flags.is_shown());
+        match row {
+            Writing::New => {
+                self.write(&ADD_EVENT, event_row(&event, position, place.clone()));
+                self.write(&ADD_JSON, vec![sn.into(), pdu.json().into()]);
             }
+            Writing::Stored => {
+                let (state_root, room_root) = (event.state_root.0.as_slice(), event.room_root.0.as_slice());
+                let prev = pack(&event.prev).into();
+                let (flags, auth) = (event.flags.0.into(), pack(&event.auth).into());
+                let roots = [state_root.into(), room_root.into()];
+                let mut row = vec![sn.into(), position, place.clone(), flags];
+                row.extend(roots.into_iter().chain([prev, auth]));
+                self.write(&PROMOTE_EVENT, row);
+            }
+        }
+        if past.is_some() || row == Writing::Stored {
+            self.rewritten.push(sn);
+        }
+        if !shown {
+            return;
+        }
+        if past.is_none() {
+            self.announce(PendingChange::Event(Box::new(event)));
+        }
+        if let Some((target, kind)) = relation_of(&pdu) {
+            self.write(&ADD_RELATION, vec![target.into(), sn.into(), room.into(), kind.into(), place]);
         }
     }
 
@@ -135,6 +188,13 @@ impl WriteSet {
     }
 }
 
+/// Whether an event's row is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    New,
+    Stored,
+}
+
 /// The target and the type of an event's relation, if both are sound.
 fn relation_of(pdu: &Pdu) -> Option<(String, String)> {
     let relation = pdu.relates_to()?;
@@ -142,7 +202,7 @@ fn relation_of(pdu: &Pdu) -> Option<(String, String)> {
     Some((target.into_owned(), relation.rel_type?.into_owned()))
 }
 
-fn event_row(event: &NewEvent, position: Value) -> Vec<Value> {
+fn event_row(event: &NewEvent, position: Value, place: Value) -> Vec<Value> {
     let pdu = &event.pdu;
     vec![
         event.sn.into(),
@@ -155,6 +215,7 @@ fn event_row(event: &NewEvent, position: Value) -> Vec<Value> {
         pdu.depth().into(),
         pdu.origin_server_ts().into(),
         position,
+        place,
         event.flags.0.into(),
         event.state_root.0.as_slice().into(),
         event.room_root.0.as_slice().into(),
@@ -259,6 +320,27 @@ impl Store {
         self.events(&sns).await
     }
 
+    /// A room's history between two places (`after` excluded, `until` included), at most `limit` events: as
+    /// [`timeline`](Self::timeline), with what was fetched from the past.
+    pub async fn history(
+        &self,
+        room: RoomSn,
+        after: Place,
+        until: Place,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (statement, first, second) = match direction {
+            Direction::Forward => (&HISTORY_AFTER, after, until),
+            Direction::Backward => (&HISTORY_BEFORE, until, after),
+        };
+        let values = vec![room.into(), first.0.into(), second.0.into(), limit.into()];
+        let rows = self.engine.fetch(statement, values).await?;
+        let sns: Vec<EventSn> = rows.iter().map(|row| row.int(0).map(EventSn)).collect::<Result<_, _>>()?;
+        self.events(&sns).await
+    }
+
     /// The room's current state as it was at a position: after the last event at or before it.
     pub async fn room_root_at(&self, room: RoomSn, position: Position) -> Result<StateRoot, StorageError> {
         let row = self.engine.fetch_one(&ROOM_ROOT_AT, vec![room.into(), position.into()]).await?;
@@ -281,7 +363,7 @@ impl Store {
             .collect()
     }
 
-    /// The children of these events, in order of arrival.
+    /// The children of these events, in the order of the room's history.
     pub async fn relations(&self, targets: &[&EventId]) -> Result<Vec<Relation>, StorageError> {
         let list = targets.iter().map(|target| target.as_str());
         let rows = self.engine.fetch_list(&RELATIONS_OF, Vec::new(), list).await?;
@@ -291,17 +373,17 @@ impl Store {
                 target: OwnedEventId::try_from(row.text(0)?).map_err(corrupt)?,
                 relation_type: row.text(1)?,
                 event: EventSn(row.int(2)?),
-                position: Position(row.int(3)?),
+                place: Place(row.int(3)?),
             })
         });
         relations.collect()
     }
 
-    /// The threads of a room whose newest reply lies before a position, newest first.
+    /// The threads of a room whose newest reply lies before a place, newest first.
     pub async fn threads(
         &self,
         room: RoomSn,
-        before: Position,
+        before: Place,
         limit: usize,
     ) -> Result<Vec<ThreadRoot>, StorageError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -310,7 +392,7 @@ impl Store {
         let corrupt = |_| StorageError::Corrupt("an event id".to_owned());
         let threads = rows.iter().map(|row| {
             let root = OwnedEventId::try_from(row.text(0)?).map_err(corrupt)?;
-            Ok(ThreadRoot { root, latest: Position(row.int(1)?) })
+            Ok(ThreadRoot { root, latest: Place(row.int(1)?) })
         });
         threads.collect()
     }
@@ -334,7 +416,7 @@ impl Store {
 }
 
 /// An event from a row of [`EVENTS_BY_SN`].
-fn from_row(row: &Row) -> Result<StoredEvent, StorageError> {
+fn from_row(row: &StoredRow) -> Result<StoredEvent, StorageError> {
     let corrupt = |what: &str| StorageError::Corrupt(format!("the {what} of an event"));
     let event_id = OwnedEventId::try_from(row.text(1)?).map_err(|_| corrupt("id"))?;
     let room_id = OwnedRoomId::try_from(row.text(3)?).map_err(|_| corrupt("room"))?;
@@ -350,6 +432,7 @@ fn from_row(row: &Row) -> Result<StoredEvent, StorageError> {
         room: RoomSn(row.int(2)?),
         sender: UserSn(row.int(5)?),
         position: Position(row.opt_int(7)?.unwrap_or(0)),
+        place: row.opt_int(17)?.map_or(Place::NOWHERE, Place),
         flags: EventFlags(row.int(8)?),
         slot: slot.transpose()?,
         state_root: root(9)?,

@@ -31,6 +31,8 @@ mod error;
 mod events;
 mod failing_servers;
 mod filters;
+mod graph;
+mod inbox;
 mod interactive_auth;
 mod intern;
 mod key_backups;
@@ -73,6 +75,8 @@ pub use engine::{DatabaseSettings, EngineKind};
 pub use error::{CommitError, StorageError};
 pub use events::{Direction, Relation, ThreadRoot};
 pub use failing_servers::FailingServer;
+pub use graph::{AuthEdges, MissingEvent};
+pub use inbox::InboxEvent;
 pub use interactive_auth::InteractiveAuth;
 pub use key_backups::{BackedUpKey, KEY_BACKUP_IS_NEW, KEY_BACKUP_IS_UNCHANGED, KeyBackup, KeysMeant};
 pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
@@ -80,7 +84,7 @@ pub use model::{
     AccountData, Aggregation, DeviceState, EventFlags, Member, NewEvent, Receipt, RoomHead, RoomMembers,
     RoomReceipts, RoomServers, StoredEvent, ThreadPart, UserRooms,
 };
-pub use numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
+pub use numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
 pub use one_time_keys::{ClaimedKey, FallbackKey, OneTimeKey};
 pub use outbound::OutgoingEdu;
 pub use outside::OutsideView;

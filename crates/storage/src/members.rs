@@ -43,6 +43,18 @@ impl WriteSet {
 
     /// Changes a membership by an event that is in no timeline, such as an invitation to a room elsewhere.
     pub fn put_outside_member(&mut self, user: UserSn, room: RoomSn, membership: Membership, event: EventSn) {
+        self.put_resolved_member(user, room, membership, event);
+    }
+
+    /// Changes a membership that another event brought about, where forks of the room met: `event` is the
+    /// membership event that counts now, or the last one where none does.
+    pub fn put_resolved_member(
+        &mut self,
+        user: UserSn,
+        room: RoomSn,
+        membership: Membership,
+        event: EventSn,
+    ) {
         self.announce(PendingChange::Other(Change::Membership { user, room }));
         self.put_member(user, room, membership, event);
     }

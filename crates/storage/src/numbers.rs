@@ -22,14 +22,46 @@ number! {
     DeviceSn;
     /// Stands for a session: an access token and the refresh token that was given with it.
     SessionSn;
-    /// A place in the homeserver's one stream of changes. Positions become visible strictly in order.
-    /// Events that arrive from before our history have negative positions.
+    /// A point in the homeserver's one stream of changes. Positions become visible strictly in order. Events
+    /// that were fetched from the past of a room have none.
     Position;
+    /// Where an event stands in the history of its room, for those who page through it. Who arrives as news gets
+    /// the place of its position; what is fetched from the past stands below what follows it.
+    Place;
 }
 
 impl Position {
     /// Before everything.
     pub const START: Self = Self(0);
+}
+
+/// How many places belong to a position: its event has the first, and those that were fetched from before the
+/// next position's event may stand behind it.
+const PLACES: i64 = 1 << 20;
+
+impl Place {
+    /// In no history: of an event that is hidden, or not committed.
+    pub const NOWHERE: Self = Self(i64::MIN);
+    /// Before all history.
+    pub const BEGINNING: Self = Self(i64::MIN + 1);
+    /// Behind all history.
+    pub const END: Self = Self(i64::MAX);
+
+    /// The place of the event that has this position.
+    pub fn of(position: Position) -> Self {
+        Self(position.0.saturating_mul(PLACES))
+    }
+
+    /// The last place before the event at the next position: who has seen everything up to a position stands
+    /// here.
+    pub fn behind(position: Position) -> Self {
+        Self(position.0.saturating_add(1).saturating_mul(PLACES).saturating_sub(1))
+    }
+
+    /// The position at or before which this place lies.
+    pub fn position(self) -> Position {
+        Position(self.0.div_euclid(PLACES))
+    }
 }
 
 /// A state slot: the dense number of a (type, state key) pair within its room.

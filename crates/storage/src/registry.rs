@@ -2,9 +2,9 @@
 
 use crate::{
     account_data, accounts, aggregations, cross_signing, device_keys, device_lists, dialect, engine::Pools,
-    error::StorageError, events, failing_servers, filters, interactive_auth, intern, key_backups, media,
-    members, one_time_keys, outbound, outside, passes, peer_keys, profiles, pushers, receipts, rooms,
-    servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
+    error::StorageError, events, failing_servers, filters, graph, inbox, interactive_auth, intern,
+    key_backups, media, members, one_time_keys, outbound, outside, passes, peer_keys, profiles, pushers,
+    receipts, rooms, servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
 };
 
 /// Every registered statement.
@@ -19,6 +19,8 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         events::STATEMENTS,
         failing_servers::STATEMENTS,
         filters::STATEMENTS,
+        graph::STATEMENTS,
+        inbox::STATEMENTS,
         interactive_auth::STATEMENTS,
         intern::STATEMENTS,
         key_backups::STATEMENTS,

@@ -45,6 +45,10 @@ impl WriteSet {
         self.write(&ADD_SLOT, vec![room.into(), kind.into(), state_key.into(), slot.0.into()]);
         self.slots.push((room, kind, state_key.into(), slot));
     }
+
+    fn staged_nodes(&self) -> HashMap<NodeHash, Arc<Node>> {
+        self.nodes.iter().map(|(hash, node)| (*hash, Arc::clone(node))).collect()
+    }
 }
 
 impl Store {
@@ -119,11 +123,34 @@ impl Store {
         root: StateRoot,
         changes: &[(Slot, Option<EventSn>)],
     ) -> Result<StateRoot, StorageError> {
-        let staged: HashMap<_, _> = set.nodes.iter().map(|(hash, node)| (*hash, Arc::clone(node))).collect();
-        let updated = self.with_more_nodes(staged, |nodes| state_tree::update(nodes, root, changes)).await?;
+        let updated = self
+            .with_more_nodes(set.staged_nodes(), |nodes| state_tree::update(nodes, root, changes))
+            .await?;
         let Updated { root, nodes } = updated;
         set.nodes.extend(nodes);
         Ok(root)
+    }
+
+    /// As [`state_diff`](Self::state_diff), of states that this write set may have made.
+    pub async fn state_diff_in(
+        &self,
+        set: &WriteSet,
+        before: StateRoot,
+        after: StateRoot,
+    ) -> Result<Vec<Difference>, StorageError> {
+        if before == after {
+            return Ok(Vec::new());
+        }
+        self.with_more_nodes(set.staged_nodes(), |nodes| state_tree::diff(nodes, before, after)).await
+    }
+
+    /// As [`slots_at`](Self::slots_at), of states that this write set may have made.
+    pub async fn slots_in(
+        &self,
+        set: &WriteSet,
+        places: &[(StateRoot, Slot)],
+    ) -> Result<Vec<Option<EventSn>>, StorageError> {
+        self.with_more_nodes(set.staged_nodes(), |nodes| slots_of(nodes, places)).await
     }
 
     /// The slot of a (type, state key) pair, if the room has ever had such an event.
@@ -181,20 +208,7 @@ impl Store {
     /// The events in slots of states, in the order asked for: `None` for an empty slot. All nodes that memory
     /// lacks are fetched together, level by level.
     pub async fn slots_at(&self, places: &[(StateRoot, Slot)]) -> Result<Vec<Option<EventSn>>, StorageError> {
-        self.with_nodes(|nodes| {
-            let mut missing = Vec::new();
-            let mut found = Vec::with_capacity(places.len());
-            for (root, slot) in places {
-                match state_tree::get(nodes, *root, *slot) {
-                    Ok(event) => found.push(event),
-                    Err(Missing(hashes)) => missing.extend(hashes),
-                }
-            }
-            missing.sort_unstable();
-            missing.dedup();
-            if missing.is_empty() { Ok(found) } else { Err(Missing(missing)) }
-        })
-        .await
+        self.with_nodes(|nodes| slots_of(nodes, places)).await
     }
 
     /// One state event, by type and state key.
@@ -235,6 +249,21 @@ impl Store {
         let sns = self.state_slots(root, &slots).await?;
         self.events(&sns).await
     }
+}
+
+/// The events in slots of states; or all the nodes that are missing to know them.
+fn slots_of(nodes: &AtHand<'_>, places: &[(StateRoot, Slot)]) -> Result<Vec<Option<EventSn>>, Missing> {
+    let mut missing = Vec::new();
+    let mut found = Vec::with_capacity(places.len());
+    for (root, slot) in places {
+        match state_tree::get(nodes, *root, *slot) {
+            Ok(event) => found.push(event),
+            Err(Missing(hashes)) => missing.extend(hashes),
+        }
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    if missing.is_empty() { Ok(found) } else { Err(Missing(missing)) }
 }
 
 fn slot_from(stored: i64) -> Result<Slot, StorageError> {

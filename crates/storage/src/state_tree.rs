@@ -16,7 +16,7 @@ use crate::{EventSn, Slot};
 pub(crate) type NodeHash = [u8; 16];
 
 /// A whole state: the hash of its root node. Local to this homeserver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateRoot(pub(crate) NodeHash);
 
 impl StateRoot {

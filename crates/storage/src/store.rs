@@ -98,6 +98,14 @@ impl Store {
         self.writer.submit(set).await
     }
 
+    /// Waits until everything that was submitted before is written, or refused.
+    ///
+    /// # Errors
+    /// If the store is closed or the database fails.
+    pub async fn settle(&self) -> Result<(), CommitError> {
+        self.commit(WriteSet::new()).await.map(drop)
+    }
+
     /// The newest visible position.
     pub fn head(&self) -> Position {
         self.shared.stream.head()

@@ -4,7 +4,7 @@ use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
 use crate::{
     error::StorageError,
-    numbers::{DeviceSn, EventSn, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn},
+    numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn},
 };
 
 /// A value bound to a parameter. A null keeps its type, which PostgreSQL needs.
@@ -20,6 +20,8 @@ pub(crate) enum Value {
     Bool(bool),
     /// The position that the writer gives to the n-th change of the write set; a BIGINT once it is known.
     Position(u32),
+    /// The place of the event at that position; a BIGINT once it is known.
+    Place(u32),
 }
 
 impl Value {
@@ -57,6 +59,7 @@ value_from! {
     DeviceSn => |number| Self::Int(Some(number.0)),
     SessionSn => |number| Self::Int(Some(number.0)),
     Position => |position| Self::Int(Some(position.0)),
+    Place => |place| Self::Int((place != Place::NOWHERE).then_some(place.0)),
     Slot => |slot| Self::Int(Some(i64::from(slot.0))),
 }
 

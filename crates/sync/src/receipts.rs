@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use parvis_ambient::Ambient;
 use parvis_events::Membership;
-use parvis_storage::{
-    CommitError, NewReceipt, Position, RoomSn, StorageError, Store, StoredEvent, UserSn, WriteSet,
-};
+use parvis_storage::{CommitError, NewReceipt, RoomSn, StorageError, Store, StoredEvent, UserSn, WriteSet};
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde::Deserialize;
 use serde_json::{json, value::to_raw_value};
@@ -136,7 +134,7 @@ impl Receipts {
         event_id: &EventId,
     ) -> Result<Arc<StoredEvent>, ReceiptError> {
         let event = self.store.event_by_id(event_id).await?;
-        let here = event.filter(|event| event.room == room && event.position != Position::START);
+        let here = event.filter(|event| event.room == room && event.is_shown());
         let event = here.ok_or(ReceiptError::UnknownEvent)?;
         let fits = match mark {
             ReadMark::Fully | ReadMark::Public(ReadThread::Unthreaded) => true,

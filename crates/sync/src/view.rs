@@ -11,7 +11,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use parvis_ambient::Ambient;
 use parvis_dag::may_see;
-use parvis_storage::{DeviceSn, EventFlags, Position, RoomSn, StorageError, Store, StoredEvent, UserSn};
+use parvis_storage::{DeviceSn, Position, RoomSn, StorageError, Store, StoredEvent, UserSn};
 use ruma::OwnedUserId;
 
 pub use self::shown::{Relations, ShownEvent, ThreadSummary};
@@ -157,7 +157,7 @@ impl View {
         reading: &Reading,
         mut events: Vec<Arc<StoredEvent>>,
     ) -> Result<Vec<standing::Seen>, StorageError> {
-        events.retain(|event| event.flags == EventFlags::ACCEPTED && event.position != Position::START);
+        events.retain(|event| event.is_shown());
         let mut seen = self.standings.at(reading.reader.user, &reading.user_id, events).await?;
         seen.retain(|seen| may_see(&seen.event.pdu, &reading.user_id, seen.before, seen.joined_later));
         Ok(seen)

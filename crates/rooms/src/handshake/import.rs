@@ -120,7 +120,11 @@ impl Rooms {
         let join_sn = join.sn;
         let change: Vec<_> = join.slot.iter().map(|slot| (*slot, Some(join_sn))).collect();
         let after = self.store.change_state(&mut turn.set, before, &change).await?;
-        turn.set.add_event(NewEvent { state_root: before, room_root: after, ..join });
+        let prev: Vec<EventSn> = join.prev.iter().copied().filter(|sn| stage.stands(*sn)).collect();
+        turn.set.add_event(NewEvent { state_root: before, room_root: after, prev, ..join });
+        let missing: Vec<OwnedEventId> =
+            arrival.join.prev_events().iter().filter(|id| !stage.has_past(id)).cloned().collect();
+        turn.set.add_missing_events(turn.head.room, &missing);
         self.stage_members(turn, arrival, &stage, names).await?;
         turn.set.put_member(user, turn.room(), Membership::Join, join_sn);
         turn.set.remove_outside_view(user, turn.room());
@@ -184,6 +188,8 @@ struct Stage<'a> {
     /// Events that were here before, without those that authorise them.
     loose: HashSet<EventSn>,
     known: HashSet<EventSn>,
+    /// Those of them that are no outliers.
+    standing: HashSet<EventSn>,
     next: i64,
     slots: HashMap<(TypeSn, Box<str>), Slot>,
 }
@@ -205,15 +211,25 @@ impl<'a> Stage<'a> {
         let is_loose = |event: &&std::sync::Arc<parvis_storage::StoredEvent>| {
             event.flags.contains(EventFlags::OUTLIER) && event.auth.len() < event.pdu.auth_events().len()
         };
+        let standing = stored.iter().filter(|event| event.is_shown()).map(|event| event.sn).collect();
         let loose = stored.iter().filter(is_loose).map(|event| event.sn).collect();
         let slots = store.slots_of_room(turn.room()).await?.into_iter();
         let slots = slots.map(|(kind, key, slot)| ((kind, key.into_boxed_str()), slot)).collect();
         let next = store.next_numbers(arrival.events.len() + 1).await?;
-        Ok(Self { names, numbers, loose, known, next, slots })
+        Ok(Self { names, numbers, loose, standing, known, next, slots })
     }
 
     fn number_of(&self, event_id: &EventId) -> Option<EventSn> {
         self.numbers.get(event_id).copied()
+    }
+
+    /// Whether an event stands in the room's history here, and is no outlier.
+    fn stands(&self, sn: EventSn) -> bool {
+        self.standing.contains(&sn)
+    }
+
+    fn has_past(&self, event_id: &EventId) -> bool {
+        self.number_of(event_id).is_some_and(|sn| self.stands(sn))
     }
 
     /// Stages an event that is known by itself, unless it was here before.

@@ -2,6 +2,7 @@
 
 mod across;
 mod creation;
+mod forks;
 mod handshakes;
 mod membership;
 mod sending;

@@ -2,7 +2,7 @@
 
 use ruma::OwnedEventId;
 
-use crate::numbers::{EventSn, Position, UserSn};
+use crate::numbers::{EventSn, Place, UserSn};
 
 /// What is known of an event's children.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct ThreadPart {
     pub sender: UserSn,
     /// How many replies.
     pub count: u64,
-    /// Where their newest reply is in the stream.
-    pub latest: Position,
+    /// Where their newest reply stands in the room's history.
+    pub latest: Place,
     /// Their newest reply.
     pub latest_event: EventSn,
 }

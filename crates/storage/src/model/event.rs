@@ -6,7 +6,7 @@ use parvis_events::Pdu;
 
 use crate::{
     changes::Change,
-    numbers::{DeviceSn, EventSn, Position, RoomSn, Slot, TypeSn, UserSn},
+    numbers::{DeviceSn, EventSn, Place, Position, RoomSn, Slot, TypeSn, UserSn},
     state_tree::StateRoot,
 };
 
@@ -60,8 +60,11 @@ pub struct StoredEvent {
     pub room: RoomSn,
     /// Its sender.
     pub sender: UserSn,
-    /// Its place in the stream; [`Position::START`] for an event that is not committed, or in no timeline.
+    /// When it arrived as news; [`Position::START`] for an event that is not committed, was fetched from the
+    /// past of the room, or is hidden.
     pub position: Position,
+    /// Where it stands in the history of its room; [`Place::NOWHERE`] if it is not committed, or hidden.
+    pub place: Place,
     /// How it was judged.
     pub flags: EventFlags,
     /// For a state event, the slot that it sets.
@@ -71,7 +74,7 @@ pub struct StoredEvent {
     /// The current state of the room right after it was added (which forks can make another than the state
     /// after it).
     pub room_root: StateRoot,
-    /// The events that it follows.
+    /// The events that it follows, as far as they were known when it came.
     pub prev: Vec<EventSn>,
     /// The events that authorise it.
     pub auth: Vec<EventSn>,
@@ -123,6 +126,7 @@ impl StoredEvent {
             room: event.room,
             sender: event.sender,
             position,
+            place: if position == Position::START { Place::NOWHERE } else { Place::of(position) },
             flags: event.flags,
             slot: event.slot,
             state_root: event.state_root,
@@ -135,6 +139,22 @@ impl StoredEvent {
         }
     }
 
+    /// Whether those who may see it are shown it: it was accepted, and has its place in the room's history.
+    pub fn is_shown(&self) -> bool {
+        self.flags.is_shown() && self.place != Place::NOWHERE
+    }
+
+    /// Whether the state before it is known, so that others can follow it.
+    pub fn has_state(&self) -> bool {
+        !self.flags.contains(EventFlags::OUTLIER)
+    }
+
+    /// Whether something that it follows was not known here when it came: its history has a hole before it,
+    /// or had one.
+    pub fn follows_unknown(&self) -> bool {
+        self.is_shown() && self.prev.len() < self.pdu.prev_events().len()
+    }
+
     /// An estimate of the memory that it takes, in bytes.
     pub(crate) fn weight(&self) -> u32 {
         let lists = (self.prev.len() + self.auth.len()) * 8;
@@ -144,7 +164,7 @@ impl StoredEvent {
 
 impl NewEvent {
     /// The event as it will be stored, at its position.
-    pub(crate) fn stored_at(&self, position: Position) -> Arc<StoredEvent> {
+    pub fn stored_at(&self, position: Position) -> Arc<StoredEvent> {
         Arc::new(StoredEvent::new(self, position))
     }
 

@@ -6,7 +6,7 @@ use crate::{
     engine::Connection,
     error::StorageError,
     model::RoomHead,
-    numbers::{Position, pack},
+    numbers::{Place, Position, pack},
     statement::{Statement, statements},
     value::Value,
     write_set::{PendingChange, WriteSet},
@@ -126,6 +126,7 @@ impl Batch {
 fn place(value: &Value, first: i64) -> Value {
     match value {
         Value::Position(index) => Value::Int(Some(first + i64::from(*index) + 1)),
+        Value::Place(index) => Place::of(Position(first + i64::from(*index) + 1)).into(),
         other => other.clone(),
     }
 }

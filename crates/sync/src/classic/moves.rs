@@ -140,6 +140,7 @@ impl Classic<'_> {
                 moved.members |= member.is_some();
                 moved.events.get_or_insert_default().push(*event);
             }
+            Change::Membership { room, .. } if joined.contains(room) => moves.room(*room).members = true,
             Change::Receipt { room, user: reading, private }
                 if joined.contains(room) && (!private || *reading == user) =>
             {

@@ -85,6 +85,8 @@ impl Classic<'_> {
         let mut shown: Vec<ShownEvent> = Vec::new();
         let mut ended = false;
         let mut seam = None;
+        // Before which event the room's history has a hole.
+        let mut hole = None;
         let mut count = limit + 1;
         for _ in 0..PIECES {
             let mut events = source.next(self, count).await?;
@@ -98,22 +100,28 @@ impl Classic<'_> {
             if ended {
                 break;
             }
+            if let Some(behind) = events.iter().position(|event| event.follows_unknown()) {
+                // What is older belongs to another stretch, with which the reader would take this for continuous.
+                events.truncate(behind + 1);
+                hole = events.last().map(|event| Position(event.position.0 - 1));
+            }
             newest_root = newest_root.or_else(|| events.first().map(|event| event.room_root));
             state_changed |= events.iter().any(|event| may_change_state(event));
             if limit == 0 {
                 break;
             }
             shown.extend(self.seen(room_id, events).await?);
-            if shown.len() > limit || seam.is_some() {
+            if shown.len() > limit || seam.is_some() || hole.is_some() {
                 break;
             }
         }
         seam = seam.filter(|_| limit > 0 && shown.len() <= limit);
         let limited = !ended;
-        let start = match (ended, shown.len() > limit) {
-            (true, _) => source.after,
-            (false, false) if limit > 0 => source.before,
-            (false, _) => {
+        let start = match (ended, shown.len() > limit, hole) {
+            (true, ..) => source.after,
+            (false, false, Some(hole)) if limit > 0 => hole,
+            (false, false, None) if limit > 0 => source.before,
+            (false, ..) => {
                 shown.truncate(limit);
                 shown.last().map_or(until, |oldest| Position(oldest.event.position.0 - 1))
             }

@@ -8,7 +8,9 @@ use std::{collections::HashMap, sync::Arc};
 use moka::sync::Cache;
 use parvis_dag::{HistoryVisibility, Standing};
 use parvis_events::Membership;
-use parvis_storage::{EventSn, Position, RoomSn, Slot, StateRoot, StorageError, Store, StoredEvent, UserSn};
+use parvis_storage::{
+    EventSn, Place, Position, RoomSn, Slot, StateRoot, StorageError, Store, StoredEvent, UserSn,
+};
 use ruma::UserId;
 
 /// How many standings are remembered, of some 100 bytes each.
@@ -44,7 +46,7 @@ pub(super) struct Standings {
     known: Cache<(UserSn, RoomSn, StateRoot), Standing>,
 }
 
-type Place = (RoomSn, StateRoot);
+type RoomState = (RoomSn, StateRoot);
 
 impl Standings {
     pub(super) fn new(store: Store) -> Self {
@@ -69,7 +71,7 @@ impl Standings {
                     *left.entry(event.room).or_insert(self.joined_until(user, user_id, event.room).await?)
                 }
             };
-            seen.push(Seen { before, joined_later: event.position < until, event });
+            seen.push(Seen { before, joined_later: event.place < Place::of(until), event });
         }
         Ok(seen)
     }
@@ -79,9 +81,9 @@ impl Standings {
         user: UserSn,
         user_id: &UserId,
         events: &[Arc<StoredEvent>],
-    ) -> Result<HashMap<Place, Standing>, StorageError> {
+    ) -> Result<HashMap<RoomState, Standing>, StorageError> {
         let mut standings = HashMap::new();
-        let mut unknown: Vec<Place> = Vec::new();
+        let mut unknown: Vec<RoomState> = Vec::new();
         for event in events {
             let place = (event.room, event.state_root);
             if standings.contains_key(&place) || unknown.contains(&place) {
@@ -100,7 +102,11 @@ impl Standings {
     }
 
     /// Reads the standings of a user at states, all together.
-    async fn read(&self, user_id: &UserId, places: &[Place]) -> Result<Vec<(Place, Standing)>, StorageError> {
+    async fn read(
+        &self,
+        user_id: &UserId,
+        places: &[RoomState],
+    ) -> Result<Vec<(RoomState, Standing)>, StorageError> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
@@ -117,7 +123,7 @@ impl Standings {
         let events: HashMap<EventSn, Arc<StoredEvent>> =
             self.store.events(&sns).await?.into_iter().map(|event| (event.sn, event)).collect();
         let mut found = found.into_iter().map(|sn| sn.and_then(|sn| events.get(&sn)));
-        let standing = |(room, root): &Place| {
+        let standing = |(room, root): &RoomState| {
             let [visibility, member] = slots.get(room).copied().unwrap_or_default();
             let visibility = visibility.and_then(|_| found.next().flatten());
             let member = member.and_then(|_| found.next().flatten());
@@ -134,7 +140,7 @@ impl Standings {
     async fn slots(
         &self,
         user_id: &UserId,
-        places: &[Place],
+        places: &[RoomState],
     ) -> Result<HashMap<RoomSn, [Option<Slot>; 2]>, StorageError> {
         let visibility = self.store.find_type("m.room.history_visibility").await?;
         let member = self.store.find_type("m.room.member").await?;

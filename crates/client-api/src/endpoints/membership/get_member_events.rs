@@ -18,7 +18,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let token =
         |text: &String| HistoryToken::parse(text).ok_or_else(|| MatrixError::invalid_param("bad `at`"));
     let at = at.as_ref().map(token).transpose()?;
-    let mut events = api.rooms.members(&actor(&call), room_id, at.map(|at| at.0)).await?;
+    let mut events = api.rooms.members(&actor(&call), room_id, at.map(HistoryToken::position)).await?;
     if membership.is_some() || not_membership.is_some() {
         events.retain(|event| {
             let is = |wanted: &MembershipState| {

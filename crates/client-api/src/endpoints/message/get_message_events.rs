@@ -56,7 +56,7 @@ pub(super) async fn handle(api: ClientApi, call: Stream<Session>) -> Result<Resp
     let mut reply = Reply::new().events("chunk", &shown);
     if lazy {
         let senders = shown.iter().map(|shown| shown.event.pdu.owned_sender().clone()).collect();
-        if let Some(newest) = shown.iter().map(|shown| &shown.event).max_by_key(|event| event.position) {
+        if let Some(newest) = shown.iter().map(|shown| &shown.event).max_by_key(|event| event.place) {
             let members = api.rooms.member_events(newest.room, newest.room_root, &senders).await?;
             reply = reply.events("state", &api.view.show_state(reader, &members));
         }
