@@ -58,6 +58,12 @@ impl From<DownloadError> for ApiError {
             DownloadError::NotYetUploaded => {
                 MatrixError::new(StatusCode::GATEWAY_TIMEOUT, ErrorCode::NotYetUploaded, message)
             }
+            DownloadError::TooLarge(_) => {
+                MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::TooLarge, message)
+            }
+            DownloadError::Remote(_) => {
+                MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, message)
+            }
             DownloadError::File(_) | DownloadError::Storage(_) => MatrixError::internal(message),
         })
     }
@@ -67,6 +73,7 @@ impl From<ThumbnailError> for ApiError {
     fn from(error: ThumbnailError) -> Self {
         let message = error.to_string();
         Self(match error {
+            ThumbnailError::Original(error) => return error.into(),
             ThumbnailError::NoSize => MatrixError::invalid_param(message),
             ThumbnailError::NotAnImage => {
                 MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::Unknown, message)

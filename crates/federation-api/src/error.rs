@@ -88,6 +88,8 @@ impl From<DownloadError> for ApiError {
             DownloadError::NotYetUploaded => {
                 MatrixError::new(StatusCode::GATEWAY_TIMEOUT, ErrorCode::NotYetUploaded, message)
             }
+            // Only our own files are given to other servers.
+            DownloadError::TooLarge(_) | DownloadError::Remote(_) => MatrixError::not_found(message),
             DownloadError::File(_) | DownloadError::Storage(_) => MatrixError::internal(message),
         })
     }
@@ -97,6 +99,7 @@ impl From<ThumbnailError> for ApiError {
     fn from(error: ThumbnailError) -> Self {
         let message = error.to_string();
         Self(match error {
+            ThumbnailError::Original(error) => return error.into(),
             ThumbnailError::NoSize => MatrixError::invalid_param(message),
             ThumbnailError::NotAnImage => {
                 MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::Unknown, message)

@@ -74,7 +74,13 @@ impl Scheme<FederationApi> for ServerSignatures {
         Ok(Claim { origin, destination, signatures })
     }
 
-    fn confirm(claim: Claim, request: &Parts, body: &[u8]) -> Result<Origin, MatrixError> {
+    /// Verifies the signature. A server that has called is no longer left in peace after a failure.
+    async fn confirm(
+        api: &FederationApi,
+        claim: Claim,
+        request: &Parts,
+        body: &[u8],
+    ) -> Result<Origin, MatrixError> {
         let uri = request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
         let text = signed_text((&request.method, uri), &claim.origin, &claim.destination, body)
             .map_err(MatrixError::bad_json)?;
@@ -82,10 +88,11 @@ impl Scheme<FederationApi> for ServerSignatures {
             let algorithm = SigningKeyAlgorithm::Ed25519;
             verify_canonical_json_bytes(&algorithm, key.as_bytes(), signature.as_bytes(), &text).is_ok()
         };
-        match claim.signatures.iter().any(fits) {
-            true => Ok(Origin(claim.origin)),
-            false => Err(unauthorised("The signature of the request is false.")),
+        if !claim.signatures.iter().any(fits) {
+            return Err(unauthorised("The signature of the request is false."));
         }
+        api.rooms.others().federation.heard_from(&claim.origin).await;
+        Ok(Origin(claim.origin))
     }
 }
 

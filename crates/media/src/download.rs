@@ -6,26 +6,33 @@ use bytes::Bytes;
 use futures_util::Stream;
 use parvis_storage::{ContentHash, MediaContent};
 
-use crate::{DownloadError, Media};
+use crate::{DownloadError, Media, engine::is_media_id};
 
 /// How long one who waits for content goes without asking the database: the content may have come to another
 /// process.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Media {
-    /// The content of media. Where it has not come yet, waits for it, for as long as the client and the settings
-    /// allow.
+    /// The content of media. Those of other servers are fetched from there, once. Where the content has not come
+    /// yet, waits for it, for as long as the client and the settings allow.
     ///
     /// # Errors
-    /// [`DownloadError::NotFound`], also for media of other servers; [`DownloadError::NotYetUploaded`].
+    /// [`DownloadError`].
     pub async fn find(
         &self,
         (server_name, media_id): (&str, &str),
         wait: Duration,
     ) -> Result<MediaContent, DownloadError> {
-        if !self.is_ours(server_name, media_id) {
+        if !is_media_id(media_id) {
             return Err(DownloadError::NotFound);
         }
+        match self.is_ours(server_name, media_id) {
+            true => self.find_own(media_id, wait).await,
+            false => self.find_remote((server_name, media_id), wait).await,
+        }
+    }
+
+    async fn find_own(&self, media_id: &str, wait: Duration) -> Result<MediaContent, DownloadError> {
         let mut arrivals = self.arrivals.subscribe();
         let until = self.ambient.now().plus(wait.min(self.settings.max_wait));
         loop {
@@ -49,13 +56,16 @@ impl Media {
         }
     }
 
-    /// The content of media for one who has not said who they are: only what was stored before the organisation
-    /// closed that way.
+    /// The content of media for one who has not said who they are: only what was stored here before the
+    /// organisation closed that way. No other server is asked for the sake of a stranger.
     ///
     /// # Errors
     /// As for [`find`](Self::find).
     pub async fn find_open(&self, uri: (&str, &str), wait: Duration) -> Result<MediaContent, DownloadError> {
-        let content = self.find(uri, wait).await?;
+        let content = match self.is_ours(uri.0, uri.1) {
+            true => self.find_own(uri.1, wait).await?,
+            false => self.store.remote_media(uri).await?.ok_or(DownloadError::NotFound)?,
+        };
         let open = self.settings.open_before.is_some_and(|before| content.stored_ts < before.millis());
         if open { Ok(content) } else { Err(DownloadError::NotFound) }
     }

@@ -3,11 +3,15 @@
 use std::{io, sync::Arc};
 
 use parvis_ambient::Ambient;
+use parvis_peers::Federation;
 use parvis_storage::{Store, StoredMedia};
 use ruma::{MxcUri, OwnedMxcUri, OwnedServerName};
 use tokio::sync::{Semaphore, watch};
 
-use crate::{Settings, blobs::Blobs};
+use crate::{Settings, blobs::Blobs, one_at_a_time::OneAtATime};
+
+/// How many files are fetched from other servers at a time.
+const FETCHES: usize = 50;
 
 /// A homeserver's media. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,6 +27,12 @@ pub struct Media {
     pub(crate) workers: Arc<Semaphore>,
     /// Those who work on images or wait to do so.
     pub(crate) queue: Arc<Semaphore>,
+    /// How other servers are asked for their media; nothing where they are not.
+    pub(crate) federation: Option<Federation>,
+    /// Those who fetch something from another server.
+    pub(crate) fetches: Arc<Semaphore>,
+    /// What is being fetched.
+    pub(crate) fetching: OneAtATime<(String, String)>,
 }
 
 /// What those who wait for content want to know.
@@ -56,7 +66,16 @@ impl Media {
             arrivals: watch::Sender::default(),
             workers: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             queue: Arc::new(Semaphore::new(queue)),
+            federation: None,
+            fetches: Arc::new(Semaphore::new(FETCHES)),
+            fetching: OneAtATime::default(),
         })
+    }
+
+    /// This engine, fetching media of other servers too.
+    #[must_use]
+    pub fn reaching(self, federation: Federation) -> Self {
+        Self { federation: Some(federation), ..self }
     }
 
     /// Ends all waiting for content that is still to come, now and from now on.
@@ -76,14 +95,17 @@ impl Media {
 
     /// Whether these two parts of an `mxc://` URI can name media of this homeserver.
     pub(crate) fn is_ours(&self, server_name: &str, media_id: &str) -> bool {
-        // Media ids are made of letters and digits. What is not made like one is not looked for.
-        let well_formed = (1..=255).contains(&media_id.len())
-            && media_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        server_name == self.server_name.as_str() && well_formed
+        server_name == self.server_name.as_str() && is_media_id(media_id)
     }
 
     /// Whether the content of media that has none would come too late by now.
     pub(crate) fn has_expired(&self, media: &StoredMedia) -> bool {
         media.expires_ts.is_some_and(|expires| expires <= self.ambient.now().millis())
     }
+}
+
+/// Whether this can be a media id. They are made of letters and digits; what is not made like one is not looked for.
+pub(crate) fn is_media_id(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=255).contains(&text.len()) && text.bytes().all(fits)
 }

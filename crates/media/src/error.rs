@@ -2,6 +2,7 @@
 
 use std::io;
 
+use parvis_peers::PeerError;
 use parvis_storage::{CommitError, StorageError};
 
 /// Why nothing was uploaded.
@@ -51,6 +52,12 @@ pub enum DownloadError {
     /// The id was given, but its content has not come.
     #[error("the content has not been uploaded yet")]
     NotYetUploaded,
+    /// The file lies on another server and is larger than this many bytes.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The file lies on another server, which does not give it.
+    #[error("the server of the file does not give it: {0}")]
+    Remote(PeerError),
     /// The files cannot be read.
     #[error("media files cannot be read: {0}")]
     File(#[from] io::Error),
@@ -71,6 +78,9 @@ pub enum ThumbnailError {
     /// The image is larger than what is decoded.
     #[error("the image is too large to make a thumbnail of it")]
     TooLarge,
+    /// The original is not to be had.
+    #[error(transparent)]
+    Original(#[from] DownloadError),
     /// Too many images are being worked on.
     #[error("too many thumbnails are being made")]
     Busy,
@@ -89,7 +99,7 @@ impl From<CommitError> for ThumbnailError {
 }
 
 /// The error of a write whose guards, if it has any, are dealt with.
-fn unguarded(error: CommitError) -> StorageError {
+pub(crate) fn unguarded(error: CommitError) -> StorageError {
     match error {
         CommitError::Storage(error) => error,
         other => StorageError::Corrupt(format!("a write of media was refused: {other}")),

@@ -1,4 +1,4 @@
-//! Media: what users upload, its download, and thumbnails of it.
+//! Media: what users upload, its download, thumbnails of it, and what was fetched from other servers.
 //!
 //! Bytes lie in files under the hash of their content; the facts about them lie in the database. A
 //! file is never whole in memory: it is hashed while it is written, and read in pieces. Images are decoded only
@@ -11,7 +11,10 @@ mod download;
 mod engine;
 mod error;
 mod labels;
+mod multipart;
+mod one_at_a_time;
 mod picture;
+mod remote;
 mod settings;
 mod sizes;
 mod thumbnail;

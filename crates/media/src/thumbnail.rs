@@ -1,15 +1,41 @@
 //! Thumbnails: made when first asked for, by few workers, and kept.
 
+use std::time::Duration;
+
 use parvis_storage::{MediaContent, StoredThumbnail, ThumbnailKey, WriteSet};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    Media, ThumbnailError, ThumbnailRequest,
+    DownloadError, Media, ThumbnailError, ThumbnailRequest,
     blobs::Kept,
     picture::{self, Made, PictureError},
 };
 
 impl Media {
+    /// A still thumbnail of media, made here if that can be done, and else by the server of the media.
+    ///
+    /// # Errors
+    /// [`ThumbnailError`], where none can be made.
+    pub async fn thumbnail_of(
+        &self,
+        uri: (&str, &str),
+        wait: Duration,
+        request: ThumbnailRequest,
+    ) -> Result<StoredThumbnail, ThumbnailError> {
+        let made = match self.find(uri, wait).await {
+            Ok(content) => self.thumbnail(&content, request).await,
+            Err(error) => Err(error.into()),
+        };
+        match made {
+            Err(
+                ThumbnailError::NotAnImage
+                | ThumbnailError::TooLarge
+                | ThumbnailError::Original(DownloadError::TooLarge(_)),
+            ) if uri.0 != self.server_name.as_str() => self.remote_thumbnail(uri, request, wait).await,
+            other => other,
+        }
+    }
+
     /// A still thumbnail of an image, at least as large as asked for unless the image is smaller. Read it with
     /// [`read`](Self::read).
     ///

@@ -119,6 +119,19 @@ impl Federation {
         self.transport.until_due(server).await;
     }
 
+    /// As [`exchange`](Self::exchange), without a signature: for what anybody may ask.
+    ///
+    /// # Errors
+    /// Any [`PeerError`].
+    pub async fn exchange_unsigned(
+        &self,
+        destination: &ServerName,
+        request: http::Request<Bytes>,
+        limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        self.carry(destination, request, limits).await
+    }
+
     async fn carry(
         &self,
         destination: &ServerName,

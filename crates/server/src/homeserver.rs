@@ -101,6 +101,7 @@ impl Homeserver {
         let (federation, keys) = open_federation(&config, &store, &ambient, &key, network).await?;
         let others = Others { federation, keys: Arc::clone(&keys) as _ };
         let rooms = open_rooms(&config, &store, &ambient, key, others);
+        let media = media.reaching(rooms.others().federation.clone());
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));

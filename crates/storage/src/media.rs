@@ -189,14 +189,14 @@ fn media_from_row(row: &Row) -> Result<StoredMedia, StorageError> {
     })
 }
 
-fn whole(size_bytes: u64) -> Value {
+pub(crate) fn whole(size_bytes: u64) -> Value {
     i64::try_from(size_bytes).unwrap_or(i64::MAX).into()
 }
 
-fn size(stored: i64) -> Result<u64, StorageError> {
+pub(crate) fn size(stored: i64) -> Result<u64, StorageError> {
     u64::try_from(stored).map_err(|_| StorageError::Corrupt("the size of a file".to_owned()))
 }
 
-fn content_hash(bytes: Vec<u8>) -> Result<ContentHash, StorageError> {
+pub(crate) fn content_hash(bytes: Vec<u8>) -> Result<ContentHash, StorageError> {
     bytes.try_into().map_err(|_| StorageError::Corrupt("the hash of a file".to_owned()))
 }

@@ -29,6 +29,7 @@ migrations! {
     2 "0002_accounts",
     3 "0003_media",
     4 "0004_federation",
+    5 "0005_remote_media",
     6 "0006_graph",
     7 "0007_invites",
     8 "0008_outbound",

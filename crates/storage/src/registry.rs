@@ -34,6 +34,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         profiles::STATEMENTS,
         pushers::STATEMENTS,
         receipts::STATEMENTS,
+        crate::remote_media::STATEMENTS,
         rooms::STATEMENTS,
         servers::STATEMENTS,
         sessions::STATEMENTS,

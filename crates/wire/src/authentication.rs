@@ -49,7 +49,12 @@ pub trait Scheme<S>: AuthScheme {
     ///
     /// # Errors
     /// The answer for a caller who did not send this.
-    fn confirm(claim: Self::Claim, request: &Parts, body: &[u8]) -> Result<Self::Principal, MatrixError>;
+    fn confirm(
+        state: &S,
+        claim: Self::Claim,
+        request: &Parts,
+        body: &[u8],
+    ) -> impl Future<Output = Result<Self::Principal, MatrixError>> + Send;
 }
 
 /// The claim of a scheme that needs no body is what the handler learns.
@@ -57,7 +62,12 @@ macro_rules! confirmed_without_body {
     () => {
         type Claim = Self::Principal;
 
-        fn confirm(claim: Self::Claim, _: &Parts, _: &[u8]) -> Result<Self::Principal, MatrixError> {
+        async fn confirm(
+            _: &S,
+            claim: Self::Claim,
+            _: &Parts,
+            _: &[u8],
+        ) -> Result<Self::Principal, MatrixError> {
             Ok(claim)
         }
     };

@@ -147,7 +147,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 let answer = async {
                     let (mut parts, body) = request.into_parts();
                     let claim = T::Authentication::admit(&state, &parts).await?;
-                    let principal = T::Authentication::confirm(claim, &parts, b"")?;
+                    let principal = T::Authentication::confirm(&state, claim, &parts, b"").await?;
                     let path = path_arguments(&mut parts).await?;
                     handler(state, Stream { path, principal, body, parts }).await.map_err(Into::into)
                 };
@@ -229,7 +229,7 @@ where
     if !body.is_empty() {
         check_is_json_object(&body)?;
     }
-    let principal = T::Authentication::confirm(claim, &parts, &body)?;
+    let principal = T::Authentication::confirm(state, claim, &parts, &body).await?;
     if body.is_empty() && T::METHOD != Method::GET {
         body = Bytes::from_static(b"{}");
     }

@@ -4,5 +4,6 @@
 
 mod files;
 mod images;
+mod remote;
 mod two_steps;
 mod world;

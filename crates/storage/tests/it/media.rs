@@ -1,7 +1,8 @@
 //! Media and thumbnails.
 
 use parvis_storage::{
-    CommitError, MediaContent, Store, StoredMedia, StoredThumbnail, ThumbnailKey, UserSn, WriteSet,
+    CommitError, MediaContent, RemoteThumbnailKey, Store, StoredMedia, StoredThumbnail, ThumbnailKey, UserSn,
+    WriteSet,
 };
 use ruma::user_id;
 
@@ -110,6 +111,45 @@ async fn thumbnail_is_found_by_source_size_and_method() {
         ] {
             assert_eq!(store.thumbnail(&other).await.unwrap(), None);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn media_of_other_servers_are_kept_apart_by_server_and_never_change() {
+    on_each_engine(async |world: World| {
+        let store = &world.store;
+        let mut set = WriteSet::new();
+        set.put_remote_media(("one.test", "id"), &content(1, Some("ä.png")));
+        set.put_remote_media(("two.test", "id"), &content(2, None));
+        store.commit(set).await.unwrap();
+        let mut set = WriteSet::new();
+        set.put_remote_media(("one.test", "id"), &content(9, None));
+        store.commit(set).await.unwrap();
+        assert_eq!(store.remote_media(("one.test", "id")).await.unwrap(), Some(content(1, Some("ä.png"))));
+        assert_eq!(store.remote_media(("two.test", "id")).await.unwrap(), Some(content(2, None)));
+        assert_eq!(store.remote_media(("one.test", "other")).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn thumbnails_of_other_servers_are_kept_by_their_size() {
+    on_each_engine(async |world: World| {
+        let store = &world.store;
+        let key = |width| RemoteThumbnailKey {
+            server_name: "one.test".to_owned(),
+            media_id: "id".to_owned(),
+            width,
+            height: 48,
+            method: "crop".to_owned(),
+        };
+        let made = StoredThumbnail { hash: [3; 32], size_bytes: 77, content_type: "image/webp".to_owned() };
+        let mut set = WriteSet::new();
+        set.put_remote_thumbnail(&key(32), &made);
+        store.commit(set).await.unwrap();
+        assert_eq!(store.remote_thumbnail(&key(32)).await.unwrap(), Some(made));
+        assert_eq!(store.remote_thumbnail(&key(33)).await.unwrap(), None);
     })
     .await;
 }

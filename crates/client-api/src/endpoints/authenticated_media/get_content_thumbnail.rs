@@ -12,7 +12,6 @@ use crate::{
 /// A thumbnail of an image.
 pub(super) async fn handle(api: ClientApi, request: Stream<Session>) -> Result<Response, ApiError> {
     let asked = thumbnail_request(&request.parts.uri)?;
-    let content = api.media.find(media_uri(&request)?, wait(&request.parts.uri)?).await?;
-    let made = api.media.thumbnail(&content, asked).await?;
+    let made = api.media.thumbnail_of(media_uri(&request)?, wait(&request.parts.uri)?, asked).await?;
     thumbnail(made).respond(&api.media, &request.parts.headers).await
 }
