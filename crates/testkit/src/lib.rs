@@ -25,6 +25,7 @@ mod peer;
 mod program;
 mod server;
 mod setup;
+pub mod simulated;
 mod user;
 mod wires;
 

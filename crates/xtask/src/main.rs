@@ -10,6 +10,7 @@ mod complement;
 mod federation;
 mod postgres;
 mod shell;
+mod simulate;
 mod synapse;
 mod test;
 mod tidy;
@@ -37,6 +38,8 @@ enum Task {
     Tidy,
     /// Complement, the black-box conformance suite, against expected failures.
     Complement(complement::Arguments),
+    /// Simulated worlds of homeservers: `cargo xtask simulate --seeds 1000`, `cargo xtask simulate --seed 17`.
+    Simulate(simulate::Arguments),
     /// State resolution and the rules, compared with Synapse's on generated rooms.
     Witness(witness::Arguments),
     /// Parvis and Synapse under the same load.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Complement(arguments) => complement::run(&arguments),
+        Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Witness(arguments) => witness::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::BenchJoin(arguments) => bench_join::run(&arguments),

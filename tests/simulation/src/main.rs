@@ -1,0 +1,129 @@
+//! Plays worlds from seeds, and says which of them end badly.
+
+#![expect(clippy::print_stdout, reason = "a command line tool speaks to a person")]
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use clap::Parser;
+use parvis_simulation::{Report, Settings, Tally, run};
+
+/// Plays simulated worlds.
+#[derive(Parser)]
+struct Arguments {
+    /// Play this world alone, and show what happens in it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// How many worlds are played.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// How many at the same time.
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+    /// How often somebody does something in a world; 0 leaves it to the seed.
+    #[arg(long, default_value_t = 0)]
+    acts: u64,
+    /// How many homeservers there are in a world; 0 leaves it to the seed.
+    #[arg(long, default_value_t = 0)]
+    servers: usize,
+    /// No message is lost, and no machine crashes.
+    #[arg(long)]
+    fair: bool,
+    /// Play each world so often, and compare what happens.
+    #[arg(long, default_value_t = 1)]
+    times: usize,
+    /// Show what happens.
+    #[arg(long)]
+    trace: bool,
+}
+
+impl Arguments {
+    fn settings(&self, seed: u64) -> Settings {
+        Settings { seed, acts: self.acts, servers: self.servers, fair: self.fair }
+    }
+}
+
+fn main() -> ExitCode {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .try_init();
+    let arguments = Arguments::parse();
+    let (first, count) = arguments.seed.map_or((arguments.first, arguments.seeds), |seed| (seed, 1));
+    let next = AtomicU64::new(first);
+    let all = Mutex::new((Tally::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        return;
+                    }
+                    let report = play(&arguments, seed);
+                    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                    all.0.add(&report.tally);
+                    if !report.faults.is_empty() {
+                        tell(seed, &report);
+                        all.1.push(seed);
+                    }
+                }
+            });
+        }
+    });
+    let (tally, mut bad) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("{tally}");
+    if bad.is_empty() {
+        println!("all {count} worlds ended well");
+        return ExitCode::SUCCESS;
+    }
+    bad.sort_unstable();
+    println!("{} of {count} worlds ended badly: seeds {bad:?}", bad.len());
+    ExitCode::FAILURE
+}
+
+/// Plays a world, as often as wanted.
+fn play(arguments: &Arguments, seed: u64) -> Report {
+    let mut reports: Vec<Report> = (0..arguments.times.max(1)).map(|_| play_once(arguments, seed)).collect();
+    let first = reports.remove(0);
+    for (number, other) in reports.iter().enumerate() {
+        let same = first.trace.iter().zip(&other.trace).take_while(|(one, two)| one == two).count();
+        let lengths = (first.trace.len(), other.trace.len());
+        println!("seed {seed}, run {}: {same} lines alike, of {lengths:?}", number + 2);
+        if same < lengths.0.max(lengths.1) {
+            println!("  {:?}\n  {:?}", first.trace.get(same), other.trace.get(same));
+        }
+    }
+    if arguments.trace {
+        first.trace.iter().for_each(|line| println!("{line}"));
+    }
+    first
+}
+
+fn play_once(arguments: &Arguments, seed: u64) -> Report {
+    let settings = arguments.settings(seed);
+    catch_unwind(AssertUnwindSafe(|| run(settings))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let fault = format!("panic: {}", text.unwrap_or_default());
+        Report { faults: vec![fault], ..Report::default() }
+    })
+}
+
+fn tell(seed: u64, report: &Report) {
+    println!("seed {seed} ends badly (cargo xtask simulate --seed {seed}):");
+    for fault in report.faults.iter().take(12) {
+        println!("  {fault}");
+    }
+    if report.faults.len() > 12 {
+        println!("  … and {} more", report.faults.len() - 12);
+    }
+}

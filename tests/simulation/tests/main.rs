@@ -1,0 +1,28 @@
+//! Worlds whose seeds are fixed: some in general, and those in which something went wrong once.
+
+use parvis_simulation::{Settings, run};
+
+/// One homeserver, whose machine fails now and then.
+fn alone(seed: u64) -> Settings {
+    Settings { seed, acts: 0, servers: 1, fair: false }
+}
+
+#[test]
+fn what_was_acknowledged_survives_crashes_at_any_commit() {
+    let mut crashes = 0;
+    for seed in 1..=12 {
+        let report = run(alone(seed));
+        assert!(report.faults.is_empty(), "seed {seed}: {:#?}", report.faults);
+        crashes += report.tally.network.crashes;
+    }
+    assert!(crashes > 0, "nothing crashed, so nothing was shown");
+}
+
+#[test]
+fn same_seed_gives_the_same_world_again() {
+    for seed in [3, 4] {
+        let (one, other) = (run(alone(seed)), run(alone(seed)));
+        assert!(one.trace.len() > 10);
+        assert_eq!(one.trace, other.trace, "seed {seed}");
+    }
+}
