@@ -18,6 +18,7 @@ mod history;
 mod membership;
 mod others;
 mod profile;
+mod receive;
 mod send;
 mod serve;
 mod state;
@@ -50,6 +51,7 @@ pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
 pub use membership::Action;
 pub use others::Others;
 pub use parvis_storage::{Direction, RoomSn, StoredEvent};
+pub use receive::Received;
 pub use send::SendEvent;
 pub use serve::{Accessible, ServedHierarchy, ServedState, ServedStateIds};
 pub use take_in::TakeInError;
@@ -59,6 +61,7 @@ use crate::{
     auth_graph::AuthGraph,
     elsewhere::Profiles,
     handshake::Doors,
+    receive::Receiving,
 };
 
 /// Who this homeserver is to others: its name, and the key that it signs with.
@@ -107,6 +110,7 @@ pub struct Rooms {
     desks: Cache<RoomSn, Arc<Desk>>,
     doors: Doors,
     profiles: Profiles,
+    receiving: Arc<Receiving>,
     graphs: Cache<RoomSn, Graph>,
     /// What states were resolved to.
     resolutions: Cache<Vec<StateRoot>, Resolved>,
@@ -152,6 +156,7 @@ impl Rooms {
             resolutions: Cache::new(RESOLUTIONS),
             doors: Doors::default(),
             profiles: Profiles::default(),
+            receiving: Arc::default(),
             newest: Arc::default(),
         }
     }

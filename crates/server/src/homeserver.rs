@@ -36,6 +36,7 @@ pub struct Homeserver {
     store: Store,
     media: Media,
     router: Router,
+    rooms: Rooms,
     sync: SyncEngine,
     outbound: Outbound,
 }
@@ -106,6 +107,8 @@ impl Homeserver {
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
         let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
+        let failed = |source| StartError::Storage { server_name: config.server_name.to_string(), source };
+        rooms.resume().await.map_err(failed)?;
         let federation_api = FederationApi {
             rooms: rooms.clone(),
             accounts: accounts.clone(),
@@ -122,7 +125,7 @@ impl Homeserver {
             discovery: Arc::new(config.discovery.clone()),
             encryption: config.encryption,
             room_versions: Arc::new(room_versions(&config.rooms)),
-            rooms,
+            rooms: rooms.clone(),
             view,
             sync: sync.clone(),
             accounts,
@@ -133,7 +136,7 @@ impl Homeserver {
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize())
             .merge(parvis_federation_api::router(federation_api, MAX_FEDERATION_BYTES));
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
-        Ok(Self { config: Arc::new(config), store, media, router, sync, outbound })
+        Ok(Self { config: Arc::new(config), store, media, router, rooms, sync, outbound })
     }
 
     /// What it was made from.
@@ -161,15 +164,17 @@ impl Homeserver {
         self.sync.close();
         self.media.close();
         self.outbound.stop();
+        self.rooms.stop();
     }
 
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, media, router, sync, outbound, .. } = self;
+        let Self { store, media, router, rooms, sync, outbound, .. } = self;
         outbound.close().await;
+        rooms.close().await;
         // The engines, and the handlers in the router, hold the store too.
-        drop((router, sync, media, outbound));
+        drop((router, rooms, sync, media, outbound));
         store.close().await;
     }
 }

@@ -27,7 +27,7 @@ impl Rooms {
 
     /// Those of many events that are well-formed and signed, without repetition, in the order given. What fails
     /// is left out.
-    pub(super) async fn verify_many(
+    pub(crate) async fn verify_many(
         &self,
         events: Vec<Box<RawValue>>,
         version: RoomVersion,

@@ -1,0 +1,247 @@
+//! The worker of a room: takes what lies in its inbox into the room, in order, as long as something lies there.
+//! What lacks ancestors that cannot be had just now is tried again later, a few times.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use parvis_ambient::Timestamp;
+use parvis_dag::topological_order;
+use parvis_events::Pdu;
+use parvis_storage::{EventFlags, InboxEvent, RoomSn, StorageError};
+use ruma::{OwnedEventId, OwnedServerName};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    RoomError, Rooms,
+    admit::{Attempts, Judged, StateGiven},
+};
+
+/// How many events of an inbox are read at a time, and written together if nothing hinders.
+const AT_ONCE: usize = 50;
+/// How often the ancestors of an event are looked for before it is given up; it may be sent again.
+const TRIES: usize = 5;
+/// How long after the first try the next one comes; it doubles, and a bit, each time.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long a worker rests after the database has failed.
+const REST: Duration = Duration::from_secs(5);
+
+/// The workers of all rooms.
+#[derive(Debug)]
+pub(crate) struct Receiving {
+    closing: watch::Sender<bool>,
+    workers: Mutex<Workers>,
+}
+
+#[derive(Debug, Default)]
+struct Workers {
+    of_rooms: HashMap<RoomSn, Arc<Wakeup>>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Wakeup {
+    /// Whether something came since the worker last looked.
+    news: Mutex<bool>,
+    notify: Notify,
+}
+
+impl Default for Receiving {
+    fn default() -> Self {
+        Self { closing: watch::Sender::new(false), workers: Mutex::default() }
+    }
+}
+
+/// An event whose ancestors could not be had.
+struct Deferred {
+    tries: usize,
+    due: Timestamp,
+}
+
+/// What was deferred in a room.
+type Later = HashMap<OwnedEventId, Deferred>;
+
+impl Rooms {
+    /// Goes on with what lay in the inboxes when the server stopped.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn resume(&self) -> Result<(), StorageError> {
+        for room in self.store.rooms_with_inbox().await? {
+            self.wake_worker(room);
+        }
+        Ok(())
+    }
+
+    /// Lets the workers end.
+    pub fn stop(&self) {
+        self.receiving.closing.send_replace(true);
+    }
+
+    /// Lets the workers end and waits until they have. What lies in the inboxes is taken up by the next run.
+    pub async fn close(&self) {
+        self.stop();
+        let mut tasks = {
+            let mut workers = self.receiving.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut workers.tasks)
+        };
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Tells the worker of a room that something has come.
+    pub(super) fn wake_worker(&self, room: RoomSn) {
+        let mut workers = self.receiving.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        if *self.receiving.closing.borrow() {
+            return;
+        }
+        if let Some(wakeup) = workers.of_rooms.get(&room) {
+            *wakeup.news.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            wakeup.notify.notify_one();
+            return;
+        }
+        while workers.tasks.try_join_next().is_some() {}
+        let wakeup = Arc::new(Wakeup::default());
+        workers.of_rooms.insert(room, Arc::clone(&wakeup));
+        workers.tasks.spawn(self.clone().work(room, wakeup));
+    }
+
+    async fn work(self, room: RoomSn, wakeup: Arc<Wakeup>) {
+        let mut closing = self.receiving.closing.subscribe();
+        tokio::select! {
+            () = self.take_all(room, &wakeup) => {}
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+    }
+
+    /// Takes events until none is left.
+    async fn take_all(&self, room: RoomSn, wakeup: &Wakeup) {
+        let mut later = Later::new();
+        loop {
+            *wakeup.news.lock().unwrap_or_else(PoisonError::into_inner) = false;
+            let rest = match self.pass(room, &mut later).await {
+                Ok(()) if later.is_empty() && self.end_worker(room, wakeup) => return,
+                Ok(()) => {
+                    let now = self.ambient.now();
+                    later.values().map(|deferred| deferred.due.since(now)).min().unwrap_or_default()
+                }
+                Err(error) => {
+                    tracing::error!(room = room.0, %error, "the inbox of a room cannot be worked on");
+                    REST
+                }
+            };
+            tokio::select! {
+                () = self.ambient.clock.sleep(rest) => {}
+                () = wakeup.notify.notified() => {}
+            }
+        }
+    }
+
+    /// Takes the worker off the list, unless something has come. Says whether it did.
+    fn end_worker(&self, room: RoomSn, wakeup: &Wakeup) -> bool {
+        let mut workers = self.receiving.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *wakeup.news.lock().unwrap_or_else(PoisonError::into_inner);
+        if !news {
+            workers.of_rooms.remove(&room);
+        }
+        !news
+    }
+
+    /// Goes once through a room's inbox.
+    async fn pass(&self, room: RoomSn, later: &mut Later) -> Result<(), RoomError> {
+        let Some(head) = self.store.room_head(room).await? else { return Ok(()) };
+        let mut behind = 0;
+        loop {
+            let events = self.store.inbox(room, behind, AT_ONCE).await?;
+            let Some(last) = events.last() else { return Ok(()) };
+            behind = last.number;
+            let now = self.ambient.now();
+            let is_due = |event: &InboxEvent| later.get(&event.event_id).is_none_or(|one| one.due <= now);
+            let due: Vec<InboxEvent> = events.into_iter().filter(is_due).collect();
+            let mut origins = HashMap::with_capacity(due.len());
+            let mut pdus = Vec::with_capacity(due.len());
+            for event in due {
+                match Pdu::from_stored(event.event_id.clone(), head.room_id.clone(), head.version, event.json)
+                {
+                    Ok(pdu) => pdus.push(pdu),
+                    Err(error) => tracing::error!(%error, "an event in the inbox cannot be read"),
+                }
+                origins.insert(event.event_id, event.origin);
+            }
+            self.take_page(room, pdus, &origins, later).await?;
+        }
+    }
+
+    /// Takes events into the room, all that need nothing more in one write.
+    async fn take_page(
+        &self,
+        room: RoomSn,
+        pdus: Vec<Pdu>,
+        origins: &HashMap<OwnedEventId, OwnedServerName>,
+        later: &mut Later,
+    ) -> Result<(), RoomError> {
+        let mut waiting: std::collections::VecDeque<Pdu> = topological_order(pdus).into();
+        while !waiting.is_empty() {
+            let taken = self.take_what_can_be(room, &waiting).await?;
+            for pdu in waiting.drain(..taken) {
+                later.remove(pdu.event_id());
+            }
+            let Some(pdu) = waiting.pop_front() else { return Ok(()) };
+            let Some(origin) = origins.get(pdu.event_id()) else { continue };
+            let skip: HashSet<OwnedEventId> = later.keys().cloned().collect();
+            if self.take_with_ancestors(room, origin, &pdu, &skip).await? {
+                later.remove(pdu.event_id());
+            } else {
+                self.defer(&pdu, later).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes events up to the first that lacks ancestors; says how many.
+    async fn take_what_can_be(
+        &self,
+        room: RoomSn,
+        pdus: &std::collections::VecDeque<Pdu>,
+    ) -> Result<usize, RoomError> {
+        let mut attempts = Attempts::default();
+        loop {
+            let mut turn = self.turn(room).await?;
+            let mut taken = 0;
+            for pdu in pdus {
+                match turn.take_in(pdu, &StateGiven::new(), None, EventFlags::ACCEPTED).await? {
+                    Judged::Missing { .. } => break,
+                    Judged::Refused(reason) => tracing::info!(event = %pdu.event_id(), reason, "refused"),
+                    Judged::Done(_) => {}
+                }
+                turn.set.take_from_inbox(pdu.event_id());
+                taken += 1;
+            }
+            if attempts.finish(turn).await? {
+                return Ok(taken);
+            }
+        }
+    }
+
+    /// Lets an event wait, or gives it up.
+    async fn defer(&self, pdu: &Pdu, later: &mut Later) -> Result<(), RoomError> {
+        let id = pdu.owned_event_id().clone();
+        let tries = later.get(&id).map_or(0, |deferred| deferred.tries) + 1;
+        if tries >= TRIES {
+            tracing::warn!(event = %id, room = %pdu.room_id(), "what an event builds on cannot be had, it is given up");
+            later.remove(&id);
+            let mut set = parvis_storage::WriteSet::new();
+            set.take_from_inbox(&id);
+            self.store.commit(set).await?;
+            return Ok(());
+        }
+        let pause = PAUSE.saturating_mul(3_u32.saturating_pow(u32::try_from(tries - 1).unwrap_or(u32::MAX)));
+        tracing::info!(event = %id, room = %pdu.room_id(), tries, "what an event builds on cannot be had now");
+        later.insert(id, Deferred { tries, due: self.ambient.now().plus(pause) });
+        Ok(())
+    }
+}
