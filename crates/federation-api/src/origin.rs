@@ -91,7 +91,7 @@ impl Scheme<FederationApi> for ServerSignatures {
         if !claim.signatures.iter().any(fits) {
             return Err(unauthorised("The signature of the request is false."));
         }
-        api.rooms.others().federation.heard_from(&claim.origin).await;
+        api.rooms.others().federation.heard_from(&claim.origin);
         Ok(Origin(claim.origin))
     }
 }

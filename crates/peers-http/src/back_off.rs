@@ -30,12 +30,40 @@ struct Failing {
     recovered: Arc<Notify>,
 }
 
+#[derive(Debug, Default)]
+struct All {
+    failing: HashMap<OwnedServerName, Failing>,
+    /// Those whom the store still takes for failing.
+    unwritten: Vec<OwnedServerName>,
+}
+
+impl All {
+    /// Forgets the server that would be tried first, if there are too many.
+    fn make_room_for(&mut self, server: &ServerName) {
+        if self.failing.len() < MOST_REMEMBERED || self.failing.contains_key(server) {
+            return;
+        }
+        let soonest = self.failing.iter().min_by_key(|(_, failing)| failing.retry_at);
+        if let Some(soonest) = soonest.map(|(server, _)| server.clone()) {
+            self.failing.remove(&soonest);
+            self.unwritten.push(soonest);
+        }
+    }
+
+    /// What the store has to be told of servers that fail no more.
+    fn take_unwritten(&mut self) -> WriteSet {
+        let mut set = WriteSet::new();
+        self.unwritten.drain(..).for_each(|server| set.delete_failing_server(server.as_str()));
+        set
+    }
+}
+
 /// Who is left in peace. What is in memory is in the store too.
 #[derive(Debug)]
 pub(crate) struct BackOff {
     store: Store,
     ambient: Ambient,
-    failing: Mutex<HashMap<OwnedServerName, Failing>>,
+    all: Mutex<All>,
 }
 
 impl BackOff {
@@ -51,12 +79,12 @@ impl BackOff {
             };
             Some((ServerName::parse(&stored.server_name).ok()?, failing))
         });
-        let failing = Mutex::new(failing.collect());
-        Ok(Self { store, ambient, failing })
+        let all = Mutex::new(All { failing: failing.collect(), unwritten: Vec::new() });
+        Ok(Self { store, ambient, all })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<OwnedServerName, Failing>> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -65,14 +93,14 @@ impl BackOff {
 
     /// How long a server is still left in peace, if it is.
     pub(crate) fn wait(&self, server: &ServerName) -> Option<Duration> {
-        let retry_at = self.lock().get(server)?.retry_at;
+        let retry_at = self.lock().failing.get(server)?.retry_at;
         Some(retry_at.since(self.now())).filter(|wait| !wait.is_zero())
     }
 
     /// Completes when a server may be tried.
     pub(crate) async fn until_due(&self, server: &ServerName) {
         loop {
-            let (wait, recovered) = match self.lock().get(server) {
+            let (wait, recovered) = match self.lock().failing.get(server) {
                 None => return,
                 Some(failing) => {
                     (failing.retry_at.since(self.now()), Arc::clone(&failing.recovered).notified_owned())
@@ -88,44 +116,48 @@ impl BackOff {
         }
     }
 
-    /// Notes that a server was reached, or has called.
-    pub(crate) async fn reached(&self, server: &ServerName) {
-        let Some(failing) = self.lock().remove(server) else { return };
+    /// Notes that a server has called. The store learns of it with the next write: nothing is lost if there is
+    /// none.
+    pub(crate) fn recover(&self, server: &ServerName) -> bool {
+        let mut all = self.lock();
+        let Some(failing) = all.failing.remove(server) else { return false };
         failing.recovered.notify_waiters();
         let silent_for = self.now().since(failing.since).as_secs();
         tracing::info!(%server, silent_for, "server is back");
-        let mut set = WriteSet::new();
-        set.delete_failing_server(server.as_str());
-        self.write(set).await;
+        all.unwritten.push(server.to_owned());
+        true
+    }
+
+    /// Notes that a server was reached.
+    pub(crate) async fn reached(&self, server: &ServerName) {
+        if self.recover(server) {
+            let set = self.lock().take_unwritten();
+            self.write(set).await;
+        }
     }
 
     /// Notes that a try that began then has failed; it is not repeated before `at_least` has passed. Only a try
     /// that was due makes the wait longer: of those that run side by side, one.
     pub(crate) async fn failed(&self, server: &ServerName, began: Timestamp, at_least: Duration) {
         let now = self.now();
-        let mut set = WriteSet::new();
-        {
+        let set = {
             let mut all = self.lock();
-            let before = all.get(server);
+            let before = all.failing.get(server);
             if before.is_some_and(|before| began < before.retry_at) {
                 return;
             }
             let failing = self.next(before, now, at_least);
+            all.make_room_for(server);
+            let mut set = all.take_unwritten();
             set.put_failing_server(&FailingServer {
                 server_name: server.to_string(),
                 failing_since_ts: failing.since.millis(),
                 retry_ts: failing.retry_at.millis(),
                 interval_ms: i64::try_from(failing.interval.as_millis()).unwrap_or(i64::MAX),
             });
-            if all.len() >= MOST_REMEMBERED && !all.contains_key(server) {
-                let soonest = all.iter().min_by_key(|(_, failing)| failing.retry_at);
-                if let Some(forgotten) = soonest.map(|(server, _)| server.clone()) {
-                    set.delete_failing_server(forgotten.as_str());
-                    all.remove(&forgotten);
-                }
-            }
-            all.insert(server.to_owned(), failing);
-        }
+            all.failing.insert(server.to_owned(), failing);
+            set
+        };
         self.write(set).await;
     }
 

@@ -107,8 +107,8 @@ impl Transport for Guarded {
         self.inner.fetch(url, limits).await
     }
 
-    async fn heard_from(&self, server: &ServerName) {
-        self.back_off.reached(server).await;
+    fn heard_from(&self, server: &ServerName) {
+        self.back_off.recover(server);
     }
 
     async fn until_due(&self, server: &ServerName) {

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::HOST;
 use moka::sync::Cache;
-use parvis_ambient::Ambient;
+use parvis_ambient::{Ambient, Clock, Timestamp};
 use parvis_peers::{Body, Limits, PeerError, Transport};
 use reqwest::{Client, Url, redirect::Policy};
 use ruma::ServerName;
+use rustls::ClientConfig;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
@@ -19,7 +20,7 @@ use crate::{
     address_guard::AddressGuard,
     answer::{bounded, trouble},
     dns::Dns,
-    locate::Locator,
+    locate::{Locator, Ports},
     route::{Place, Route, may_be_delegated},
     trust::TrustRoots,
     web::{ToAddresses, ToServices, Web, client, guarded},
@@ -36,6 +37,8 @@ const MOST_PLACES: u64 = 10_000;
 pub struct HttpSettings {
     /// Where may be connected to.
     pub guard: AddressGuard,
+    /// The usual ports.
+    pub ports: Ports,
     /// Whose certificates are believed.
     pub roots: TrustRoots,
     /// How long making a connection may take.
@@ -51,6 +54,8 @@ pub struct HttpError(String);
 pub struct HttpTransport {
     pub(crate) locator: Locator,
     pub(crate) well_known: WellKnown,
+    pub(crate) tls: Arc<ClientConfig>,
+    clock: Arc<dyn Clock>,
     web: Web,
     /// For URLs whose host is an address, or whose port is to be taken at its word.
     by_port: Client,
@@ -71,28 +76,32 @@ impl HttpTransport {
     /// # Errors
     /// [`HttpError`] where TLS cannot be set up.
     pub fn new(settings: &HttpSettings, dns: Arc<dyn Dns>, ambient: &Ambient) -> Result<Self, HttpError> {
-        let locator = Locator::new(dns, settings.guard.clone(), Arc::clone(&ambient.chance));
+        let locator = Locator::new(dns, settings.guard.clone(), settings.ports, Arc::clone(&ambient.chance));
         let tls = settings.roots.client_config().map_err(|error| HttpError(error.to_string()))?;
         let timeout = settings.connect_timeout;
         let unusable = |error: reqwest::Error| HttpError(error.to_string());
-        let to_addresses = ToAddresses(locator.clone());
+        let to_addresses = ToAddresses { locator: locator.clone(), port: 0 };
         let by_port = client(tls.clone(), to_addresses, Policy::none(), timeout).map_err(unusable)?;
         let to_services = ToServices(locator.clone());
         let by_service = client(tls.clone(), to_services, Policy::none(), timeout).map_err(unusable)?;
-        let web = Web::new(&locator, tls, timeout).map_err(unusable)?;
-        let well_known = WellKnown::new(web.clone(), Arc::clone(&ambient.clock));
-        Ok(Self { locator, well_known, web, by_port, by_service, slots: Slots::new() })
+        let web = Web::new(&locator, tls.clone(), timeout).map_err(unusable)?;
+        let clock = Arc::clone(&ambient.clock);
+        let well_known = WellKnown::new(web.clone(), Arc::clone(&clock));
+        let tls = Arc::new(tls);
+        Ok(Self { locator, well_known, tls, clock, web, by_port, by_service, slots: Slots::new() })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The way to a server.
     async fn route(&self, server: &ServerName) -> Route {
-        if !may_be_delegated(server) {
-            return Route::to(server);
-        }
-        match self.well_known.delegation(server.host()).await {
-            Some(delegated) => Route::to(&delegated),
-            None => Route::to(server),
-        }
+        let delegated = match may_be_delegated(server) {
+            true => self.well_known.delegation(server.host()).await,
+            false => None,
+        };
+        Route::to(delegated.as_deref().unwrap_or(server), self.locator.ports())
     }
 
     async fn exchange_until(

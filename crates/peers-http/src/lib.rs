@@ -9,7 +9,9 @@
 mod address_guard;
 mod answer;
 mod back_off;
+mod certificate;
 mod dns;
+mod examination;
 mod guarded;
 mod http_transport;
 mod key_document;
@@ -26,7 +28,9 @@ mod well_known;
 
 pub use address_guard::{AddressGuard, AddressRange};
 pub use dns::{Dns, DnsError, Service, SystemDns};
+pub use examination::{Finding, Verdict};
 pub use guarded::{Admits, Guarded};
 pub use http_transport::{HttpError, HttpSettings, HttpTransport};
 pub use key_ring::KeyRing;
+pub use locate::Ports;
 pub use trust::{TrustRoots, UnusableRoots};

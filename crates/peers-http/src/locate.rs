@@ -12,8 +12,21 @@ use crate::{
     dns::{Dns, DnsError, Service},
 };
 
-/// The port of the server-server API where nothing else is said.
-pub(crate) const FEDERATION_PORT: u16 = 8448;
+/// The ports that are used where nothing names one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// Of ordinary web servers: 443.
+    pub https: u16,
+    /// Of the server-server API: 8448.
+    pub federation: u16,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self { https: 443, federation: 8448 }
+    }
+}
+
 /// The SRV records that lead to a server, in the order in which they are looked for; the second is deprecated.
 const SERVICES: [&str; 2] = ["_matrix-fed._tcp", "_matrix._tcp"];
 /// How many SRV records are looked at, and how many sockets are tried, at most.
@@ -51,12 +64,17 @@ pub(crate) struct ServiceRecords {
 pub(crate) struct Locator {
     dns: Arc<dyn Dns>,
     guard: AddressGuard,
+    ports: Ports,
     chance: Arc<dyn Chance>,
 }
 
 impl Locator {
-    pub(crate) fn new(dns: Arc<dyn Dns>, guard: AddressGuard, chance: Arc<dyn Chance>) -> Self {
-        Self { dns, guard, chance }
+    pub(crate) fn new(dns: Arc<dyn Dns>, guard: AddressGuard, ports: Ports, chance: Arc<dyn Chance>) -> Self {
+        Self { dns, guard, ports, chance }
+    }
+
+    pub(crate) fn ports(&self) -> Ports {
+        self.ports
     }
 
     pub(crate) fn guard(&self) -> &AddressGuard {
@@ -105,7 +123,10 @@ impl Locator {
     pub(crate) async fn sockets(&self, host: &str) -> Result<Vec<SocketAddr>, LocateError> {
         let Some(records) = self.records(host).await? else {
             let addresses = self.addresses(host).await?;
-            return Ok(addresses.into_iter().map(|address| (address, FEDERATION_PORT).into()).collect());
+            return Ok(addresses
+                .into_iter()
+                .map(|address| (address, self.ports.federation).into())
+                .collect());
         };
         tracing::debug!(record = records.name, "the way to a server was found");
         let (mut sockets, mut trouble) = (Vec::new(), None);

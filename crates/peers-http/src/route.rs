@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ruma::ServerName;
 
-use crate::locate::FEDERATION_PORT;
+use crate::locate::Ports;
 
 /// Where to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +29,10 @@ pub(crate) struct Route {
 impl Route {
     /// The way to a name, be it a server's own or one to which it delegates: the steps for both say the same.
     /// <https://spec.matrix.org/v1.19/server-server-api/#resolving-server-names>
-    pub(crate) fn to(name: &ServerName) -> Self {
+    pub(crate) fn to(name: &ServerName, ports: Ports) -> Self {
         let host = name.host();
         let place = match (literal(host), name.port()) {
-            (Some(address), port) => Place::Address((address, port.unwrap_or(FEDERATION_PORT)).into()),
+            (Some(address), port) => Place::Address((address, port.unwrap_or(ports.federation)).into()),
             (None, Some(port)) => Place::Port { host: host.to_owned(), port },
             (None, None) => Place::Service { host: host.to_owned() },
         };
@@ -76,7 +76,7 @@ mod tests {
             ("a.example:443", port("a.example", 443), "https://a.example:443"),
             ("a.example", Place::Service { host: "a.example".to_owned() }, "https://a.example"),
         ] {
-            let route = Route::to(<&ServerName>::try_from(name).unwrap());
+            let route = Route::to(<&ServerName>::try_from(name).unwrap(), Ports::default());
             assert_eq!((&route.place, route.base_url().as_str()), (&place, url));
             assert_eq!(route.host_header, name);
         }

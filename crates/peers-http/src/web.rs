@@ -37,7 +37,7 @@ impl Web {
         connect_timeout: Duration,
     ) -> Result<Self, reqwest::Error> {
         let guard = locator.guard().clone();
-        let resolver = ToAddresses(locator.clone());
+        let resolver = ToAddresses { locator: locator.clone(), port: locator.ports().https };
         let client = client(tls, resolver, redirects(guard.clone()), connect_timeout)?;
         Ok(Self { client, guard })
     }
@@ -111,17 +111,20 @@ fn redirects(guard: AddressGuard) -> Policy {
     })
 }
 
-/// Looks hosts up whose port stands in the URL.
+/// Looks hosts up whose port stands in the URL, or is this one; 0 is the scheme's.
 #[derive(Debug)]
-pub(crate) struct ToAddresses(pub(crate) Locator);
+pub(crate) struct ToAddresses {
+    pub(crate) locator: Locator,
+    pub(crate) port: u16,
+}
 
 impl Resolve for ToAddresses {
     fn resolve(&self, name: Name) -> Resolving {
-        let locator = self.0.clone();
+        let (locator, port) = (self.locator.clone(), self.port);
         Box::pin(async move {
             let addresses = locator.addresses(name.as_str()).await?;
-            let any_port = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(any_port) as Addrs)
+            let sockets = addresses.into_iter().map(move |address| SocketAddr::new(address, port));
+            Ok(Box::new(sockets) as Addrs)
         })
     }
 }

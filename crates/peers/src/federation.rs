@@ -110,8 +110,8 @@ impl Federation {
     }
 
     /// See [`Transport::heard_from`].
-    pub async fn heard_from(&self, server: &ServerName) {
-        self.transport.heard_from(server).await;
+    pub fn heard_from(&self, server: &ServerName) {
+        self.transport.heard_from(server);
     }
 
     /// See [`Transport::until_due`].

@@ -62,7 +62,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
 
     /// Notes that a server has called us and proved that it is who it says: it is no longer left in peace after
     /// a failure.
-    async fn heard_from(&self, _server: &ServerName) {}
+    fn heard_from(&self, _server: &ServerName) {}
 
     /// Completes when a server may be tried: at once, unless it failed lately; then when its time has come, or
     /// as soon as it is heard from.

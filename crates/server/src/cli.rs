@@ -31,6 +31,9 @@ pub(crate) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Find out why something does not work.
+    #[command(subcommand)]
+    Doctor(DoctorCommand),
     /// Manage accounts. A server that is running takes notice of changes within a minute.
     #[command(subcommand)]
     User(UserCommand),
@@ -42,6 +45,15 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print what holds, and where each value comes from. Secrets are masked.
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DoctorCommand {
+    /// Look for another server, or for this one, as other servers do: every step, and what it shows.
+    Federation {
+        /// The server name, as `example.org`. Without it, this server's own.
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

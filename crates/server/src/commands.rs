@@ -1,6 +1,7 @@
 //! What the subcommands do.
 
 mod config;
+mod doctor;
 mod password;
 mod serve;
 mod user;
@@ -20,6 +21,7 @@ pub(crate) fn run(command_line: CommandLine) -> Outcome {
     match command_line.command {
         Command::Serve => serve::serve(loaded?),
         Command::Config(command) => config::config(command, loaded),
+        Command::Doctor(command) => doctor::doctor(command, loaded?.config),
         Command::User(command) => user::user(command, loaded?.config),
     }
 }

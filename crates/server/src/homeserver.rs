@@ -192,6 +192,17 @@ pub async fn open_accounts(
     Ok((Accounts::new(store.clone(), ambient, accounts_settings(config)), store))
 }
 
+/// The public key that an organisation signs with, in unpadded base64; made if it has none yet.
+///
+/// # Errors
+/// Any [`StartError`].
+pub async fn own_public_key(config: &OrganisationConfig, ambient: &Ambient) -> Result<String, StartError> {
+    let store = open_store(config, None).await?;
+    let key = open_key(config, &store, ambient).await;
+    store.close().await;
+    Ok(key?.public_key_base64())
+}
+
 async fn open_store(config: &OrganisationConfig, pace: Option<Arc<dyn Pace>>) -> Result<Store, StartError> {
     let settings = StoreSettings { database: database(&config.storage), cache_bytes: config.cache_bytes };
     let server_name = || config.server_name.to_string();

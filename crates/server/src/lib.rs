@@ -16,6 +16,7 @@ mod others;
 mod process;
 mod tls;
 
-pub use homeserver::{Homeserver, StartError, open_accounts};
+pub use homeserver::{Homeserver, StartError, open_accounts, own_public_key};
 pub use logging::start_logging;
+pub use others::network;
 pub use process::{Process, ServeError};

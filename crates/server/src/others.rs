@@ -6,12 +6,35 @@ use async_trait::async_trait;
 use parvis_ambient::Ambient;
 use parvis_federation_api::{KeyDocuments, Partners};
 use parvis_peers::{KeyQuery, Transport};
-use parvis_peers_http::{Guarded, KeyRing};
+use parvis_peers_http::{
+    AddressGuard, Dns, Guarded, HttpSettings, HttpTransport, KeyRing, Ports, TrustRoots,
+};
 use parvis_policy::federation::FederationRules;
 use parvis_storage::{StorageError, Store};
 use ruma::ServerName;
 
 use crate::config::OrganisationConfig;
+
+/// The real network, as one organisation sees it.
+///
+/// # Errors
+/// What cannot be used, in words.
+pub fn network(
+    config: &OrganisationConfig,
+    roots: TrustRoots,
+    dns: Arc<dyn Dns>,
+    ambient: &Ambient,
+) -> Result<HttpTransport, String> {
+    let federation = &config.federation;
+    let roots = roots.with_files(&federation.extra_root_certificates);
+    let settings = HttpSettings {
+        guard: AddressGuard::new(federation.allowed_private_ranges.iter().map(|network| network.0)),
+        ports: Ports::default(),
+        roots: roots.map_err(|error| error.to_string())?,
+        connect_timeout: federation.connect_timeout,
+    };
+    HttpTransport::new(&settings, dns, ambient).map_err(|error| error.to_string())
+}
 
 /// Answers the servers that the organisation's rules allow.
 #[derive(Debug)]

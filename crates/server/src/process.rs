@@ -6,17 +6,17 @@ use axum::{Router, extract::State, middleware, response::IntoResponse, response:
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use http::{HeaderValue, StatusCode, header};
 use parvis_ambient::{Ambient, Clock};
-use parvis_peers::Transport;
-use parvis_peers_http::{AddressGuard, Dns, HttpSettings, HttpTransport, SystemDns, TrustRoots};
+use parvis_peers_http::{Dns, SystemDns, TrustRoots};
 use tokio::task::JoinSet;
 
 use crate::{
     client_address,
-    config::{CertificateFiles, Config, OrganisationConfig, ProcessConfig},
+    config::{CertificateFiles, Config, ProcessConfig},
     homeserver::{Homeserver, StartError},
     hosts::Hosts,
     listener::Listener,
     metrics::{self, Metrics},
+    others::network,
     tls,
 };
 
@@ -112,8 +112,12 @@ impl Process {
         let roots = TrustRoots::system();
         let mut homeservers = Vec::new();
         for organisation in config.organisations {
-            let network = network(&organisation, roots.clone(), Arc::clone(&dns), &ambient)?;
-            homeservers.push(Homeserver::start(organisation, ambient.clone(), network).await?);
+            let network = network(&organisation, roots.clone(), Arc::clone(&dns), &ambient);
+            let network = network.map_err(|problem| ServeError::Network {
+                server_name: organisation.server_name.to_string(),
+                problem,
+            })?;
+            homeservers.push(Homeserver::start(organisation, ambient.clone(), Arc::new(network)).await?);
         }
         let mut process = Self {
             homeservers: Arc::new(homeservers),
@@ -205,26 +209,6 @@ impl Process {
             homeserver.close().await;
         }
     }
-}
-
-/// The way to other servers, for one organisation.
-fn network(
-    config: &OrganisationConfig,
-    roots: TrustRoots,
-    dns: Arc<dyn Dns>,
-    ambient: &Ambient,
-) -> Result<Arc<dyn Transport>, ServeError> {
-    let federation = &config.federation;
-    let unusable =
-        |problem: String| ServeError::Network { server_name: config.server_name.to_string(), problem };
-    let roots = roots.with_files(&federation.extra_root_certificates);
-    let settings = HttpSettings {
-        guard: AddressGuard::new(federation.allowed_private_ranges.iter().map(|network| network.0)),
-        roots: roots.map_err(|error| unusable(error.to_string()))?,
-        connect_timeout: federation.connect_timeout,
-    };
-    let transport = HttpTransport::new(&settings, dns, ambient);
-    Ok(Arc::new(transport.map_err(|error| unusable(error.to_string()))?))
 }
 
 async fn fold_for_ever(metrics: Metrics, clock: Arc<dyn Clock>) {

@@ -29,7 +29,7 @@ fn help_names_the_commands() {
     let directory = tempfile::tempdir().unwrap();
     let (success, out, _) = run(directory.path(), &["--help"]);
     assert!(success);
-    for command in ["serve", "config", "user"] {
+    for command in ["serve", "config", "doctor", "user"] {
         assert!(out.contains(command), "{out}");
     }
 }
@@ -58,6 +58,17 @@ fn show_prints_what_holds() {
     let (success, out, _) = run(directory.path(), &["config", "show", "--config", "other.toml"]);
     assert!(success);
     assert!(out.contains("mode = \"off\"  # other.toml"), "{out}");
+}
+
+#[test]
+fn doctor_tells_what_it_tried_and_fails_where_a_server_is_not_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    let (success, out, error) = run(directory.path(), &["doctor", "federation", "10.0.0.1"]);
+    assert!(!success && error.contains("10.0.0.1 is not reached as it should be"), "{error}");
+    assert!(out.contains("FAIL  this organisation does not speak with other servers"), "{out}");
+    assert!(out.contains("FAIL  10.0.0.1 is not on the public Internet"), "{out}");
+    let (success, _, error) = run(directory.path(), &["doctor", "federation", "a b"]);
+    assert!(!success && error.contains("a b is no server name"), "{error}");
 }
 
 /// A server that is ended, one way or another, when the test is over.

@@ -28,14 +28,19 @@ use crate::world::{self, START_MS, server};
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
-fn key(version: &str) -> ServerKey {
+pub(crate) fn key(version: &str) -> ServerKey {
     let mut seed = [1; 32];
     seed.iter_mut().zip(version.bytes()).for_each(|(place, byte)| *place = byte);
     ServerKey::generate(seed, version).unwrap()
 }
 
 /// A document that publishes keys, signed by those in use.
-fn document(name: &str, in_use: &[&ServerKey], retired: &[(&ServerKey, i64)], valid_until_ts: i64) -> Value {
+pub(crate) fn document(
+    name: &str,
+    in_use: &[&ServerKey],
+    retired: &[(&ServerKey, i64)],
+    valid_until_ts: i64,
+) -> Value {
     let published = |key: &ServerKey| json!({ "key": key.public_key_base64() });
     let in_use_json: HashMap<_, _> = in_use.iter().map(|key| (key.key_id(), published(key))).collect();
     let old = |(key, expired_ts): &(&ServerKey, i64)| {
@@ -48,7 +53,7 @@ fn document(name: &str, in_use: &[&ServerKey], retired: &[(&ServerKey, i64)], va
     in_use.iter().fold(document, |document, key| signed(&document, name, key))
 }
 
-fn signed(document: &Value, name: &str, key: &ServerKey) -> Value {
+pub(crate) fn signed(document: &Value, name: &str, key: &ServerKey) -> Value {
     let mut object = parse_object(document.to_string().as_bytes()).unwrap();
     key.sign_json(&mut object, &server(name)).unwrap();
     serde_json::from_str(&to_text(&object)).unwrap()

@@ -1,6 +1,9 @@
 //! The real network, on loopback: name servers that a test sets up, and servers with certificates of a test's own
 //! authority.
 
+mod discovery;
+mod examination;
 mod guarded;
 mod keys;
+mod tls;
 mod world;
