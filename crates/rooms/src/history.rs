@@ -121,12 +121,31 @@ impl Rooms {
                 (start, start, to.map_or(last, |to| to.0.min(last)))
             }
         };
-        let events = self.store.history(room, after, until, direction, limit).await?;
+        let mut events = self.store.history(room, after, until, direction, limit).await?;
+        if direction == Direction::Backward {
+            let low = events.last().filter(|_| events.len() == limit).map_or(after, |last| last.place);
+            if self.fill_holes(room, low, until).await? {
+                events = self.store.history(room, after, until, direction, limit).await?;
+            }
+        }
         let end = events.last().map(|last| match direction {
             Direction::Backward => HistoryToken(Place(last.place.0 - 1)),
             Direction::Forward => HistoryToken(last.place),
         });
+        let end = match end {
+            // What is missing cannot be had just now; that it is the end must not be said.
+            None if direction == Direction::Backward && self.has_hole(room, after, until).await? => {
+                Some(HistoryToken(start))
+            }
+            end => end,
+        };
         Ok(MessagesPage { events, start: HistoryToken(start), end })
+    }
+
+    /// Whether something is missing right below the events between two places.
+    async fn has_hole(&self, room: RoomSn, after: Place, until: Place) -> Result<bool, RoomError> {
+        let until = Place(until.0.saturating_add(1));
+        Ok(!self.store.missing_events(room, after, until, 1).await?.is_empty())
     }
 
     /// Up to where a user may read a room: everything for members and where it is world-readable, else the

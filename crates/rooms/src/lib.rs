@@ -61,7 +61,7 @@ use crate::{
     auth_graph::AuthGraph,
     elsewhere::Profiles,
     handshake::Doors,
-    receive::Receiving,
+    receive::{Filling, Receiving},
 };
 
 /// Who this homeserver is to others: its name, and the key that it signs with.
@@ -111,6 +111,7 @@ pub struct Rooms {
     doors: Doors,
     profiles: Profiles,
     receiving: Arc<Receiving>,
+    filling: Filling,
     graphs: Cache<RoomSn, Graph>,
     /// What states were resolved to.
     resolutions: Cache<Vec<StateRoot>, Resolved>,
@@ -157,6 +158,7 @@ impl Rooms {
             doors: Doors::default(),
             profiles: Profiles::default(),
             receiving: Arc::default(),
+            filling: Filling::default(),
             newest: Arc::default(),
         }
     }

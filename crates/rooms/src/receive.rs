@@ -5,6 +5,7 @@
 
 mod ancestors;
 mod asking;
+mod backfill;
 mod worker;
 
 use std::collections::{HashMap, HashSet};
@@ -15,7 +16,7 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId, ServerName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub(crate) use self::worker::Receiving;
+pub(crate) use self::{backfill::Filling, worker::Receiving};
 use crate::{RoomError, Rooms};
 
 /// How many events one transaction may hold.

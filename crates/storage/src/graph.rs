@@ -15,6 +15,7 @@ statements! {
     ADD_MISSING_EVENT(rows of 3, key 2) =
         "INSERT INTO missing_events (room_sn, event_id, place) VALUES {rows} ON CONFLICT DO NOTHING";
     FOUND_EVENT = "DELETE FROM missing_events WHERE room_sn = $1 AND event_id = $2";
+    IS_MISSING = "SELECT place FROM missing_events WHERE room_sn = $1 AND event_id = $2";
     MISSING_EVENTS =
         "SELECT event_id, place FROM missing_events WHERE room_sn = $1 AND place > $2 AND place <= $3
          ORDER BY place DESC, event_id LIMIT $4";
@@ -114,6 +115,12 @@ impl Store {
             Ok(MissingEvent { event_id, place: Place(row.int(1)?) })
         });
         missing.collect()
+    }
+
+    /// Whether an event that is here follows this one, which was not here when it came.
+    pub async fn is_missing(&self, room: RoomSn, event_id: &EventId) -> Result<bool, StorageError> {
+        let values = vec![room.into(), event_id.as_str().into()];
+        Ok(self.engine.fetch_one(&IS_MISSING, values).await?.is_some())
     }
 
     /// The redactions of a room that wait for these events.

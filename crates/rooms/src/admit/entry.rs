@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) transaction: Option<(DeviceSn, String)>,
     /// The event's row as an outlier, if it has one.
     pub(super) outlier: Option<Arc<StoredEvent>>,
+    /// Whether something that is here follows it already, so that it is no end of the room.
+    pub(super) followed: bool,
     /// Its place, if it was fetched from the past of the room.
     pub(super) past: Option<Place>,
 }
@@ -48,6 +50,7 @@ impl Entry {
             state_root: StateRoot::EMPTY,
             transaction: None,
             outlier: None,
+            followed: false,
             past: None,
         }
     }
@@ -179,6 +182,10 @@ impl Turn<'_> {
         after: StateRoot,
         member: Option<(UserSn, Membership)>,
     ) -> Result<(), RoomError> {
+        if entry.followed {
+            self.add_late(entry, event);
+            return Ok(());
+        }
         let before = self.head.state_root;
         let followed = self.followed(&entry.prev).await?;
         self.follow(&followed, event.sn, entry.pdu.owned_event_id());
@@ -205,6 +212,16 @@ impl Turn<'_> {
         }
         self.set.add_missing_events(room, &entry.missing);
         self.meet(before, root, sn).await
+    }
+
+    /// Writes an event that is news although others went on from it: it changes nothing but what is shown.
+    fn add_late(&mut self, entry: Entry, event: NewEvent) {
+        let room = self.head.room;
+        match entry.outlier {
+            Some(_) => self.set.promote_event(event),
+            None => self.set.add_event(event),
+        }
+        self.set.add_missing_events(room, &entry.missing);
     }
 
     /// What an event follows, also past events that are hidden: an end of the room whose only children are

@@ -146,6 +146,10 @@ impl Turn<'_> {
         if verdict != Verdict::Accepted {
             tracing::info!(event = %id, room = %self.head.room_id, ?verdict, "an event does not enter");
         }
+        let followed = self.rooms.store.is_missing(self.head.room, id).await?;
+        if followed {
+            self.set.found_missing_event(self.head.room, id);
+        }
         let sns = |events: &[Arc<StoredEvent>]| events.iter().map(|event| event.sn).collect();
         let entry = Entry {
             sender: self.rooms.store.intern_user(pdu.sender()).await?,
@@ -155,6 +159,7 @@ impl Turn<'_> {
             missing: surroundings.missing,
             state_root,
             outlier: stored,
+            followed,
             past,
             ..Entry::of(pdu.clone())
         };

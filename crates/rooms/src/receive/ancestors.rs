@@ -28,14 +28,14 @@ const MOST_EDGES: usize = 20;
 const DETOURS: usize = 3;
 
 /// The search for the ancestors of an event.
-struct Search<'a> {
-    asking: Asking<'a>,
+pub(super) struct Search<'a> {
+    pub(super) asking: Asking<'a>,
     /// The event, and those of its ancestors that were found and are not here yet.
-    pool: HashMap<OwnedEventId, Pdu>,
+    pub(super) pool: HashMap<OwnedEventId, Pdu>,
     /// The state after events that stay unknown.
-    given: StateGiven,
+    pub(super) given: StateGiven,
     /// Events that cannot enter: they count as unknown.
-    barred: HashSet<OwnedEventId>,
+    pub(super) barred: HashSet<OwnedEventId>,
 }
 
 impl Rooms {
@@ -71,7 +71,10 @@ impl Rooms {
     }
 
     /// What the events of the pool follow and what is neither in it nor here, with the events that follow it.
-    async fn edges(&self, search: &Search<'_>) -> Result<HashMap<OwnedEventId, OwnedEventId>, RoomError> {
+    pub(super) async fn edges(
+        &self,
+        search: &Search<'_>,
+    ) -> Result<HashMap<OwnedEventId, OwnedEventId>, RoomError> {
         let mut edges: HashMap<OwnedEventId, OwnedEventId> = HashMap::new();
         for pdu in search.pool.values() {
             for prev in pdu.prev_events().iter().filter(|prev| !search.pool.contains_key(*prev)) {
@@ -109,7 +112,10 @@ impl Rooms {
             latest.sort();
             latest.dedup();
             latest.truncate(20);
-            let found = search.asking.missing_events(&earliest, &latest).await?;
+            let mut found = search.asking.missing_events(&earliest, &latest).await?;
+            // Who is asked may go back further than to what is here.
+            let known = self.placed_among(&found).await?;
+            found.retain(|pdu| !known.contains(pdu.event_id()));
             search.connect(found);
             if search.pool.len() == before {
                 return Ok(());
@@ -164,16 +170,7 @@ impl Rooms {
             events.extend(fetched);
         }
         self.keep_outliers(asking.room, events).await?;
-        let ids: Vec<&EventId> = told.state.iter().map(|id| &**id).collect();
-        let sns: Vec<EventSn> = self.store.event_sns(&ids).await?.into_values().collect();
-        let mut state: Vec<EventSn> = self
-            .store
-            .events(&sns)
-            .await?
-            .iter()
-            .filter(|event| event.room == asking.room && !event.flags.contains(EventFlags::REJECTED))
-            .map(|event| event.sn)
-            .collect();
+        let mut state = self.accepted_of(asking.room, &told.state).await?;
         // The event itself comes last, so that it takes the place of what it replaces.
         let Some(own) = self.store.event_by_id(id).await? else { return Ok(None) };
         if own.slot.is_some() && !own.flags.contains(EventFlags::REJECTED) {
@@ -182,8 +179,22 @@ impl Rooms {
         Ok(Some(state))
     }
 
+    /// Those of the state events that are here and were not rejected.
+    pub(super) async fn accepted_of(
+        &self,
+        room: RoomSn,
+        state: &[OwnedEventId],
+    ) -> Result<Vec<EventSn>, RoomError> {
+        let ids: Vec<&EventId> = state.iter().map(|id| &**id).collect();
+        let sns: Vec<EventSn> = self.store.event_sns(&ids).await?.into_values().collect();
+        let events = self.store.events(&sns).await?;
+        let accepted =
+            events.iter().filter(|event| event.room == room && !event.flags.contains(EventFlags::REJECTED));
+        Ok(accepted.map(|event| event.sn).collect())
+    }
+
     /// Fetches what authorises the events of the pool and is neither in it nor here.
-    async fn fetch_authority(&self, search: &Search<'_>, pdu: &Pdu) -> Result<(), RoomError> {
+    pub(super) async fn fetch_authority(&self, search: &Search<'_>, pdu: &Pdu) -> Result<(), RoomError> {
         let mut unknown = self.unknown_authority(search).await?;
         if unknown.is_empty() {
             return Ok(());
@@ -241,10 +252,14 @@ impl Rooms {
 impl Search<'_> {
     /// Takes those of the events into the pool to which its events lead back.
     fn connect(&mut self, found: Vec<Pdu>) {
+        let from = self.pool.values().flat_map(|pdu| pdu.prev_events()).cloned().collect();
+        self.connect_from(from, found);
+    }
+
+    /// Takes those of the events into the pool to which these lead back.
+    pub(super) fn connect_from(&mut self, mut to_look_at: Vec<OwnedEventId>, found: Vec<Pdu>) {
         let mut found: HashMap<OwnedEventId, Pdu> =
             found.into_iter().map(|pdu| (pdu.owned_event_id().clone(), pdu)).collect();
-        let mut to_look_at: Vec<OwnedEventId> =
-            self.pool.values().flat_map(|pdu| pdu.prev_events()).cloned().collect();
         while let Some(id) = to_look_at.pop() {
             if self.barred.contains(&id) || self.pool.len() >= MOST_BETWEEN {
                 continue;

@@ -11,6 +11,7 @@ use ruma::{
     EventId, OwnedEventId, OwnedServerName, ServerName,
     api::federation::{
         authorization::get_event_authorization,
+        backfill::get_backfill,
         event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
     },
     uint,
@@ -100,6 +101,20 @@ impl Asking<'_> {
             let Some(answer) = self.call(server, request).await else { continue };
             if !answer.events.is_empty() {
                 return self.verify(answer.events).await;
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// These events and what comes before them, from a server that has them.
+    pub(super) async fn history(&self, from: &[OwnedEventId]) -> Result<Vec<Pdu>, RoomError> {
+        for server in &self.servers {
+            let room_id = self.head.room_id.clone();
+            let request = get_backfill::v1::Request::new(room_id, from.to_vec(), uint!(100));
+            let Some(answer) = self.call(server, request).await else { continue };
+            let pdus = self.verify(answer.pdus).await?;
+            if pdus.iter().any(|pdu| from.contains(pdu.owned_event_id())) {
+                return Ok(pdus);
             }
         }
         Ok(Vec::new())

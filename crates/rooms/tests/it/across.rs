@@ -53,6 +53,7 @@ pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) store: Store,
     pub(crate) rooms: Rooms,
+    make: Box<dyn Fn() -> Rooms + Send + Sync>,
     _directory: tempfile::TempDir,
 }
 
@@ -122,11 +123,14 @@ pub(crate) async fn across(names: &[&str]) -> Across {
         let wire = Arc::new(Wire { from: (*name).to_owned(), wires: Arc::clone(&wires) });
         let federation = Federation::new(server_name, Arc::clone(&identity.key), wire);
         let others = Others { federation, keys: Arc::new(Keys) };
-        let rooms = Rooms::new(store.clone(), ambient, identity, others, settings);
-        servers.insert(
-            (*name).to_owned(),
-            Server { name: (*name).to_owned(), store, rooms, _directory: directory },
-        );
+        let of_store = store.clone();
+        let make = move || {
+            let (ambient, identity) = (ambient.clone(), identity.clone());
+            Rooms::new(of_store.clone(), ambient, identity, others.clone(), settings.clone())
+        };
+        let (rooms, make) = (make(), Box::new(make));
+        let server = Server { name: (*name).to_owned(), store, rooms, make, _directory: directory };
+        servers.insert((*name).to_owned(), server);
     }
     let rooms = servers.iter().map(|(name, server)| (name.clone(), server.rooms.clone())).collect();
     assert!(wires.rooms.set(rooms).is_ok());
@@ -158,6 +162,11 @@ impl Across {
 }
 
 impl Server {
+    /// The rooms as they are after the server was started once more, on the same store.
+    pub(crate) fn again(&self) -> Rooms {
+        (self.make)()
+    }
+
     pub(crate) async fn person(&self, name: &str) -> Actor {
         let user_id = OwnedUserId::try_from(format!("@{name}:{}", self.name)).unwrap();
         let user = self.store.intern_user(&user_id).await.unwrap();
@@ -262,6 +271,12 @@ fn value(pdu: &parvis_events::Pdu) -> Value {
     serde_json::from_str(pdu.json()).unwrap()
 }
 
+fn event_ids_in(query: &str, name: &str) -> Vec<ruma::OwnedEventId> {
+    let parts = query.split('&').filter_map(|part| part.split_once('='));
+    let named = parts.filter(|(key, _)| *key == name);
+    named.map(|(_, id)| EventId::parse(decode(id)).unwrap()).collect()
+}
+
 fn decode(segment: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = segment.bytes();
@@ -339,6 +354,48 @@ async fn answer(
                 state: body["invite_room_state"].as_array().unwrap().iter().map(raw).collect(),
             };
             Ok(json!({ "event": value(&rooms.receive_invite(origin, invitation).await?) }))
+        }
+        ["v1", "event", event_id] => {
+            let event_id = EventId::parse(event_id).unwrap();
+            let pdu = rooms.serve_event(origin, &event_id).await?;
+            Ok(json!({ "origin": "x.test", "origin_server_ts": 0, "pdus": [value(&pdu)] }))
+        }
+        ["v1", "event_auth", room_id, event_id] => {
+            let (room_id, event_id) = (RoomId::parse(room_id).unwrap(), EventId::parse(event_id).unwrap());
+            let chain = rooms.serve_event_auth(origin, &room_id, &event_id).await?;
+            Ok(json!({ "auth_chain": chain.iter().map(value).collect::<Vec<_>>() }))
+        }
+        ["v1", "state", room_id] => {
+            let room_id = RoomId::parse(room_id).unwrap();
+            let state = rooms.serve_state(origin, &room_id, &event_ids_in(query, "event_id")[0]).await?;
+            Ok(json!({
+                "pdus": state.state.iter().map(value).collect::<Vec<_>>(),
+                "auth_chain": state.auth_chain.iter().map(value).collect::<Vec<_>>(),
+            }))
+        }
+        ["v1", "state_ids", room_id] => {
+            let room_id = RoomId::parse(room_id).unwrap();
+            let state = rooms.serve_state_ids(origin, &room_id, &event_ids_in(query, "event_id")[0]).await?;
+            Ok(json!({ "pdu_ids": state.state, "auth_chain_ids": state.auth_chain }))
+        }
+        ["v1", "backfill", room_id] => {
+            let room_id = RoomId::parse(room_id).unwrap();
+            let limit = query.split('&').find_map(|part| part.strip_prefix("limit=")?.parse().ok()).unwrap();
+            let pdus = rooms.serve_backfill(origin, &room_id, &event_ids_in(query, "v"), limit).await?;
+            let pdus: Vec<Value> = pdus.iter().map(value).collect();
+            Ok(json!({ "origin": "x.test", "origin_server_ts": 0, "pdus": pdus }))
+        }
+        ["v1", "get_missing_events", room_id] => {
+            let room_id = RoomId::parse(room_id).unwrap();
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            let ids = |field: &str| -> Vec<ruma::OwnedEventId> {
+                let ids = body[field].as_array().unwrap().iter();
+                ids.map(|id| EventId::parse(id.as_str().unwrap()).unwrap()).collect()
+            };
+            let limit = usize::try_from(body["limit"].as_u64().unwrap_or(10)).unwrap();
+            let (earliest, latest) = (ids("earliest_events"), ids("latest_events"));
+            let events = rooms.serve_missing_events(origin, &room_id, (&earliest, &latest), limit).await?;
+            Ok(json!({ "events": events.iter().map(value).collect::<Vec<_>>() }))
         }
         _ => Err(RoomError::NotFound("this is not played in these tests")),
     }

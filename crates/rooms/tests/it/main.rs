@@ -5,5 +5,6 @@ mod creation;
 mod forks;
 mod handshakes;
 mod membership;
+mod receiving;
 mod sending;
 mod world;

@@ -48,8 +48,9 @@ pub(super) async fn handle(api: ClientApi, call: Stream<Session>) -> Result<Resp
         shown.extend(api.view.show(reader, &events).await?);
         // Where these pages were the last, one more says so by being empty.
         next = end.or(next);
+        let stays = end == from;
         from = end;
-        if end.is_none() || shown.len() >= limit {
+        if end.is_none() || stays || shown.len() >= limit {
             break;
         }
     }

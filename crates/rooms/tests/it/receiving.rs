@@ -1,0 +1,217 @@
+//! What other servers send, and what is missing of it.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use parvis_policy::Preset;
+use parvis_rooms::{Actor, CreateRoom, Direction, SendEvent};
+use ruma::{OwnedEventId, OwnedRoomId, RoomId, ServerName};
+use serde_json::{json, value::RawValue};
+
+use crate::across::{Across, Server, across};
+
+/// Alice on `a.test` and Bob on `b.test`, in a room that Alice has made.
+async fn together() -> (Across, Actor, Actor, OwnedRoomId) {
+    let world = across(&["a.test", "b.test", "c.test"]).await;
+    let (alice, bob) =
+        (world.server("a.test").person("alice").await, world.server("b.test").person("bob").await);
+    let wanted = CreateRoom { preset: Some(Preset::PublicChat), ..CreateRoom::default() };
+    let room_id = world.server("a.test").rooms.create(&alice, wanted).await.unwrap();
+    for number in 0..5 {
+        say(world.server("a.test"), &alice, &room_id, &format!("before {number}")).await;
+    }
+    world.server("b.test").join(&bob, &room_id, &["a.test"]).await.unwrap();
+    (world, alice, bob, room_id)
+}
+
+async fn say(server: &Server, actor: &Actor, room_id: &RoomId, text: &str) -> OwnedEventId {
+    let content = RawValue::from_string(json!({ "msgtype": "m.text", "body": text }).to_string()).unwrap();
+    let event = SendEvent { kind: "m.room.message".to_owned(), content, transaction_id: text.to_owned() };
+    server.rooms.send(actor, room_id, event).await.unwrap()
+}
+
+/// Sends an event of one server to another, as a transaction would.
+async fn carry(from: &Server, to: &Server, event_id: &OwnedEventId) -> Result<(), String> {
+    let event = from.store.event_by_id(event_id).await.unwrap().unwrap();
+    let raw = RawValue::from_string(event.pdu.json().to_owned()).unwrap();
+    let origin = ServerName::parse(from.name.as_str()).unwrap();
+    let outcomes = to.rooms.receive(&origin, vec![raw]).await.unwrap();
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0].0, *event_id);
+    outcomes[0].1.clone()
+}
+
+/// Waits until a server shows an event.
+async fn seen(server: &Server, room_id: &RoomId, event_id: &OwnedEventId) {
+    let mut head = server.store.follow();
+    for _ in 0..200 {
+        if server.rooms.event(room_id, event_id).await.is_ok() {
+            return;
+        }
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(100), head.changed()).await;
+    }
+    panic!("{event_id} does not come in at {}", server.name);
+}
+
+async fn bodies(server: &Server, actor: &Actor, room_id: &RoomId) -> Vec<String> {
+    let mut from = None;
+    let mut bodies = Vec::new();
+    for _ in 0..50 {
+        let page = server.rooms.messages(actor, room_id, from, None, Direction::Backward, 4).await.unwrap();
+        for event in &page.events {
+            let content: serde_json::Value = event.pdu.content_as().unwrap();
+            bodies.extend(content["body"].as_str().map(ToOwned::to_owned));
+            if event.pdu.is_create() {
+                bodies.push("create".to_owned());
+            }
+        }
+        if page.end.is_none() || page.end == from {
+            break;
+        }
+        from = page.end;
+    }
+    bodies
+}
+
+#[tokio::test]
+async fn message_of_another_server_enters() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let said = say(a, &alice, &room_id, "hello").await;
+    assert_eq!(carry(a, b, &said).await, Ok(()));
+    seen(b, &room_id, &said).await;
+    assert_eq!(carry(a, b, &said).await, Ok(()), "once more is no error");
+    assert!(b.store.inbox(b.rooms.find(&room_id).await.unwrap(), 0, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn events_in_between_are_fetched_and_shown_in_order() {
+    let (world, alice, bob, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    for number in 0..5 {
+        say(a, &alice, &room_id, &format!("missed {number}")).await;
+    }
+    let last = say(a, &alice, &room_id, "last").await;
+    carry(a, b, &last).await.unwrap();
+    seen(b, &room_id, &last).await;
+    let newest: Vec<String> = bodies(b, &bob, &room_id).await.into_iter().take(6).collect();
+    assert_eq!(newest, ["last", "missed 4", "missed 3", "missed 2", "missed 1", "missed 0"]);
+    let asked = world.asked("a.test");
+    assert!(!asked.iter().any(|asked| asked.contains("state_ids")), "{asked:?}");
+}
+
+#[tokio::test]
+async fn newcomer_pages_back_to_the_beginning() {
+    let (world, _, bob, room_id) = together().await;
+    let b = world.server("b.test");
+    let all = bodies(b, &bob, &room_id).await;
+    assert_eq!(all, ["before 4", "before 3", "before 2", "before 1", "before 0", "create"]);
+    let requests = world.asked("a.test").len();
+    assert_eq!(bodies(b, &bob, &room_id).await, all);
+    assert_eq!(world.asked("a.test").len(), requests, "what was fetched is kept");
+}
+
+#[tokio::test]
+async fn hole_is_bridged_by_the_state_and_filled_in_place_later() {
+    let (world, alice, bob, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let mut missed = Vec::new();
+    for number in 0..5 {
+        missed.push(say(a, &alice, &room_id, &format!("missed {number}")).await);
+    }
+    a.rooms
+        .set_state(
+            &alice,
+            &room_id,
+            "m.room.topic",
+            "",
+            &RawValue::from_string("{\"topic\":\"new\"}".to_owned()).unwrap(),
+        )
+        .await
+        .unwrap();
+    let last = say(a, &alice, &room_id, "last").await;
+    world.tamper("a.test", |path, body| {
+        if path.contains("get_missing_events") {
+            body["events"] = json!([]);
+        }
+    });
+    carry(a, b, &last).await.unwrap();
+    seen(b, &room_id, &last).await;
+    assert_eq!(b.content(&room_id, "m.room.topic", "").await, Some(json!({ "topic": "new" })));
+    assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
+    let next = say(a, &alice, &room_id, "next").await;
+    carry(a, b, &next).await.unwrap();
+    seen(b, &room_id, &next).await;
+    let newest: Vec<String> = bodies(b, &bob, &room_id).await.into_iter().take(7).collect();
+    assert_eq!(newest, ["next", "last", "missed 4", "missed 3", "missed 2", "missed 1", "missed 0"]);
+}
+
+#[tokio::test]
+async fn hole_that_cannot_be_filled_is_not_the_end() {
+    let (world, _, bob, room_id) = together().await;
+    world.set_down("a.test", true);
+    let b = world.server("b.test");
+    let page = b.rooms.messages(&bob, &room_id, None, None, Direction::Backward, 10).await.unwrap();
+    assert_eq!(page.events.len(), 1, "only the join is here");
+    let older = b.rooms.messages(&bob, &room_id, page.end, None, Direction::Backward, 10).await.unwrap();
+    assert!(older.events.is_empty());
+    assert_eq!(older.end, page.end, "there is more");
+    world.set_down("a.test", false);
+    let older = b.rooms.messages(&bob, &room_id, page.end, None, Direction::Backward, 100).await.unwrap();
+    assert!(older.events.iter().any(|event| event.pdu.is_create()));
+}
+
+#[tokio::test]
+async fn both_sides_of_a_partition_end_with_the_same_room() {
+    let (world, alice, bob, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let topic = |text: &str| RawValue::from_string(json!({ "topic": text }).to_string()).unwrap();
+    a.rooms.set_state(&alice, &room_id, "m.room.topic", "", &topic("of a")).await.unwrap();
+    say(b, &bob, &room_id, "lonely b").await;
+    let last_of_a = say(a, &alice, &room_id, "lonely a").await;
+    let last_of_b = say(b, &bob, &room_id, "still lonely b").await;
+    carry(a, b, &last_of_a).await.unwrap();
+    carry(b, a, &last_of_b).await.unwrap();
+    seen(b, &room_id, &last_of_a).await;
+    seen(a, &room_id, &last_of_b).await;
+    assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
+    let merged = say(a, &alice, &room_id, "together").await;
+    carry(a, b, &merged).await.unwrap();
+    seen(b, &room_id, &merged).await;
+    for server in [a, b] {
+        let room = server.rooms.find(&room_id).await.unwrap();
+        let head = server.store.room_head(room).await.unwrap().unwrap();
+        let heads = server.store.events(&head.heads).await.unwrap();
+        let heads: Vec<_> = heads.iter().map(|head| head.pdu.event_id()).collect();
+        assert_eq!(heads, [&*merged], "at {}", server.name);
+    }
+    assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
+}
+
+#[tokio::test]
+async fn event_with_a_false_signature_is_dropped() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let said = say(a, &alice, &room_id, "signed").await;
+    let event = a.store.event_by_id(&said).await.unwrap().unwrap();
+    let json = event.pdu.json().replace("\"depth\":", "\"depth\":1");
+    let origin = ServerName::parse("a.test").unwrap();
+    let outcomes = b.rooms.receive(&origin, vec![RawValue::from_string(json).unwrap()]).await.unwrap();
+    assert!(outcomes[0].1.is_err(), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn what_lies_in_the_inbox_is_taken_up_by_the_next_run() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    b.rooms.close().await;
+    let said = say(a, &alice, &room_id, "while you slept").await;
+    carry(a, b, &said).await.unwrap();
+    assert!(b.rooms.event(&room_id, &said).await.is_err());
+    let again = b.again();
+    again.resume().await.unwrap();
+    let mut head = b.store.follow();
+    while again.event(&room_id, &said).await.is_err() {
+        head.changed().await.unwrap();
+    }
+    again.close().await;
+}
