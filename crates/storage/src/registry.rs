@@ -50,8 +50,11 @@ fn all() -> impl Iterator<Item = &'static Statement> {
     .copied()
 }
 
-/// How many parameters a text names: the greatest `$n` in it.
+/// How many parameters a text names: the greatest `$n` in it, or, where they have no names, how many there are.
 fn parameters_named(text: &str) -> usize {
+    if text.contains('?') {
+        return text.matches('?').count();
+    }
     let numbers = text.split('$').skip(1).map(|behind| {
         let digits = behind.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(behind.len());
         behind[..digits].parse().unwrap_or(0)
@@ -77,6 +80,9 @@ pub async fn check_statements(store: &Store) -> Result<usize, String> {
         for count in if expandable { &[1, 4][..] } else { &[1] } {
             let mut texts =
                 vec![if expandable { statement.expand(*count) } else { statement.text.to_owned() }];
+            if statement.is_rows() {
+                texts.push(dialect::insert_rows(&connection, statement, *count));
+            }
             if statement.name == "HEAD_VERSIONS" {
                 texts.push(dialect::lock_rows(&store.engine, texts[0].clone()));
             }

@@ -37,6 +37,12 @@ impl Statement {
         }
     }
 
+    /// The text for `count` rows, with `?` for each parameter.
+    pub(crate) fn expand_without_names(&self, count: usize) -> String {
+        let row = format!("({})", vec!["?"; self.columns].join(","));
+        self.text.replacen("{rows}", &vec![row; count].join(","), 1)
+    }
+
     /// Whether the text has a list to expand.
     pub(crate) fn has_list(&self) -> bool {
         self.text.contains("{list}")
@@ -99,6 +105,7 @@ mod tests {
     #[test]
     fn rows_become_parameter_groups() {
         assert_eq!(ROWS.expand(2), "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4)");
+        assert_eq!(ROWS.expand_without_names(2), "INSERT INTO t (a, b) VALUES (?,?),(?,?)");
         assert_eq!(STATEMENTS.len(), 2);
     }
 }

@@ -24,6 +24,9 @@ use serde_json::{Value, json, value::RawValue};
 /// What is put in place of an answer: given the path and the answer's body.
 type Tamper = Box<dyn Fn(&str, &mut Value) + Send + Sync>;
 
+/// A server that is played by the test: gives an answer for a path, or nothing if it has none.
+type Played = Box<dyn Fn(&str) -> Option<Value> + Send + Sync>;
+
 /// All servers, and what goes wrong between them.
 #[derive(Default)]
 pub(crate) struct Wires {
@@ -32,6 +35,8 @@ pub(crate) struct Wires {
     pub(crate) down: Mutex<HashSet<String>>,
     /// What a server does to its answers.
     pub(crate) tamper: Mutex<BTreeMap<String, Tamper>>,
+    /// Servers that are played.
+    played: Mutex<BTreeMap<String, Played>>,
     /// Who asked whom for what.
     pub(crate) asked: Mutex<Vec<(String, String, String)>>,
 }
@@ -63,7 +68,7 @@ pub(crate) struct Across {
     servers: BTreeMap<String, Server>,
 }
 
-fn key_of(server: &str) -> ServerKey {
+pub(crate) fn key_of(server: &str) -> ServerKey {
     let mut seed = [9; 32];
     for (place, byte) in seed.iter_mut().zip(server.bytes()) {
         *place = byte;
@@ -155,6 +160,10 @@ impl Across {
         self.wires.tamper.lock().unwrap().insert(name.to_owned(), Box::new(tamper));
     }
 
+    pub(crate) fn play(&self, name: &str, played: impl Fn(&str) -> Option<Value> + Send + Sync + 'static) {
+        self.wires.played.lock().unwrap().insert(name.to_owned(), Box::new(played));
+    }
+
     pub(crate) fn asked(&self, to: &str) -> Vec<String> {
         let asked = self.wires.asked.lock().unwrap();
         asked.iter().filter(|asked| asked.1 == to).map(|asked| asked.2.clone()).collect()
@@ -231,6 +240,10 @@ impl Transport for Wire {
         let path = request.uri().path().to_owned();
         let what = format!("{} {path}", request.method());
         self.wires.asked.lock().unwrap().push((self.from.clone(), destination.to_string(), what));
+        let played = self.wires.played.lock().unwrap().get(destination.as_str()).and_then(|play| play(&path));
+        if let Some(body) = played {
+            return Ok(http::Response::new(Body::whole(Bytes::from(body.to_string()))));
+        }
         let rooms = self.wires.rooms.get().unwrap().get(destination.as_str());
         let is_down = self.wires.down.lock().unwrap().contains(destination.as_str());
         let Some(rooms) = rooms.filter(|_| !is_down) else {

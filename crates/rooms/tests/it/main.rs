@@ -4,6 +4,7 @@ mod across;
 mod creation;
 mod forks;
 mod handshakes;
+mod large_join;
 mod membership;
 mod receiving;
 mod sending;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::{
+    dialect,
     engine::Connection,
     error::StorageError,
     model::RoomHead,
@@ -114,7 +115,7 @@ impl Batch {
                 if values.is_empty() {
                     break;
                 }
-                let text = statement.expand(values.len());
+                let text = dialect::insert_rows(connection, statement, values.len());
                 connection.fetch(text, values.into_iter().flatten().collect()).await?;
             }
         }
