@@ -5,6 +5,7 @@
 mod encryption;
 mod ephemeral;
 mod federation;
+mod handshakes;
 mod limits;
 mod media;
 mod messages;
