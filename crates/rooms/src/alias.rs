@@ -96,9 +96,8 @@ impl Rooms {
     ) -> Result<(RoomSn, OwnedRoomId, Vec<OwnedServerName>), RoomError> {
         let found = self.store.alias(alias).await?.ok_or(RoomError::NotFound("there is no such alias"))?;
         let room_id = self.store.room_id(found.room).await?;
-        let own = self.identity.server_name.clone();
-        let others = self.servers_in(found.room).await?.into_iter().filter(|server| *server != own);
-        let servers = [own.clone()].into_iter().chain(others).take(MOST_SERVERS).collect();
+        let mut servers = self.servers_in_room(found.room).await?;
+        servers.truncate(MOST_SERVERS);
         Ok((found.room, room_id, servers))
     }
 

@@ -18,9 +18,6 @@ pub use state::{ServedState, ServedStateIds};
 
 use crate::{RoomError, Rooms};
 
-/// How many members are looked at together in search of one of a server's.
-const MEMBERS_AT_ONCE: usize = 1_000;
-
 impl Rooms {
     /// Refuses a server that a room's access control list shuts out. A room that is not known here shuts nobody
     /// out. <https://spec.matrix.org/v1.19/server-server-api/#server-access-control-lists-acls>
@@ -45,30 +42,14 @@ impl Rooms {
 
     /// Whether a user of a server is joined to a room.
     pub async fn is_server_in_room(&self, room: RoomSn, server: &ServerName) -> Result<bool, RoomError> {
-        let joined = self.store.members_of_room(room).await?.joined();
-        for members in joined.chunks(MEMBERS_AT_ONCE) {
-            let user_ids = self.store.user_ids(members).await?;
-            if user_ids.iter().any(|user_id| user_id.server_name() == server) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(self.store.servers_of_room(room).await?.contains_key(server))
     }
 
     /// The servers whose users are joined to a room: this one first if it is among them, then those with most
     /// members.
     pub async fn servers_in_room(&self, room: RoomSn) -> Result<Vec<OwnedServerName>, RoomError> {
-        let joined = self.store.members_of_room(room).await?.joined();
-        let mut counts = std::collections::HashMap::<OwnedServerName, usize>::new();
-        for members in joined.chunks(MEMBERS_AT_ONCE) {
-            for user_id in self.store.user_ids(members).await? {
-                match counts.get_mut(user_id.server_name()) {
-                    Some(count) => *count += 1,
-                    None => drop(counts.insert(user_id.server_name().to_owned(), 1)),
-                }
-            }
-        }
-        let mut servers: Vec<_> = counts.into_iter().collect();
+        let counts = self.store.servers_of_room(room).await?;
+        let mut servers: Vec<_> = counts.iter().map(|(server, count)| (server.clone(), *count)).collect();
         let ours = self.server_name();
         servers.sort_by(|a, b| (a.0 != ours, b.1, &a.0).cmp(&(b.0 != ours, a.1, &b.0)));
         Ok(servers.into_iter().map(|(server, _)| server).collect())

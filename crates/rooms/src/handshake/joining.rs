@@ -1,8 +1,11 @@
 //! The joiner's half: a room that this server is not in is joined by way of a server that is.
 //! <https://spec.matrix.org/v1.19/server-server-api/#joining-rooms>
 
+use std::time::Duration;
+
 use parvis_events::{Pdu, RawPdu, RoomVersion};
-use parvis_storage::EventFlags;
+use parvis_peers::Limits;
+use parvis_storage::{EventFlags, RoomSn};
 use ruma::{
     OwnedRoomId, OwnedServerName, RoomVersionId, ServerName,
     api::federation::membership::{create_join_event, prepare_join_event},
@@ -16,7 +19,6 @@ use super::{
     template::Given,
 };
 use crate::{Actor, RoomError, Rooms};
-use parvis_peers::Limits;
 
 /// Somebody wants to come into, or knock at, a room by way of another server.
 #[derive(Clone, Debug)]
@@ -28,6 +30,11 @@ pub(crate) struct Wish {
     /// What is to be in the membership event.
     pub(crate) content: Map<String, Value>,
 }
+
+/// How often it is looked whether an event has come in.
+const LOOKS: usize = 100;
+/// How long between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// The versions of rooms that can be entered from here.
 pub(super) fn versions() -> Vec<RoomVersionId> {
@@ -82,11 +89,35 @@ impl Rooms {
         };
         if let Some(room) = self.residence(room_id).await? {
             // Others of this server are in the room already; only somebody elsewhere could let this user in.
-            return self.enter(room, join, EventFlags::HANDED).await.map(drop);
+            return self.enter_among_others(server, room, join).await;
         }
         let told = Told { state: answer.state, auth_chain: answer.auth_chain };
         let arrival = self.check_arrival(join, version, told).await?;
         self.import(wish.actor.user, arrival).await
+    }
+
+    /// Takes a join into a room that this server is in already. What the join follows may not have come here yet:
+    /// then it goes the way of other servers' events, for which that is fetched.
+    async fn enter_among_others(
+        &self,
+        server: &ServerName,
+        room: RoomSn,
+        join: Pdu,
+    ) -> Result<(), RoomError> {
+        let Err(error) = self.enter(room, join.clone(), EventFlags::HANDED).await else { return Ok(()) };
+        if self.store.event_sn(join.event_id()).await?.is_some() {
+            return Err(error);
+        }
+        self.receive(server, vec![json(&join)?]).await?;
+        for _ in 0..LOOKS {
+            self.ambient.clock.sleep(BETWEEN_LOOKS).await;
+            if let Some(event) = self.store.event_by_id(join.event_id()).await?
+                && event.has_state()
+            {
+                return if event.is_shown() { Ok(()) } else { Err(error) };
+            }
+        }
+        Err(RoomError::Busy)
     }
 
     /// Our join with the signatures of who let us in; as it was where what came back is something else.

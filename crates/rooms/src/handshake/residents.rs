@@ -25,19 +25,12 @@ pub(super) const ASK: Limits = Limits { despite_back_off: true, ..Limits::QUESTI
 impl Rooms {
     /// The servers with users in a room.
     pub(crate) async fn servers_in(&self, room: RoomSn) -> Result<BTreeSet<OwnedServerName>, RoomError> {
-        let joined = self.store.members_of_room(room).await?.joined();
-        let users = self.store.user_ids(&joined).await?;
-        Ok(users.iter().map(|user| user.server_name().to_owned()).collect())
+        Ok(self.store.servers_of_room(room).await?.keys().cloned().collect())
     }
 
     /// Whether this server has users in a room, and so knows what happens there.
     pub(crate) async fn is_resident(&self, room: RoomSn) -> Result<bool, RoomError> {
-        for user in self.store.members_of_room(room).await?.joined() {
-            if self.store.user_id(user).await?.server_name() == self.identity.server_name {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(self.store.servers_of_room(room).await?.contains_key(&self.identity.server_name))
     }
 
     /// The number of a room that this server is in.
