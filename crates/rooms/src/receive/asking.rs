@@ -1,7 +1,7 @@
 //! Asking other servers of a room for events and states. Everything that comes back is verified; what fails is
 //! left out. Bounded in requests, events and bytes.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use parvis_events::Pdu;
@@ -20,6 +20,8 @@ use serde_json::value::RawValue;
 
 use crate::{RoomError, Rooms};
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How many other servers are asked beside the one that sent an event.
 const OTHERS: usize = 3;
 /// How many single events are asked for at the same time.
@@ -77,10 +79,9 @@ impl Asking<'_> {
             + ruma::api::Metadata<PathBuilder = ruma::api::path_builder::SinglePath>,
         R::Authentication: parvis_peers::Authentication,
     {
-        let limits = Limits {
-            despite_back_off: self.servers.first().is_some_and(|first| first == server),
-            ..Limits::HISTORY
-        };
+        // Whoever has sent an event can be reached; and must not hold a room up for long.
+        let despite_back_off = self.servers.first().is_some_and(|first| first == server);
+        let limits = Limits { despite_back_off, timeout: PATIENCE, ..Limits::HISTORY };
         let answer: Result<_, PeerError> = self.rooms.others.federation.call(server, request, limits).await;
         answer
             .inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))

@@ -176,7 +176,8 @@ impl Rooms {
         }
     }
 
-    /// Takes events into the room, all that need nothing more in one write.
+    /// Takes events into the room: first all that need nothing more, in one write, so that nobody waits for what
+    /// somebody else withholds.
     async fn take_page(
         &self,
         room: RoomSn,
@@ -184,13 +185,17 @@ impl Rooms {
         origins: &HashMap<OwnedEventId, OwnedServerName>,
         later: &mut Later,
     ) -> Result<(), RoomError> {
-        let mut waiting: std::collections::VecDeque<Pdu> = topological_order(pdus).into();
+        let mut waiting = topological_order(pdus);
         while !waiting.is_empty() {
-            let taken = self.take_what_can_be(room, &waiting).await?;
-            for pdu in waiting.drain(..taken) {
+            let lacking = self.take_what_can_be(room, &waiting).await?;
+            for pdu in waiting.iter().filter(|pdu| !lacking.contains(*pdu)) {
                 later.remove(pdu.event_id());
             }
-            let Some(pdu) = waiting.pop_front() else { return Ok(()) };
+            waiting = lacking;
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            let pdu = waiting.remove(0);
             let Some(origin) = origins.get(pdu.event_id()) else { continue };
             let skip: HashSet<OwnedEventId> = later.keys().cloned().collect();
             if self.take_with_ancestors(room, origin, &pdu, &skip).await? {
@@ -202,27 +207,25 @@ impl Rooms {
         Ok(())
     }
 
-    /// Takes events up to the first that lacks ancestors; says how many.
-    async fn take_what_can_be(
-        &self,
-        room: RoomSn,
-        pdus: &std::collections::VecDeque<Pdu>,
-    ) -> Result<usize, RoomError> {
+    /// Takes those of the events whose ancestors are here; gives the others, in their order.
+    async fn take_what_can_be(&self, room: RoomSn, pdus: &[Pdu]) -> Result<Vec<Pdu>, RoomError> {
         let mut attempts = Attempts::default();
         loop {
             let mut turn = self.turn(room).await?;
-            let mut taken = 0;
+            let mut lacking = Vec::new();
             for pdu in pdus {
                 match turn.take_in(pdu, &StateGiven::new(), None, EventFlags::ACCEPTED).await? {
-                    Judged::Missing { .. } => break,
+                    Judged::Missing { .. } => {
+                        lacking.push(pdu.clone());
+                        continue;
+                    }
                     Judged::Refused(reason) => tracing::info!(event = %pdu.event_id(), reason, "refused"),
                     Judged::Done(_) => {}
                 }
                 turn.set.take_from_inbox(pdu.event_id());
-                taken += 1;
             }
             if attempts.finish(turn).await? {
-                return Ok(taken);
+                return Ok(lacking);
             }
         }
     }

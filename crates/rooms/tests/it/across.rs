@@ -65,6 +65,7 @@ pub(crate) struct Server {
 /// Servers that reach each other.
 pub(crate) struct Across {
     pub(crate) wires: Arc<Wires>,
+    pub(crate) clock: Arc<TestClock>,
     servers: BTreeMap<String, Server>,
 }
 
@@ -139,7 +140,7 @@ pub(crate) async fn across(names: &[&str]) -> Across {
     }
     let rooms = servers.iter().map(|(name, server)| (name.clone(), server.rooms.clone())).collect();
     assert!(wires.rooms.set(rooms).is_ok());
-    Across { wires, servers }
+    Across { wires, clock, servers }
 }
 
 impl Across {

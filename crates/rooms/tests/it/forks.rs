@@ -428,3 +428,22 @@ async fn local_event_brings_the_forks_together() {
     assert_eq!(stored.pdu.prev_events().len(), 3);
     assert_eq!(world.store.room_head(room).await.unwrap().unwrap().heads, [stored.sn]);
 }
+
+#[tokio::test]
+async fn more_ends_than_an_event_may_name_come_together_step_by_step() {
+    let (world, room, book, mut author) = with_anna().await;
+    let anna = people().remove(1);
+    let ends = book.ends();
+    for number in 0..25 {
+        let content = json!({ "topic": format!("{number}") });
+        let topic = author.event(&book, &anna, "m.room.message", None, &content, ends.clone());
+        world.rooms.take_in(room, &topic, &StateGiven::new()).await.unwrap();
+    }
+    let owner = world.person("owner").await;
+    let said = world.say(&owner, &author.room_id, "some", "1").await.unwrap();
+    assert_eq!(world.store.event_by_id(&said).await.unwrap().unwrap().pdu.prev_events().len(), 20);
+    assert_eq!(world.store.room_head(room).await.unwrap().unwrap().heads.len(), 6);
+    let said = world.say(&owner, &author.room_id, "all", "2").await.unwrap();
+    let stored = world.store.event_by_id(&said).await.unwrap().unwrap();
+    assert_eq!(world.store.room_head(room).await.unwrap().unwrap().heads, [stored.sn]);
+}

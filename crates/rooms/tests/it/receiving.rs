@@ -215,3 +215,26 @@ async fn what_lies_in_the_inbox_is_taken_up_by_the_next_run() {
     }
     again.close().await;
 }
+
+#[tokio::test]
+async fn event_whose_ancestors_are_withheld_delays_no_other_and_is_tried_again() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let ordinary = say(a, &alice, &room_id, "ordinary").await;
+    let withheld = say(a, &alice, &room_id, "withheld").await;
+    let child = say(a, &alice, &room_id, "child").await;
+    world.tamper("a.test", |path, body| {
+        if path.contains("get_missing_events") || path.contains("state") {
+            *body = json!({ "events": [] });
+        }
+    });
+    carry(a, b, &child).await.unwrap();
+    carry(a, b, &ordinary).await.unwrap();
+    seen(b, &room_id, &ordinary).await;
+    assert!(b.rooms.event(&room_id, &child).await.is_err());
+    assert!(b.rooms.event(&room_id, &withheld).await.is_err());
+    world.tamper("a.test", |_, _| {});
+    world.clock.advance(std::time::Duration::from_secs(600));
+    seen(b, &room_id, &child).await;
+    seen(b, &room_id, &withheld).await;
+}
