@@ -1,6 +1,7 @@
 //! The engine: answers syncs, waits for news on behalf of those who ask to, and wakes them.
 
 mod device_lists;
+mod elsewhere;
 mod others;
 mod tasks;
 
@@ -14,14 +15,16 @@ use moka::sync::Cache;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_storage::{StorageError, Store, Token, UserSn, WriteSet};
 use ruma::api::client::filter::FilterDefinition;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
+pub use self::elsewhere::HeardPresence;
 pub use self::others::{PresenceError, TypingError};
 use crate::{
     answer::{SyncAnswer, SyncRequest},
     classic::Classic,
     filter::Filter,
     parts::Parts,
+    passing::{Passing, Teller},
     presence::PresenceMode,
     receipts::Receipts,
     view::{Reader, View},
@@ -62,6 +65,8 @@ struct Inner {
     filters: Cache<(UserSn, i64), Arc<Filter>>,
     /// Users whose presence has changed and of whom others are not told yet, and when they will be.
     presence_news: Mutex<PresenceNews>,
+    /// Tells those who tell other servers.
+    teller: Teller,
     /// Tells the timekeeper to look again at what comes next.
     nudge: Arc<Notify>,
     /// Whether the engine is closing. Its end tells the tasks to end.
@@ -87,6 +92,7 @@ impl SyncEngine {
             waiters: Waiters::default(),
             filters: Cache::new(FILTERS),
             presence_news: Mutex::default(),
+            teller: Teller::new(),
             nudge: Arc::default(),
             closing: watch::Sender::new(false),
         }));
@@ -97,6 +103,11 @@ impl SyncEngine {
     /// Ends all waiting at once: whoever waits gets an ordinary answer that says nothing.
     pub fn close(&self) {
         self.0.closing.send_replace(true);
+    }
+
+    /// Listens to what passes from now on: typing and presence.
+    pub fn listen(&self) -> broadcast::Receiver<Passing> {
+        self.0.teller.listen()
     }
 
     /// A filter that a user has stored, by its id.

@@ -12,6 +12,7 @@ mod ephemeral;
 mod filter;
 mod lazy;
 mod parts;
+mod passing;
 mod presence;
 mod receipts;
 mod rules;
@@ -25,9 +26,10 @@ pub use answer::{
     DeviceLists, JoinedRoom, LeftRoom, PresenceUpdate, StrippedRoom, Summary, SyncAnswer, SyncRequest,
     Timeline, UnreadCounts,
 };
-pub use engine::{PresenceError, SyncEngine, SyncSettings, TypingError};
+pub use engine::{HeardPresence, PresenceError, SyncEngine, SyncSettings, TypingError};
 pub use filter::{EventFilter, Filter};
 pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Receipt, Token};
+pub use passing::Passing;
 pub use presence::PresenceMode;
-pub use receipts::{ReadMark, ReadThread, ReceiptError};
+pub use receipts::{HeardReceipt, ReadMark, ReadThread, ReceiptError};
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

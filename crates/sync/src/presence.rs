@@ -22,6 +22,8 @@ const GONE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(300);
 /// For how long after doing something a user counts as active.
 const ACTIVE: Duration = Duration::from_secs(60);
+/// After how long another server's word about its user is not believed any more.
+const BELIEVED: Duration = Duration::from_secs(30 * 60);
 
 /// How far presence goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,8 @@ struct State {
 struct User {
     devices: HashMap<DeviceSn, Device>,
     status_message: Option<String>,
+    /// For a user of another server, what that server has said, and when.
+    heard: Option<(Shown, Timestamp)>,
     shown: Shown,
     changed: u64,
     due: Option<Timestamp>,
@@ -124,6 +128,14 @@ fn liveliness(state: &PresenceState) -> u8 {
 
 impl User {
     fn refresh(&self, now: Timestamp) -> Shown {
+        if let Some((heard, at)) = &self.heard {
+            let believed = now.since(*at) < BELIEVED;
+            return if believed {
+                heard.clone()
+            } else {
+                Shown { last_active: heard.last_active, ..Shown::default() }
+            };
+        }
         let states = self.devices.values().map(|device| device.state(now));
         let state = states.max_by_key(liveliness).unwrap_or(PresenceState::Offline);
         let last_active = self.devices.values().map(|device| device.active).max().or(self.shown.last_active);
@@ -134,6 +146,13 @@ impl User {
             last_active,
             state,
         }
+    }
+
+    /// When what others are told of the user may change by itself.
+    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let heard = self.heard.as_ref().filter(|heard| heard.0.state != PresenceState::Offline);
+        let ends = heard.map(|heard| heard.1.plus(BELIEVED)).filter(|end| *end > now);
+        self.devices.values().filter_map(|device| device.due(now)).chain(ends).min()
     }
 }
 
@@ -210,6 +229,22 @@ impl Presence {
         known && self.change(user, now, |user| user.device(device, now).active = now)
     }
 
+    /// Notes what another server says of its user. Says whether others are to be told.
+    pub(crate) fn hear(&self, user: UserSn, heard: Shown, now: Timestamp) -> bool {
+        self.change(user, now, |user| user.heard = Some((heard, now)))
+    }
+
+    /// Whether a user's presence is told to other servers from here.
+    pub(crate) fn is_told_elsewhere(&self, user: UserSn) -> bool {
+        let own = self.lock().users.get(&user).is_some_and(|user| user.heard.is_none());
+        self.mode == PresenceMode::On && own
+    }
+
+    /// Whether other servers are believed about their users.
+    pub(crate) fn hears_others(&self) -> bool {
+        self.mode == PresenceMode::On
+    }
+
     /// Lets time pass: gives those of whom others are to be told.
     pub(crate) fn pass(&self, now: Timestamp) -> Vec<UserSn> {
         let mut users = Vec::new();
@@ -256,7 +291,7 @@ impl Presence {
         // That a user did something again is told with the next change.
         let told = Shown { last_active: known.shown.last_active, ..shown.clone() } != known.shown;
         known.shown = shown;
-        let due = known.devices.values().filter_map(|device| device.due(now)).min();
+        let due = known.next_due(now);
         let (before_due, before_change) = (std::mem::replace(&mut known.due, due), known.changed);
         if told {
             known.changed = self.counter.next();
@@ -360,6 +395,18 @@ mod tests {
         assert!(presence.set(USER, PHONE, &PresenceState::Online, Some("there".to_owned()), at(0)));
         assert_eq!(presence.changed_since(Some(2)), [USER]);
         assert_eq!(presence.of(USER).unwrap().status_message.as_deref(), Some("there"));
+    }
+
+    #[test]
+    fn another_servers_word_is_believed_for_a_while() {
+        let presence = presence();
+        let online = Shown { state: PresenceState::Online, ..Shown::default() };
+        assert!(presence.hear(USER, online.clone(), at(0)));
+        assert!(!presence.hear(USER, online, at(600)), "nothing new");
+        assert_eq!(presence.next_due(), Some(at(2_400)));
+        assert_eq!(presence.pass(at(2_399)), []);
+        assert_eq!(presence.pass(at(2_400)), [USER]);
+        assert_eq!((state(&presence), presence.next_due()), (PresenceState::Offline, None));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! (<https://spec.matrix.org/v1.19/client-server-api/#receipts>,
 //! <https://spec.matrix.org/v1.19/client-server-api/#fully-read-markers>).
 
+mod elsewhere;
+
 use std::sync::Arc;
 
 use parvis_ambient::Ambient;
@@ -12,6 +14,8 @@ use serde::Deserialize;
 use serde_json::{json, value::to_raw_value};
 use tokio::sync::{Mutex, MutexGuard};
 
+use self::elsewhere::Early;
+pub use self::elsewhere::HeardReceipt;
 use crate::{threads::thread_of, view::Reader};
 
 /// Among how many queues the users are shared out whose receipts move one after another.
@@ -83,12 +87,13 @@ pub(crate) struct Receipts {
     store: Store,
     ambient: Ambient,
     queues: Arc<[Mutex<()>; QUEUES]>,
+    early: Early,
 }
 
 impl Receipts {
     pub(crate) fn new(store: Store, ambient: Ambient) -> Self {
         let queues = Arc::new(std::array::from_fn(|_| Mutex::default()));
-        Self { store, ambient, queues }
+        Self { store, ambient, queues, early: Early::default() }
     }
 
     /// Moves what a user has read of a room forward, never back. All of the marks move, or none.

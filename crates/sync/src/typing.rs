@@ -61,19 +61,19 @@ impl Typing {
         changed
     }
 
-    /// Drops those whose time is over; gives the rooms that this changes.
-    pub(crate) fn expire(&self, now: Timestamp) -> Vec<RoomSn> {
+    /// Drops those whose time is over; gives them, and the rooms in which they do not type any more.
+    pub(crate) fn expire(&self, now: Timestamp) -> Vec<(RoomSn, UserSn)> {
         let mut state = self.lock();
-        let mut rooms = Vec::new();
+        let mut ended = Vec::new();
         while let Some((until, room, user)) = state.ends.first().copied().filter(|end| end.0 <= now) {
             state.ends.remove(&(until, room, user));
             if let Some(typing) = state.rooms.get_mut(&room) {
                 typing.until.remove(&user);
             }
             state.note(room, &self.counter);
-            rooms.push(room);
+            ended.push((room, user));
         }
-        rooms
+        ended
     }
 
     /// When the next one's time is over.
@@ -146,9 +146,9 @@ mod tests {
         typing.set(RoomSn(3), USER, Some(Timestamp(15)));
         assert_eq!(typing.next_end(), Some(Timestamp(15)));
         assert_eq!(typing.expire(Timestamp(10)), []);
-        assert_eq!(typing.expire(Timestamp(15)), [RoomSn(3)]);
+        assert_eq!(typing.expire(Timestamp(15)), [(RoomSn(3), USER)]);
         assert!(typing.any(ROOM) && !typing.any(RoomSn(3)));
-        assert_eq!(typing.expire(Timestamp(99)), [ROOM]);
+        assert_eq!(typing.expire(Timestamp(99)), [(ROOM, USER)]);
         assert_eq!(typing.next_end(), None);
     }
 }

@@ -59,7 +59,11 @@ impl SyncEngine {
         let typing_for = typing_for.filter(|typing_for| !typing_for.is_zero());
         let until = typing_for.map(|typing_for| inner.now().plus(typing_for.min(LONGEST_TYPING)));
         inner.note_activity(reader);
-        if inner.parts.typing.set(room, reader.user, until) {
+        let changed = inner.parts.typing.set(room, reader.user, until);
+        if changed || until.is_some() {
+            inner.teller.typing(room, reader.user, until.is_some());
+        }
+        if changed {
             inner.wake_room(room).await?;
         }
         inner.nudge.notify_one();

@@ -11,7 +11,7 @@ use parvis_events::Membership;
 use parvis_storage::{Announced, Change, EventSn, Position, RoomSn, StorageError, StoredEvent, UserSn};
 use tokio::sync::watch;
 
-use super::Inner;
+use super::{Inner, Passing};
 
 /// How long changes of presence are gathered before others are told: when a thousand clients come back, each is
 /// not told of each.
@@ -111,22 +111,32 @@ impl Inner {
         member: Option<UserSn>,
     ) -> Result<(), StorageError> {
         let typing = self.parts.typing.any(room);
-        if !typing && !self.parts.presence.is_on() {
+        let early = self.receipts.any_early();
+        if !typing && !early && !self.parts.presence.is_on() {
             return Ok(());
         }
         let event = self.parts.store.event(event).await?;
+        if early {
+            self.receipts.welcome(&event).await?;
+        }
         if let Some((device, _)) = &event.transaction
             && self.parts.presence.act(event.sender, *device, self.now())
         {
             self.tell_presence(event.sender);
         }
         if typing && is_message(&event) {
-            self.parts.typing.set(room, event.sender, None);
+            self.end_typing(room, event.sender);
         }
         if let Some(member) = member.filter(|_| typing && event.pdu.membership() != Some(Membership::Join)) {
-            self.parts.typing.set(room, member, None);
+            self.end_typing(room, member);
         }
         Ok(())
+    }
+
+    fn end_typing(&self, room: RoomSn, user: UserSn) {
+        if self.parts.typing.set(room, user, None) {
+            self.teller.typing(room, user, false);
+        }
     }
 
     /// Wakes everybody in a room.
@@ -154,7 +164,8 @@ impl Inner {
 
     async fn pass_time(&self) -> Result<(), StorageError> {
         let now = self.now();
-        for room in self.parts.typing.expire(now) {
+        for (room, user) in self.parts.typing.expire(now) {
+            self.teller.typing(room, user, false);
             self.wake_room(room).await?;
         }
         for user in self.parts.presence.pass(now) {
@@ -168,7 +179,20 @@ impl Inner {
             news.due = None;
             std::mem::take(&mut news.users)
         };
+        self.tell_elsewhere(&users).await?;
         self.wake_companions(users).await
+    }
+
+    /// Has other servers told of the presence of users of this one.
+    async fn tell_elsewhere(&self, users: &HashSet<UserSn>) -> Result<(), StorageError> {
+        let presence = &self.parts.presence;
+        for user in users.iter().copied().filter(|user| presence.is_told_elsewhere(*user)) {
+            let Some(shown) = presence.of(user) else { continue };
+            let user_id = self.parts.store.user_id(user).await?;
+            let update = self.parts.presence_update(user_id, shown);
+            self.teller.tell(Passing::Presence { user, update });
+        }
+        Ok(())
     }
 
     /// Wakes those who share a room with one of these users.
