@@ -5,7 +5,9 @@ use std::sync::Arc;
 use parvis_accounts::Accounts;
 use parvis_ambient::Ambient;
 use parvis_media::Media;
+use parvis_outbound::{Answers, Outbound};
 use parvis_rooms::Rooms;
+use parvis_sync::SyncEngine;
 use ruma::{MilliSecondsSinceUnixEpoch, UInt};
 use tokio::sync::Semaphore;
 
@@ -21,6 +23,12 @@ pub struct FederationApi {
     pub accounts: Accounts,
     /// Files that users send.
     pub media: Media,
+    /// What is told to users of this server.
+    pub sync: SyncEngine,
+    /// What is told to other servers.
+    pub outbound: Outbound,
+    /// What their transactions were answered.
+    pub answers: Answers,
     /// With which servers the organisation federates.
     pub partners: Arc<dyn Partners>,
     /// This server's keys, and what it knows of others'.

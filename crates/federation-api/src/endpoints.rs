@@ -9,6 +9,7 @@ mod openid;
 mod query;
 mod space;
 mod thirdparty;
+mod transactions;
 
 use parvis_wire::Endpoints;
 
@@ -24,5 +25,6 @@ pub(crate) fn all() -> Endpoints<FederationApi> {
         .merge(openid::endpoints())
         .merge(query::endpoints())
         .merge(space::endpoints())
+        .merge(transactions::endpoints())
         .merge(thirdparty::endpoints())
 }

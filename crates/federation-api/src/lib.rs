@@ -10,6 +10,7 @@
 //! <https://spec.matrix.org/v1.19/server-server-api/>
 
 mod api;
+mod edus;
 mod endpoints;
 mod error;
 mod key_documents;

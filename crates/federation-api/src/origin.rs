@@ -92,6 +92,7 @@ impl Scheme<FederationApi> for ServerSignatures {
             return Err(unauthorised("The signature of the request is false."));
         }
         api.rooms.others().federation.heard_from(&claim.origin);
+        api.outbound.heard_from(&claim.origin);
         Ok(Origin(claim.origin))
     }
 }

@@ -11,10 +11,12 @@ use parvis_ambient::{Ambient, Clock, SeededChance, TestClock};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_federation_api::{FederationApi, OwnKey, Partners, router};
 use parvis_media::{Media, Settings as MediaSettings};
+use parvis_outbound::{Answers, Outbound};
 use parvis_peers::{KeyBook, ServerKeys, VerifyKey, WantedKeys};
 use parvis_policy::{ClientKind, encryption::EncryptionSettings};
 use parvis_rooms::{Actor, CreateRoom, Identity, InitialState, Others, RoomSettings, Rooms, SendEvent};
 use parvis_storage::{DatabaseSettings, DeviceSn, SessionSn, Store, StoreSettings, fresh_schema};
+use parvis_sync::{PresenceMode, SyncEngine, SyncSettings, View};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, ServerName, server_name};
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::Semaphore;
@@ -204,10 +206,19 @@ impl World {
             ..AccountsSettings::new(server_name.clone())
         };
         let accounts = Accounts::new(store.clone(), ambient.clone(), settings);
+        let rooms = rooms(&store, &ambient);
+        let view = View::new(store.clone(), ambient.clone());
+        let settings = SyncSettings { presence: PresenceMode::On };
+        let sync = SyncEngine::start(store.clone(), view, ambient.clone(), settings);
+        let federation = rooms.others().federation.clone();
+        let outbound = Outbound::start(store.clone(), ambient.clone(), federation).await.unwrap();
         let api = FederationApi {
-            rooms: rooms(&store, &ambient),
+            rooms,
             accounts,
             media,
+            sync,
+            outbound,
+            answers: Answers::new(store.clone(), ambient.clone()),
             partners: Arc::new(AllButOne),
             keys: Arc::new(OwnKey { server_name, key: Arc::new(key_of(HERE)), ambient: ambient.clone() }),
             ambient,

@@ -25,6 +25,7 @@ use tokio_util::{
 
 use crate::{
     audience::Audience,
+    error::refused,
     news::{News, Taken},
     queues::{QueueStatus, Queues},
 };
@@ -145,8 +146,7 @@ impl Outbound {
 
     /// Takes note that a server has called us: if it did not answer lately it is tried again at once.
     pub fn heard_from(&self, server: &ServerName) {
-        let now = self.inner.ambient.now();
-        if self.inner.queues().heard_from(server, now, TRY_AT_MOST_EVERY) {
+        if self.inner.news().hear_from(server) {
             self.inner.nudge.notify_one();
         }
     }
@@ -362,8 +362,11 @@ impl Inner {
     }
 
     async fn take_news(&self) -> Result<(), StorageError> {
-        let Taken { typing, presence } = self.news().take();
+        let Taken { typing, presence, heard_from } = self.news().take();
         let now = self.ambient.now();
+        for server in heard_from {
+            self.queues().heard_from(&server, now, TRY_AT_MOST_EVERY);
+        }
         for (room, user, typing) in typing {
             let servers = self.store.servers_of_room(room).await?;
             if servers.len() <= 1 || self.store.user_id(user).await?.server_name() != self.own() {
@@ -423,13 +426,5 @@ impl Inner {
         self.queues().recorded(&record);
         *self.last_record() = Recorded { common: record.common, at: now };
         Ok(())
-    }
-}
-
-/// The error of a write that has no guards.
-fn refused(error: parvis_storage::CommitError) -> StorageError {
-    match error {
-        parvis_storage::CommitError::Storage(error) => error,
-        other => StorageError::Corrupt(format!("a write without guards was refused: {other}")),
     }
 }

@@ -6,19 +6,24 @@
 //! have a row of their own. A server that was told everything costs nothing; one that does not answer costs a few
 //! numbers, and delays nobody.
 //!
+//! [`Answers`] is the other half: what other servers' own transactions were answered.
+//!
 //! This crate knows nothing of discovery, keys and back-off, which the network brings, and nothing of who wants to
 //! be pushed what on a phone.
 //!
-//! From below: `load`, `queue`, `queues` and `news` (pure), `transaction` and `audience` (what the store says),
+//! From below: `error`, `load`, `queue`, `queues` and `news` (pure), `transaction` and `audience` (what the store says),
 //! `engine` (tasks).
 
+mod answers;
 mod audience;
 mod engine;
+mod error;
 mod load;
 mod news;
 mod queue;
 mod queues;
 mod transaction;
 
+pub use answers::{Answers, Turn};
 pub use engine::{Outbound, OutboundStatus};
 pub use queues::QueueStatus;

@@ -1,10 +1,13 @@
 //! What passes, and is told by those who know it: typing and presence.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use parvis_ambient::Timestamp;
 use parvis_storage::{RoomSn, UserSn};
-use ruma::api::federation::transactions::edu::PresenceUpdate;
+use ruma::{OwnedServerName, ServerName, api::federation::transactions::edu::PresenceUpdate};
 
 /// Servers forget that somebody is typing: how often those who go on are told of again.
 const REPEAT_TYPING: Duration = Duration::from_secs(20);
@@ -16,6 +19,7 @@ const MOST: usize = 10_000;
 pub(crate) struct News {
     typing: Vec<(RoomSn, UserSn, bool)>,
     presence: HashMap<UserSn, PresenceUpdate>,
+    heard_from: HashSet<OwnedServerName>,
     /// When it was last told of those who are typing.
     told: HashMap<(RoomSn, UserSn), Timestamp>,
 }
@@ -27,6 +31,8 @@ pub(crate) struct Taken {
     pub(crate) typing: Vec<(RoomSn, UserSn, bool)>,
     /// Who is there.
     pub(crate) presence: HashMap<UserSn, PresenceUpdate>,
+    /// The servers that have called us.
+    pub(crate) heard_from: HashSet<OwnedServerName>,
 }
 
 impl News {
@@ -56,8 +62,21 @@ impl News {
         }
     }
 
+    /// Notes that a server has called us. Says whether that is news.
+    pub(crate) fn hear_from(&mut self, server: &ServerName) -> bool {
+        let is_news = self.heard_from.len() < MOST && !self.heard_from.contains(server);
+        if is_news {
+            self.heard_from.insert(server.to_owned());
+        }
+        is_news
+    }
+
     /// Takes what is to be looked at.
     pub(crate) fn take(&mut self) -> Taken {
-        Taken { typing: std::mem::take(&mut self.typing), presence: std::mem::take(&mut self.presence) }
+        Taken {
+            typing: std::mem::take(&mut self.typing),
+            presence: std::mem::take(&mut self.presence),
+            heard_from: std::mem::take(&mut self.heard_from),
+        }
     }
 }

@@ -93,23 +93,13 @@ impl Queues {
         self.due.insert((due, server.clone()));
     }
 
-    /// Takes note that a server was heard from; says whether it is now tried at once.
-    pub(crate) fn heard_from(
-        &mut self,
-        server: &ServerName,
-        now: Timestamp,
-        at_most_every: Duration,
-    ) -> bool {
-        let Some((server, queue)) = self.by_server.get_key_value(server) else { return false };
-        if !queue.is_worth_a_try(now, at_most_every) {
-            return false;
-        }
-        let server = server.clone();
-        if let Some(queue) = self.by_server.get_mut(&server) {
+    /// Takes note that a server was heard from: if it did not answer lately it is tried at once.
+    pub(crate) fn heard_from(&mut self, server: &ServerName, now: Timestamp, at_most_every: Duration) {
+        let Some(queue) = self.by_server.get_mut(server) else { return };
+        if queue.is_worth_a_try(now, at_most_every) {
             queue.force();
+            self.wait(&server.to_owned(), now);
         }
-        self.wait(&server, now);
-        true
     }
 
     /// The servers whose time has come; from now on they count as being told.

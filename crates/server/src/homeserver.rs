@@ -10,19 +10,20 @@ use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
 use parvis_media::{Media, Settings as MediaSettings};
-use parvis_outbound::Outbound;
+use parvis_outbound::{Answers, Outbound};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
 use parvis_rooms::{Identity, Others, Rooms};
 use parvis_storage::{DatabaseSettings, Pace, StorageError, Store, StoreSettings};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
     engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions, sync_settings},
     others::{ByRules, Notary, guarded},
+    passing::pass_on,
 };
 
 /// The largest body that another server may send: a transaction of fifty of the largest events, and what is said
@@ -39,6 +40,7 @@ pub struct Homeserver {
     rooms: Rooms,
     sync: SyncEngine,
     outbound: Outbound,
+    passing: JoinHandle<()>,
 }
 
 /// Why a homeserver does not start.
@@ -113,6 +115,9 @@ impl Homeserver {
             rooms: rooms.clone(),
             accounts: accounts.clone(),
             media: media.clone(),
+            sync: sync.clone(),
+            outbound: outbound.clone(),
+            answers: Answers::new(store.clone(), ambient.clone()),
             partners: Arc::new(ByRules(config.federation.rules.clone())),
             keys: Arc::new(Notary(keys)),
             ambient: ambient.clone(),
@@ -136,7 +141,8 @@ impl Homeserver {
         let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize())
             .merge(parvis_federation_api::router(federation_api, MAX_FEDERATION_BYTES));
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
-        Ok(Self { config: Arc::new(config), store, media, router, rooms, sync, outbound })
+        let passing = pass_on(&sync, outbound.clone());
+        Ok(Self { config: Arc::new(config), store, media, router, rooms, sync, outbound, passing })
     }
 
     /// What it was made from.
@@ -165,12 +171,15 @@ impl Homeserver {
         self.media.close();
         self.outbound.stop();
         self.rooms.stop();
+        self.passing.abort();
     }
 
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, media, router, rooms, sync, outbound, .. } = self;
+        let Self { store, media, router, rooms, sync, outbound, passing, .. } = self;
+        // It was told to end; that it did is an error of joining, and no other.
+        let _ = passing.await;
         outbound.close().await;
         rooms.close().await;
         // The engines, and the handlers in the router, hold the store too.

@@ -13,6 +13,7 @@ mod listener;
 mod logging;
 mod metrics;
 mod others;
+mod passing;
 mod process;
 mod tls;
 

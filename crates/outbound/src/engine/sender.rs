@@ -9,8 +9,8 @@ use ruma::{OwnedServerName, ServerName};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Inner, refused};
-use crate::{audience::missed, load::Transaction, queue::Step, transaction::compose};
+use super::Inner;
+use crate::{audience::missed, error::refused, load::Transaction, queue::Step, transaction::compose};
 
 /// How often a transaction is refused as bad before it is given up.
 const MOST_REFUSALS: u32 = 5;
