@@ -9,4 +9,5 @@ mod event;
 mod hostile;
 mod media;
 mod openid;
+mod transactions;
 mod world;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod cost;
+mod elsewhere;
 mod model;
 mod others;
 mod rooms;

@@ -64,7 +64,7 @@ impl World {
         Self { store, settings, clock, ambient, view, engine, _directory: directory }
     }
 
-    async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("parvis.db");
         Self::open(DatabaseSettings::Sqlite { path, readers: 2, relaxed_durability: true }, directory).await

@@ -47,6 +47,13 @@ async fn receive(
     origin: &ServerName,
     pdus: Vec<Box<RawValue>>,
 ) -> Result<Map<String, Value>, ApiError> {
-    let _ = (api, origin, pdus);
-    Ok(Map::new())
+    if pdus.is_empty() {
+        return Ok(Map::new());
+    }
+    let outcome = |outcome: Result<(), String>| match outcome {
+        Ok(()) => json!({}),
+        Err(error) => json!({ "error": error }),
+    };
+    let received = api.rooms.receive(origin, pdus).await?;
+    Ok(received.into_iter().map(|(event_id, became)| (event_id.to_string(), outcome(became))).collect())
 }
