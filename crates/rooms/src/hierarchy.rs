@@ -2,7 +2,10 @@
 //!
 //! <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidhierarchy>
 
-use std::{collections::HashSet, sync::Arc};
+pub(crate) mod elsewhere;
+mod walk;
+
+use std::sync::Arc;
 
 use parvis_events::{Membership, Pdu, stripped_state};
 use parvis_storage::{RoomHead, RoomSn};
@@ -10,6 +13,7 @@ use ruma::{OwnedRoomId, OwnedServerName, RoomId};
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::walk::{Next, Walk};
 use crate::{Actor, PublicRoom, RoomError, Rooms};
 
 /// How a hierarchy is walked.
@@ -126,31 +130,25 @@ impl Rooms {
         if self.accessible(actor, top).await?.is_none() {
             return Err(RoomError::forbidden("you may not see this room"));
         }
-        let depth_limit = query.max_depth.unwrap_or(MOST_DEPTH).min(MOST_DEPTH);
-        let mut seen = HashSet::from([top]);
-        let mut waiting = vec![(top, 0)];
+        let mut walk = Walk::new(self, actor, query, room_id);
         let (mut rooms, mut count, mut more) = (Vec::new(), 0, false);
-        while let Some((room, depth)) = waiting.pop() {
-            let Some(head) = self.accessible(actor, room).await? else { continue };
-            if rooms.len() == query.limit || count == MOST_ROOMS {
-                more = count < MOST_ROOMS;
-                break;
-            }
-            let found = self.visit(room, &head, query.suggested_only).await?;
-            if depth < depth_limit {
-                for child in found.children.iter().rev() {
-                    let child = self.store.room_sn(&child.room_id).await?;
-                    if let Some(child) = child.filter(|child| seen.insert(*child)) {
-                        waiting.push((child, depth + 1));
+        while count < MOST_ROOMS {
+            match walk.next().await? {
+                Next::Room(_) | Next::Enough if rooms.len() == query.limit => more = true,
+                Next::Room(found) => {
+                    if count >= skip {
+                        rooms.push(*found);
                     }
+                    count += 1;
+                    continue;
                 }
+                // The next page goes on, with what this one has learnt.
+                Next::Enough => more = true,
+                Next::End => {}
             }
-            if count >= skip {
-                rooms.push(found);
-            }
-            count += 1;
+            break;
         }
-        let next_batch = more.then(|| write_token(query, skip + rooms.len()));
+        let next_batch = more.then(|| write_token(query, skip.max(count)));
         Ok(HierarchyPage { rooms, next_batch })
     }
 
@@ -176,7 +174,8 @@ impl Rooms {
         Ok(HierarchyRoom { summary, children })
     }
 
-    /// What a room shows of itself to somebody, perhaps nobody that we know.
+    /// What a room shows of itself to somebody, perhaps nobody that we know. Of a room that nobody here is in, the
+    /// servers of `via` are asked, for the sake of users of this server alone.
     ///
     /// # Errors
     /// [`RoomError::NotFound`] if they may not know of it.
@@ -184,9 +183,30 @@ impl Rooms {
         &self,
         actor: Option<&Actor>,
         room_id: &RoomId,
+        via: &[OwnedServerName],
     ) -> Result<(PublicRoom, Option<Membership>), RoomError> {
         let missing = RoomError::NotFound("there is no such room, or you may not see it");
-        let Some(room) = self.store.room_sn(room_id).await? else { return Err(missing) };
+        let known = self.store.room_sn(room_id).await?;
+        let is_here = match known {
+            Some(room) => self.is_server_in_room(room, self.server_name()).await?,
+            None => false,
+        };
+        if let Some(actor) = actor.filter(|_| !is_here && !via.is_empty()) {
+            let found = match self.remembered_elsewhere(room_id, false) {
+                Some(found) => found,
+                None => self.ask_elsewhere(room_id, via, false).await,
+            };
+            if let Some(found) = found
+                && self.may_know_of(actor, &found.room.summary).await?
+            {
+                let membership = match known {
+                    Some(room) => self.store.member(actor.user, room).await?.map(|member| member.membership),
+                    None => None,
+                };
+                return Ok((found.room.summary.clone(), membership));
+            }
+        }
+        let Some(room) = known else { return Err(missing) };
         let head = match actor {
             Some(actor) => self.accessible(actor, room).await?,
             None => self.accessible_to_all(room).await?,
@@ -201,7 +221,11 @@ impl Rooms {
 
     /// The head of a room, if the actor may know of it: its members and those invited, and everybody who
     /// could enter or read it.
-    async fn accessible(&self, actor: &Actor, room: RoomSn) -> Result<Option<Arc<RoomHead>>, RoomError> {
+    pub(crate) async fn accessible(
+        &self,
+        actor: &Actor,
+        room: RoomSn,
+    ) -> Result<Option<Arc<RoomHead>>, RoomError> {
         let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
         let member = self.store.member(actor.user, room).await?;
         if matches!(member.map(|member| member.membership), Some(Membership::Join | Membership::Invite)) {

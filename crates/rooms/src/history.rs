@@ -287,23 +287,6 @@ impl Rooms {
         }
         Ok((events, next))
     }
-
-    /// The event that was sent nearest to a time, looking one way.
-    ///
-    /// # Errors
-    /// [`RoomError::NotFound`] if there is none.
-    pub async fn event_near(
-        &self,
-        actor: &Actor,
-        room_id: &RoomId,
-        ts: i64,
-        direction: Direction,
-    ) -> Result<Arc<StoredEvent>, RoomError> {
-        let room = self.find_readable(room_id).await?;
-        self.readable_root(actor.user, room).await?;
-        let found = self.store.event_near(room, ts, direction).await?;
-        found.ok_or(RoomError::NotFound("there is no event on that side of that time"))
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod create;
 mod directory;
 mod elsewhere;
 mod error;
+mod event_near;
 mod handshake;
 mod hierarchy;
 mod history;
@@ -45,6 +46,7 @@ pub use admit::{StateGiven, TakenIn, Verdict};
 pub use create::{CreateRoom, InitialState};
 pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
 pub use error::RoomError;
+pub use event_near::EventNear;
 pub use handshake::{Bound, Invitation, JoinAnswer, Template, ThirdPartyInvite};
 pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, SpaceChild};
 pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
@@ -61,6 +63,7 @@ use crate::{
     auth_graph::AuthGraph,
     elsewhere::Profiles,
     handshake::Doors,
+    hierarchy::elsewhere::Hierarchies,
     receive::{Filling, Receiving},
 };
 
@@ -110,6 +113,7 @@ pub struct Rooms {
     desks: Cache<RoomSn, Arc<Desk>>,
     doors: Doors,
     profiles: Profiles,
+    hierarchies: Hierarchies,
     receiving: Arc<Receiving>,
     filling: Filling,
     graphs: Cache<RoomSn, Graph>,
@@ -157,6 +161,7 @@ impl Rooms {
             resolutions: Cache::new(RESOLUTIONS),
             doors: Doors::default(),
             profiles: Profiles::default(),
+            hierarchies: Hierarchies::default(),
             receiving: Arc::default(),
             filling: Filling::default(),
             newest: Arc::default(),

@@ -42,17 +42,17 @@ impl Rooms {
 
     /// Whether a user of a server is joined to a room.
     pub async fn is_server_in_room(&self, room: RoomSn, server: &ServerName) -> Result<bool, RoomError> {
-        Ok(self.store.servers_of_room(room).await?.contains_key(server))
+        Ok(self.store.servers_of_room(room).await?.get(server).is_some_and(|count| *count > 0))
     }
 
     /// The servers whose users are joined to a room: this one first if it is among them, then those with most
     /// members.
     pub async fn servers_in_room(&self, room: RoomSn) -> Result<Vec<OwnedServerName>, RoomError> {
-        let counts = self.store.servers_of_room(room).await?;
-        let mut servers: Vec<_> = counts.iter().map(|(server, count)| (server.clone(), *count)).collect();
+        let servers = self.store.servers_of_room(room).await?;
+        let mut servers: Vec<_> = servers.iter().filter(|(_, count)| **count > 0).collect();
         let ours = self.server_name();
-        servers.sort_by(|a, b| (a.0 != ours, b.1, &a.0).cmp(&(b.0 != ours, a.1, &b.0)));
-        Ok(servers.into_iter().map(|(server, _)| server).collect())
+        servers.sort_by(|a, b| (a.0 != ours, b.1, a.0).cmp(&(b.0 != ours, a.1, b.0)));
+        Ok(servers.into_iter().map(|(server, _)| server.clone()).collect())
     }
 
     /// The head of a room for a server that may read it.

@@ -19,6 +19,6 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let direction = if *dir == Asked::Forward { Direction::Forward } else { Direction::Backward };
     let ts = i64::from(ts.get());
     let event = api.rooms.event_near(&actor(&call), room_id, ts, direction).await?;
-    let found = UInt::new_saturating(u64::try_from(event.pdu.origin_server_ts()).unwrap_or(0));
-    Ok(Response::new(event.pdu.owned_event_id().clone(), MilliSecondsSinceUnixEpoch(found)))
+    let found = UInt::new_saturating(u64::try_from(event.origin_server_ts).unwrap_or(0));
+    Ok(Response::new(event.event_id, MilliSecondsSinceUnixEpoch(found)))
 }

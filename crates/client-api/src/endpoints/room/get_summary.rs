@@ -13,12 +13,17 @@ pub(super) async fn handle(
     call: Call<Request, Option<Session>>,
 ) -> Result<Response, ApiError> {
     let name = &call.request.room_id_or_alias;
+    let mut via = call.request.via.clone();
     let room_id = match <&RoomAliasId>::try_from(&**name) {
-        Ok(alias) => api.rooms.locate_alias(alias).await?.0,
+        Ok(alias) => {
+            let (room_id, servers) = api.rooms.locate_alias(alias).await?;
+            via.extend(servers);
+            room_id
+        }
         Err(_) => RoomId::parse(name.as_str()).map_err(|_| MatrixError::invalid_param("not a room id"))?,
     };
     let actor = call.principal.as_ref().map(|session| actor_of(session, call.user_agent()));
-    let (room, membership) = api.rooms.summary(actor.as_ref(), &room_id).await?;
+    let (room, membership) = api.rooms.summary(actor.as_ref(), &room_id, &via).await?;
     let mut body = room.summary();
     if actor.is_some() {
         body["membership"] = membership.map_or("leave", |membership| membership.as_str()).into();
