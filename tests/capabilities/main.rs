@@ -7,6 +7,7 @@ mod encryption;
 mod ephemeral;
 mod federation;
 mod handshakes;
+mod keys;
 mod limits;
 mod media;
 mod messages;

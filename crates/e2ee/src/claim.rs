@@ -12,11 +12,14 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{engine::E2ee, error::plain};
 
+/// The algorithm of the key that is wanted, by user and device.
+pub type Claims = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, String>>;
+
 /// From which devices a key is wanted, and of which algorithm.
 #[derive(Clone, Debug)]
 pub struct KeyClaims {
     /// The algorithm, for each device of each user.
-    pub devices: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, String>>,
+    pub devices: Claims,
     /// How long to wait for other servers.
     pub timeout: Duration,
 }
@@ -57,19 +60,19 @@ impl E2ee {
     /// # Errors
     /// If the store fails. Keys that were taken by then are lost.
     pub async fn claim_keys(&self, claims: KeyClaims) -> Result<Claimed, StorageError> {
-        let (ours, _theirs): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        let (ours, theirs): (Claims, Claims) =
             claims.devices.into_iter().partition(|(user_id, _)| self.is_ours(user_id));
-        self.claim_our_keys(ours).await
+        let mut claimed = self.claim_our_keys(ours).await?;
+        self.claim_elsewhere(theirs, claims.timeout, &mut claimed).await;
+        Ok(claimed)
     }
 
     /// As [`claim_keys`](Self::claim_keys), of devices of this server only.
     ///
     /// # Errors
     /// If the store fails. Keys that were taken by then are lost.
-    pub async fn claim_our_keys(
-        &self,
-        claims: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, String>>,
-    ) -> Result<Claimed, StorageError> {
+    pub async fn claim_our_keys(&self, mut claims: Claims) -> Result<Claimed, StorageError> {
+        claims.retain(|user_id, _| self.is_ours(user_id));
         let wanted = self.wanted(claims).await?;
         let mut claimed = Claimed::default();
         let without = self.take_one_time_keys(wanted, &mut claimed).await?;
@@ -78,10 +81,7 @@ impl E2ee {
     }
 
     /// The devices that there are.
-    async fn wanted(
-        &self,
-        claims: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, String>>,
-    ) -> Result<Vec<Wanted>, StorageError> {
+    async fn wanted(&self, claims: Claims) -> Result<Vec<Wanted>, StorageError> {
         let mut wanted = Vec::new();
         for (user_id, devices) in claims {
             let Some(user) = self.store.find_user(&user_id).await? else { continue };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_peers::Federation;
-use parvis_storage::{DeviceSn, Store, UserSn};
+use parvis_storage::{DeviceSn, StorageError, Store, UserSn};
 use ruma::{OwnedDeviceId, OwnedUserId, ServerName, UserId};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
 /// How many locks there are. Those who get the same one wait for each other without need.
 const TURNS: usize = 64;
@@ -26,6 +26,10 @@ pub struct E2ee {
     pub(crate) federation: Federation,
     pub(crate) settings: E2eeSettings,
     turns: Arc<[Mutex<()>]>,
+    /// Tells of lists of devices that must be asked for again.
+    pub(crate) missed: Arc<Notify>,
+    /// Whether the engine is closing.
+    pub(crate) closing: Arc<watch::Sender<bool>>,
 }
 
 /// A user on a device: who asks.
@@ -45,7 +49,25 @@ impl E2ee {
     /// The engine over what is kept in `store`. Other servers are asked by `federation`.
     pub fn new(store: Store, ambient: Ambient, federation: Federation, settings: E2eeSettings) -> Self {
         let turns = (0..TURNS).map(|_| Mutex::default()).collect();
-        Self { store, ambient, federation, settings, turns }
+        let closing = Arc::new(watch::Sender::new(false));
+        Self { store, ambient, federation, settings, turns, missed: Arc::default(), closing }
+    }
+
+    /// Ends the engine's tasks.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Whether a user of another server is in a room with somebody of this one, so that we are told of their
+    /// devices.
+    pub(crate) async fn follows(&self, user: UserSn) -> Result<bool, StorageError> {
+        for (room, member) in self.store.rooms_of_user(user).await?.all() {
+            if member.is_joined() && self.store.servers_of_room(room).await?.contains_key(self.server_name())
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Waits until nobody else on this node changes what has this number.

@@ -34,6 +34,33 @@ pub struct KeyQuery {
     pub timeout: Duration,
 }
 
+/// The devices of a user of this server, as other servers get them.
+#[derive(Clone, Debug)]
+pub struct DeviceList {
+    /// The number of the last change that others were told.
+    pub stream_id: i64,
+    /// The devices that have keys.
+    pub devices: Vec<ListedDevice>,
+    /// The key that stands for the user.
+    pub master_key: Option<Box<RawValue>>,
+    /// The key with which the user signs the devices.
+    pub self_signing_key: Option<Box<RawValue>>,
+}
+
+/// A device in such a list.
+#[derive(Clone, Debug)]
+pub struct ListedDevice {
+    /// The device.
+    pub device_id: OwnedDeviceId,
+    /// What people call it, if others may know.
+    pub display_name: Option<String>,
+    /// Its identity keys.
+    pub keys: Box<RawValue>,
+}
+
+/// Which devices of which users are wanted; where none is named, all.
+pub(crate) type Wanted = BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>;
+
 /// Keys, as JSON objects with the signatures that the viewer may see.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
@@ -78,9 +105,64 @@ impl E2ee {
     /// # Errors
     /// If the store fails.
     pub async fn query_keys(&self, caller: &Caller, query: KeyQuery) -> Result<Keys, StorageError> {
-        let (ours, _theirs): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            query.users.into_iter().partition(|(user_id, _)| self.is_ours(user_id));
-        self.known_keys(&ours, Viewer::User(caller.user, &caller.user_id)).await
+        let viewer = Viewer::User(caller.user, &caller.user_id);
+        let (known, unknown) = self.divide(query.users).await?;
+        let mut keys = self.known_keys(&known, viewer).await?;
+        self.ask_for_keys(unknown, query.timeout, viewer, &mut keys).await?;
+        Ok(keys)
+    }
+
+    /// Divides those whose keys are known here from those whose servers must be asked: users of other servers
+    /// with whom nobody here shares a room, or of whom a change was missed.
+    async fn divide(&self, users: Wanted) -> Result<(Wanted, Wanted), StorageError> {
+        let (mut known, mut unknown) = (Wanted::new(), Wanted::new());
+        for (user_id, devices) in users {
+            let is_known = self.is_ours(&user_id) || self.has_list(&user_id).await?;
+            let side = if is_known { &mut known } else { &mut unknown };
+            side.insert(user_id, devices);
+        }
+        Ok((known, unknown))
+    }
+
+    async fn has_list(&self, user_id: &UserId) -> Result<bool, StorageError> {
+        let Some(user) = self.store.find_user(user_id).await? else { return Ok(false) };
+        let list = self.store.device_list(user).await?;
+        Ok(list.is_some_and(|list| !list.stale) && self.follows(user).await?)
+    }
+
+    /// The devices of a user of this server, for another server that follows them; nothing, if there is no such
+    /// user.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn device_list(&self, user_id: &UserId) -> Result<Option<DeviceList>, StorageError> {
+        let user = match self.store.find_user(user_id).await? {
+            Some(user) if self.is_ours(user_id) => user,
+            _ => return Ok(None),
+        };
+        // Before the keys: a change in between is then told once more rather than never.
+        let stream_id = self.stream_id(user).await?;
+        let mut keys =
+            self.known_keys(&Wanted::from([(user_id.to_owned(), Vec::new())]), Viewer::Server).await?;
+        let known = self.store.device_keys(&[user]).await?;
+        let mut devices = Vec::new();
+        for (device_id, keys) in keys.device_keys.remove(user_id).unwrap_or_default() {
+            let named = known.iter().find(|device| device.device_id == device_id);
+            let display_name = named.and_then(|device| device.display_name.clone());
+            let display_name = display_name.filter(|_| self.settings.share_device_names);
+            devices.push(ListedDevice { device_id, display_name, keys });
+        }
+        Ok(Some(DeviceList {
+            stream_id,
+            devices,
+            master_key: keys.master_keys.remove(user_id),
+            self_signing_key: keys.self_signing_keys.remove(user_id),
+        }))
+    }
+
+    /// The number of the last change in the list of a user of this server that others were told.
+    pub(crate) async fn stream_id(&self, user: UserSn) -> Result<i64, StorageError> {
+        Ok(self.store.device_list(user).await?.map_or(1, |list| list.stream_id))
     }
 
     /// The keys that are kept here of these users.

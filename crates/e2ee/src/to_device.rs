@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 
 use parvis_storage::{CommitError, DeviceSn, EventSn, StorageError, TransactionKey, UserSn, WriteSet};
-use ruma::{OwnedUserId, UserId, to_device::DeviceIdOrAllDevices};
+use ruma::{OwnedUserId, ServerName, UserId, to_device::DeviceIdOrAllDevices};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{
     engine::{Caller, E2ee},
@@ -26,7 +29,19 @@ pub struct ToDevice<'a> {
 }
 
 /// What marks a transaction that made no event.
-const NO_EVENT: EventSn = EventSn(0);
+pub(crate) const NO_EVENT: EventSn = EventSn(0);
+
+/// About how large an EDU may be, in bytes: some servers take no larger ones than events.
+const EDU_BYTES: usize = 48 << 10;
+/// How many letters and digits name a message: 142 bits.
+const MESSAGE_ID_LENGTH: usize = 24;
+
+/// Messages for one server.
+#[derive(Default)]
+struct Edu<'a> {
+    messages: BTreeMap<&'a UserId, BTreeMap<&'a DeviceIdOrAllDevices, &'a RawValue>>,
+    size: usize,
+}
 
 #[derive(Serialize)]
 struct Event<'a> {
@@ -55,9 +70,42 @@ impl E2ee {
         };
         set.use_transaction(key, NO_EVENT, self.now().millis());
         set.send_to_devices(self.local_messages(&caller.user_id, sent).await?);
+        self.put_remote_messages(&mut set, &caller.user_id, sent);
         match self.store.commit(set).await {
             Ok(_) | Err(CommitError::TransactionUsed(_)) => Ok(()),
             Err(error) => Err(plain(error)),
+        }
+    }
+
+    /// Puts down the messages that are for devices elsewhere, in as few EDUs for each server as others take.
+    fn put_remote_messages(&self, set: &mut WriteSet, sender: &UserId, sent: ToDevice<'_>) {
+        let mut by_server: BTreeMap<&ServerName, Vec<Edu<'_>>> = BTreeMap::new();
+        for (user_id, devices) in sent.messages.iter().filter(|(user_id, _)| !self.is_ours(user_id)) {
+            for (device, content) in devices {
+                let edus = by_server.entry(user_id.server_name()).or_default();
+                let size = content.get().len() + 200;
+                if edus.last().is_none_or(|edu| edu.size + size > EDU_BYTES) {
+                    edus.push(Edu::default());
+                }
+                if let Some(edu) = edus.last_mut() {
+                    edu.size += size;
+                    edu.messages.entry(user_id).or_default().insert(device, content);
+                }
+            }
+        }
+        let now = self.now().millis();
+        for (server, edus) in by_server {
+            for Edu { messages, .. } in edus {
+                let message_id = self.ambient.chance.text(MESSAGE_ID_LENGTH);
+                let content = json!({
+                    "sender": sender,
+                    "type": sent.kind,
+                    "message_id": message_id,
+                    "messages": messages,
+                });
+                let edu = json!({ "edu_type": "m.direct_to_device", "content": content });
+                set.put_outgoing_edu(server, &edu.to_string(), now);
+            }
         }
     }
 

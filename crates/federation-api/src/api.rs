@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parvis_accounts::Accounts;
 use parvis_ambient::Ambient;
+use parvis_e2ee::E2ee;
 use parvis_media::Media;
 use parvis_outbound::{Answers, Outbound};
 use parvis_rooms::Rooms;
@@ -21,6 +22,8 @@ pub struct FederationApi {
     pub rooms: Rooms,
     /// Who belongs here.
     pub accounts: Accounts,
+    /// The server's half of end-to-end encryption.
+    pub e2ee: E2ee,
     /// Files that users send.
     pub media: Media,
     /// What is told to users of this server.

@@ -62,7 +62,11 @@ pub(crate) async fn receive<'a>(
             "m.typing" => typing(api, origin, content).await?,
             "m.receipt" => receipts(api, origin, content, &mut left.receipts).await?,
             "m.presence" => presence(api, origin, content, &mut left.presences).await?,
-            _ => tracing::trace!(%origin, edu_type, "an EDU that is not understood"),
+            kind => {
+                if !api.e2ee.receive_edu(origin, kind, content.get()).await? {
+                    tracing::trace!(%origin, kind, "an EDU that is not understood");
+                }
+            }
         }
     }
     Ok(())

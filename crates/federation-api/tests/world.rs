@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Session};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock};
+use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_federation_api::{FederationApi, OwnKey, Partners, router};
 use parvis_media::{Media, Settings as MediaSettings};
@@ -211,8 +212,10 @@ impl World {
         let settings = SyncSettings { presence: PresenceMode::On };
         let sync = SyncEngine::start(store.clone(), view, ambient.clone(), settings);
         let federation = rooms.others().federation.clone();
-        let outbound = Outbound::start(store.clone(), ambient.clone(), federation).await.unwrap();
+        let outbound = Outbound::start(store.clone(), ambient.clone(), federation.clone()).await.unwrap();
+        let settings = E2eeSettings::default();
         let api = FederationApi {
+            e2ee: E2ee::new(store.clone(), ambient.clone(), federation, settings),
             rooms,
             accounts,
             media,

@@ -2,6 +2,7 @@
 
 use parvis_accounts::{AccountsSettings, PasswordRules, Registration, RegistrationToken};
 use parvis_client_api::{Bounds, RateLimit, RateLimitSettings, RoomVersions};
+use parvis_e2ee::E2eeSettings;
 use parvis_events::RoomVersion;
 use parvis_rooms::RoomSettings;
 use parvis_sync::{PresenceMode, SyncSettings};
@@ -32,6 +33,11 @@ pub(crate) fn sync_settings(config: &OrganisationConfig) -> SyncSettings {
         config::PresenceMode::On => PresenceMode::On,
     };
     SyncSettings { presence }
+}
+
+/// How the server's half of end-to-end encryption works.
+pub(crate) fn e2ee_settings(config: &OrganisationConfig) -> E2eeSettings {
+    E2eeSettings { share_device_names: config.federation.share_device_names }
 }
 
 /// How accounts work.

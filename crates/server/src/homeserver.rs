@@ -6,7 +6,7 @@ use axum::Router;
 use parvis_accounts::Accounts;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
-use parvis_e2ee::{E2ee, E2eeSettings};
+use parvis_e2ee::E2ee;
 use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
 use parvis_media::{Media, Settings as MediaSettings};
@@ -21,7 +21,9 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
-    engine_settings::{accounts_settings, bounds, rate_limits, room_settings, room_versions, sync_settings},
+    engine_settings::{
+        accounts_settings, bounds, e2ee_settings, rate_limits, room_settings, room_versions, sync_settings,
+    },
     others::{ByRules, Notary, guarded},
     passing::pass_on,
 };
@@ -41,6 +43,7 @@ pub struct Homeserver {
     sync: SyncEngine,
     outbound: Outbound,
     passing: JoinHandle<()>,
+    e2ee: E2ee,
 }
 
 /// Why a homeserver does not start.
@@ -111,7 +114,11 @@ impl Homeserver {
         let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
         let failed = |source| StartError::Storage { server_name: config.server_name.to_string(), source };
         rooms.resume().await.map_err(failed)?;
+        let federation = rooms.others().federation.clone();
+        let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, e2ee_settings(&config));
+        e2ee.start_tasks();
         let federation_api = FederationApi {
+            e2ee: e2ee.clone(),
             rooms: rooms.clone(),
             accounts: accounts.clone(),
             media: media.clone(),
@@ -123,10 +130,8 @@ impl Homeserver {
             ambient: ambient.clone(),
             heavy: Arc::new(Semaphore::new(FederationApi::HEAVY)),
         };
-        let federation = rooms.others().federation.clone();
-        let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, E2eeSettings::default());
         let api = ClientApi {
-            e2ee,
+            e2ee: e2ee.clone(),
             discovery: Arc::new(config.discovery.clone()),
             encryption: config.encryption,
             room_versions: Arc::new(room_versions(&config.rooms)),
@@ -142,7 +147,7 @@ impl Homeserver {
             .merge(parvis_federation_api::router(federation_api, MAX_FEDERATION_BYTES));
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
         let passing = pass_on(&sync, outbound.clone());
-        Ok(Self { config: Arc::new(config), store, media, router, rooms, sync, outbound, passing })
+        Ok(Self { config: Arc::new(config), store, media, router, rooms, sync, outbound, passing, e2ee })
     }
 
     /// What it was made from.
@@ -167,6 +172,7 @@ impl Homeserver {
 
     /// Ends what waits for something new, so that running requests come to their end.
     pub fn stop(&self) {
+        self.e2ee.close();
         self.sync.close();
         self.media.close();
         self.outbound.stop();
@@ -177,13 +183,13 @@ impl Homeserver {
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, media, router, rooms, sync, outbound, passing, .. } = self;
+        let Self { store, media, router, rooms, sync, outbound, passing, e2ee, .. } = self;
         // It was told to end; that it did is an error of joining, and no other.
         let _ = passing.await;
         outbound.close().await;
         rooms.close().await;
         // The engines, and the handlers in the router, hold the store too.
-        drop((router, rooms, sync, media, outbound));
+        drop((router, rooms, sync, media, outbound, e2ee));
         store.close().await;
     }
 }

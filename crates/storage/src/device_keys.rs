@@ -41,6 +41,8 @@ statements! {
     DEVICES_CHANGED =
         "SELECT user_sn, device_id, position FROM device_changes WHERE position > $1 AND position <= $2
          ORDER BY position";
+    ALL_MEMBERS_CHANGED =
+        "SELECT room_sn, user_sn FROM members WHERE position > $1 AND position <= $2 ORDER BY position";
     MEMBERS_CHANGED(list after 2) =
         "SELECT room_sn, user_sn FROM members WHERE position > $1 AND position <= $2 AND room_sn IN ({list})";
 }
@@ -159,6 +161,16 @@ impl Store {
             })
         };
         rows.iter().map(change).collect()
+    }
+
+    /// Whose membership of any room changed last after one position, up to another. Looks at all memberships.
+    pub async fn all_members_changed_between(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<(RoomSn, UserSn)>, StorageError> {
+        let rows = self.engine.fetch(&ALL_MEMBERS_CHANGED, vec![after.into(), until.into()]).await?;
+        rows.iter().map(|row| Ok((RoomSn(row.int(0)?), UserSn(row.int(1)?)))).collect()
     }
 
     /// Whose membership of one of these rooms changed last after one position, up to another.

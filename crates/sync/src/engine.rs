@@ -13,7 +13,7 @@ use std::{
 
 use moka::sync::Cache;
 use parvis_ambient::{Ambient, Timestamp};
-use parvis_storage::{StorageError, Store, Token, UserSn, WriteSet};
+use parvis_storage::{CommitError, StorageError, Store, Token, UserSn, WriteSet};
 use ruma::api::client::filter::FilterDefinition;
 use tokio::sync::{Notify, broadcast, watch};
 
@@ -179,7 +179,7 @@ impl Inner {
     }
 
     /// Throws away the messages to a device that it was told before this place: by coming back with it, the
-    /// client says that it has them. Nobody waits for that, since they are not told again to who knows the place.
+    /// client says that it has them.
     async fn acknowledge(&self, reader: Reader, since: Option<Token>) -> Result<(), StorageError> {
         let Some(since) = since else { return Ok(()) };
         let store = &self.parts.store;
@@ -188,7 +188,10 @@ impl Inner {
         if waiting.is_some_and(|oldest| oldest <= told && told <= store.head()) {
             let mut set = WriteSet::new();
             set.delete_to_device(reader.device, told);
-            store.submit(set).await;
+            store.commit(set).await.map_err(|error| match error {
+                CommitError::Storage(error) => error,
+                other => StorageError::Corrupt(format!("a write without guards was refused: {other}")),
+            })?;
         }
         Ok(())
     }

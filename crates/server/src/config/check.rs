@@ -91,6 +91,8 @@ pub struct FederationConfig {
     pub trusted_notaries: Vec<OwnedServerName>,
     /// How long making a connection may take.
     pub connect_timeout: Duration,
+    /// Whether other servers are told what people call their devices.
+    pub share_device_names: bool,
 }
 
 /// One organisation.
@@ -563,6 +565,7 @@ fn federation(
         extra_root_certificates: settings.extra_root_certificates.clone(),
         trusted_notaries: notaries(&settings.trusted_notaries, checker),
         connect_timeout: timeout,
+        share_device_names: settings.share_device_names,
     }
 }
 

@@ -348,6 +348,8 @@ pub struct FederationSettings {
     pub trusted_notaries: Vec<String>,
     /// How long making a connection may take.
     pub connect_timeout: HumanDuration,
+    /// Whether other servers are told what people call their devices.
+    pub share_device_names: bool,
 }
 
 impl Default for FederationSettings {
@@ -360,6 +362,7 @@ impl Default for FederationSettings {
             extra_root_certificates: Vec::new(),
             trusted_notaries: Vec::new(),
             connect_timeout: HumanDuration::seconds(10),
+            share_device_names: false,
         }
     }
 }

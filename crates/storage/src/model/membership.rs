@@ -25,6 +25,13 @@ pub struct Member {
     pub position: Position,
 }
 
+impl Member {
+    /// Whether the user is in the room.
+    pub fn is_joined(&self) -> bool {
+        self.membership == Membership::Join
+    }
+}
+
 /// The rooms of a user. Shared, and kept up to date as commits happen.
 #[derive(Debug, Default)]
 pub struct UserRooms(RwLock<HashMap<RoomSn, Member>>);
