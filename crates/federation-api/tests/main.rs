@@ -7,6 +7,7 @@ mod directory;
 mod discovery;
 mod event;
 mod hostile;
+mod keys;
 mod media;
 mod openid;
 mod transactions;

@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod contract;
+mod e2ee;
 mod media;
 mod world;
