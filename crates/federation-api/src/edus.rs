@@ -63,7 +63,7 @@ pub(crate) async fn receive<'a>(
             "m.receipt" => receipts(api, origin, content, &mut left.receipts).await?,
             "m.presence" => presence(api, origin, content, &mut left.presences).await?,
             kind => {
-                if !api.e2ee.receive_edu(origin, kind, content.get()).await? {
+                if !api.e2ee.receive_edu(origin, kind, content).await? {
                     tracing::trace!(%origin, kind, "an EDU that is not understood");
                 }
             }

@@ -237,7 +237,7 @@ async fn room_that_is_known_only_from_an_invitation_answers_nothing_but_errors()
     assert!(b.rooms.set_state(&bob, &room_id, "m.room.name", "", &content).await.is_err());
     assert!(b.rooms.act_on_member(&bob, room, &alice.user_id, Action::Kick, None).await.is_err());
     assert!(b.rooms.publish(&bob, &room_id, true).await.is_err());
-    assert!(b.rooms.summary(Some(&bob), &room_id).await.is_err());
+    assert!(b.rooms.summary(Some(&bob), &room_id, &[]).await.is_err());
     assert!(b.rooms.aliases(&bob, &room_id).await.is_err());
     assert!(b.rooms.forget(&bob, room).await.is_err());
     assert_eq!(b.rooms.joined_rooms(bob.user).await.unwrap(), Vec::<OwnedRoomId>::new());
