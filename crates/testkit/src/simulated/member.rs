@@ -3,11 +3,7 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, atomic::Ordering},
 };
 
 use parvis_ambient::{Ambient, Chance, Clock, SeededChance};
@@ -25,6 +21,8 @@ use crate::wires::{Door, door_to};
 /// How often everything that can go on does so before a server is taken to stand still. Whatever is woken by what
 /// goes on goes on in the same turn, as a rule; what waits for a turn of its own does so once or twice.
 const TURNS: usize = 6;
+/// How often nothing has to go on, after work on the thread for what blocks, too.
+const QUIET: usize = 2;
 
 /// A simulated homeserver.
 pub(crate) struct Member {
@@ -42,8 +40,6 @@ pub(crate) struct Running {
     homeserver: Option<Homeserver>,
     pub(crate) door: Door,
     pub(crate) gate: Arc<Gate>,
-    /// Whether something was ever done on a thread of its own.
-    uses_threads: Arc<AtomicBool>,
 }
 
 impl Member {
@@ -63,15 +59,7 @@ impl Member {
     /// Starts it on the data that it has.
     pub(crate) fn start(&mut self, core: &Arc<Core>) {
         let server = self.clock.server;
-        let uses_threads = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&uses_threads);
-        let runtime = Builder::new_current_thread()
-            .enable_time()
-            .max_blocking_threads(1)
-            .thread_keep_alive(Duration::from_millis(1))
-            .on_thread_start(move || flag.store(true, Ordering::Release))
-            .build()
-            .unwrap();
+        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
         let gate = Arc::new(Gate::default());
         gate.open.store(true, Ordering::Release);
         let pace = Arc::new(WorldPace { core: Arc::clone(core), server, gate: Arc::clone(&gate) });
@@ -81,10 +69,8 @@ impl Member {
         let starting = Homeserver::start_with_pace(self.config.clone(), ambient, wire, Some(pace));
         let homeserver = runtime.block_on(starting).unwrap_or_else(|error| panic!("{}: {error}", self.name));
         gate.open.store(false, Ordering::Release);
-        uses_threads.store(false, Ordering::Release);
         let door = door_to(homeserver.router());
-        self.running =
-            Some(Running { runtime: Some(runtime), homeserver: Some(homeserver), door, gate, uses_threads });
+        self.running = Some(Running { runtime: Some(runtime), homeserver: Some(homeserver), door, gate });
     }
 
     /// Ends it as a power failure would. What was committed stays.
@@ -105,18 +91,19 @@ impl Running {
     pub(crate) fn run(&self) {
         let Some(runtime) = &self.runtime else { return };
         runtime.block_on(async {
-            loop {
+            let mut quiet = 0;
+            while quiet < QUIET {
                 for _ in 0..TURNS {
                     tokio::task::yield_now().await;
                 }
                 if self.gate.is_working() {
                     self.gate.rest().await;
-                } else if self.uses_threads.load(Ordering::Acquire) {
-                    // There is one such thread: when this has been done, all that was asked before has.
-                    let _ = tokio::task::spawn_blocking(|| ()).await;
-                    self.uses_threads.store(false, Ordering::Release);
+                    quiet = 0;
                 } else {
-                    return;
+                    // There is one thread for work that blocks: when this has been done, all that was asked of it
+                    // before has been done.
+                    let _ = tokio::task::spawn_blocking(|| ()).await;
+                    quiet += 1;
                 }
             }
         });
