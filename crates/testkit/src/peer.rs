@@ -75,6 +75,13 @@ impl Peer {
     pub fn sign(&self, object: &Value) -> Value {
         signed(&self.name, &self.key, object)
     }
+
+    /// The same, or nothing where the object is none that can be signed.
+    pub fn try_sign(&self, object: &Value) -> Option<Value> {
+        let mut object = canonical::parse_object(object.to_string().as_bytes()).ok()?;
+        self.key.sign_json(&mut object, &self.name).ok()?;
+        serde_json::from_str(&canonical::to_text(&object)).ok()
+    }
 }
 
 /// What a server says of its keys.

@@ -8,6 +8,7 @@ mod bench;
 mod bench_join;
 mod complement;
 mod federation;
+mod fuzz;
 mod postgres;
 mod shell;
 mod simulate;
@@ -38,6 +39,8 @@ enum Task {
     Tidy,
     /// Complement, the black-box conformance suite, against expected failures.
     Complement(complement::Arguments),
+    /// Nonsense for what other servers reach: `cargo xtask fuzz --seconds 600`.
+    Fuzz(fuzz::Arguments),
     /// Simulated worlds of homeservers: `cargo xtask simulate --seeds 1000`, `cargo xtask simulate --seed 17`.
     Simulate(simulate::Arguments),
     /// State resolution and the rules, compared with Synapse's on generated rooms.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Complement(arguments) => complement::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Witness(arguments) => witness::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),

@@ -207,6 +207,13 @@ fn once_each(sayings: &[Saying], faults: &mut Vec<String>) {
     }
 }
 
+/// Whether an event may be shown to nobody.
+fn is_hidden(flags: EventFlags) -> bool {
+    [EventFlags::OUTLIER, EventFlags::REJECTED, EventFlags::SOFT_FAILED]
+        .into_iter()
+        .any(|flag| flags.contains(flag))
+}
+
 /// Compares what was said and shown with what a database holds.
 struct Judge<'a> {
     server: usize,
@@ -232,7 +239,7 @@ impl Judge<'_> {
             let server = self.server;
             match self.flags(event).await {
                 None => self.faults.push(format!("{event} was shown by {server}, which does not know it")),
-                Some(flags) if flags != EventFlags::ACCEPTED => {
+                Some(flags) if is_hidden(flags) => {
                     self.faults.push(format!("{event} was shown by {server}, where it is {flags:?}"));
                 }
                 Some(_) => {}

@@ -12,5 +12,6 @@ mod people;
 mod report;
 mod story;
 
+pub use parvis_testkit::simulated::Planted;
 pub use report::{Report, Tally};
 pub use story::{Settings, run};

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::Parser;
-use parvis_simulation::{Report, Settings, Tally, run};
+use parvis_simulation::{Planted, Report, Settings, Tally, run};
 
 /// Plays simulated worlds.
 #[derive(Parser)]
@@ -38,6 +38,9 @@ struct Arguments {
     /// No message is lost, and no machine crashes.
     #[arg(long)]
     fair: bool,
+    /// Plant a fault in the first homeserver, which the run must find: `deaf` or `forgetful`.
+    #[arg(long)]
+    planted: Option<String>,
     /// Play each world so often, and compare what happens.
     #[arg(long, default_value_t = 1)]
     times: usize,
@@ -48,7 +51,12 @@ struct Arguments {
 
 impl Arguments {
     fn settings(&self, seed: u64) -> Settings {
-        Settings { seed, acts: self.acts, servers: self.servers, fair: self.fair }
+        let planted = match self.planted.as_deref() {
+            Some("deaf") => Some(Planted::Deaf(0)),
+            Some("forgetful") => Some(Planted::Forgetful(0)),
+            _ => None,
+        };
+        Settings { seed, acts: self.acts, servers: self.servers, fair: self.fair, planted }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parvis_testkit::simulated::{Fate, Stream, USERS, Weather, World};
+use parvis_testkit::simulated::{Fate, Planted, Stream, USERS, Weather, World};
 use serde_json::{Value, json};
 
 use crate::{
@@ -29,6 +29,8 @@ pub struct Settings {
     pub servers: usize,
     /// Whether the network and the machines are good.
     pub fair: bool,
+    /// A fault to be found.
+    pub planted: Option<Planted>,
 }
 
 /// A world while its story goes on.
@@ -68,8 +70,11 @@ pub fn run(settings: Settings) -> Report {
         let trace = story.world.trace();
         return Report { tally: Tally::default(), faults: story.faults, trace };
     }
+    if let Some(fault) = settings.planted {
+        story.world.plant(fault);
+    }
     story.act(&settings);
-    story.come_to_rest();
+    story.come_to_rest(&settings);
     check(story)
 }
 
@@ -237,8 +242,11 @@ impl Story {
     }
 
     /// All is well again, and stays so; then a last word from everywhere, so that the branches meet.
-    fn come_to_rest(&mut self) {
+    fn come_to_rest(&mut self, settings: &Settings) {
         self.world.note("all is well again");
+        if let Some(Planted::Forgetful(server)) = settings.planted {
+            self.world.crash(server);
+        }
         self.world.heal_all();
         self.world.set_weather(Weather::FAIR);
         self.world.start_all();

@@ -1,10 +1,10 @@
 //! Worlds whose seeds are fixed: some in general, and those in which something went wrong once.
 
-use parvis_simulation::{Settings, run};
+use parvis_simulation::{Planted, Settings, run};
 
 /// One homeserver, whose machine fails now and then.
 fn alone(seed: u64) -> Settings {
-    Settings { seed, acts: 0, servers: 1, fair: false }
+    Settings { seed, acts: 0, servers: 1, fair: false, planted: None }
 }
 
 #[test]
@@ -25,4 +25,17 @@ fn same_seed_gives_the_same_world_again() {
         assert!(one.trace.len() > 10);
         assert_eq!(one.trace, other.trace, "seed {seed}");
     }
+}
+
+#[test]
+fn homeserver_that_forgets_what_it_committed_is_found() {
+    let report = run(Settings { planted: Some(Planted::Forgetful(0)), ..alone(1) });
+    assert!(!report.faults.is_empty());
+}
+
+#[test]
+fn homeserver_that_takes_nothing_in_is_found() {
+    let settings = Settings { servers: 2, fair: true, planted: Some(Planted::Deaf(0)), ..alone(2) };
+    let report = run(settings);
+    assert!(report.faults.iter().any(|fault| fault.contains(" on 0 and ")), "{:#?}", report.faults);
 }

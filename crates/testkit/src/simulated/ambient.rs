@@ -104,7 +104,7 @@ impl std::fmt::Debug for WorldPace {
 impl Pace for WorldPace {
     fn turn(&self, work: Work) -> Pin<Box<dyn Future<Output = Turn> + Send + '_>> {
         if self.gate.open.load(Ordering::Acquire) {
-            return Box::pin(std::future::ready(Turn::unnoticed()));
+            return Box::pin(std::future::ready(self.gate.turn()));
         }
         let (worker, turn) = oneshot::channel();
         let mut state = self.core.state();

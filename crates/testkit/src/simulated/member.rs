@@ -2,7 +2,7 @@
 //! that outlives crashes.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -31,6 +31,9 @@ pub(crate) struct Member {
     config: OrganisationConfig,
     clock: Arc<WorldClock>,
     chance: Arc<dyn Chance>,
+    /// The database file, and what it held before anything happened.
+    file: PathBuf,
+    empty: Arc<Template>,
     pub(crate) running: Option<Running>,
 }
 
@@ -53,7 +56,16 @@ impl Member {
         let wrong_by_ms = i64::try_from(fate.below(4_000, "clock", &[server as u64])).unwrap() - 2_000;
         let clock = Arc::new(WorldClock { core: Arc::clone(core), server, wrong_by_ms });
         let chance = Arc::new(SeededChance::new(fate.number("chance", &[server as u64])));
-        Self { name: name.to_owned(), people: template.people.clone(), config, clock, chance, running: None }
+        Self {
+            name: name.to_owned(),
+            people: template.people.clone(),
+            config,
+            clock,
+            chance,
+            file: directory.join("parvis.db"),
+            empty: template,
+            running: None,
+        }
     }
 
     /// Starts it on the data that it has.
@@ -68,14 +80,25 @@ impl Member {
         let ambient = Ambient { clock, chance: Arc::clone(&self.chance) };
         let starting = Homeserver::start_with_pace(self.config.clone(), ambient, wire, Some(pace));
         let homeserver = runtime.block_on(starting).unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        gate.open.store(false, Ordering::Release);
         let door = door_to(homeserver.router());
-        self.running = Some(Running { runtime: Some(runtime), homeserver: Some(homeserver), door, gate });
+        let running = Running { runtime: Some(runtime), homeserver: Some(homeserver), door, gate };
+        // What begins with the server is done before the world goes on, so that no time passes by it.
+        running.run();
+        running.gate.open.store(false, Ordering::Release);
+        self.running = Some(running);
     }
 
     /// Ends it as a power failure would. What was committed stays.
     pub(crate) fn crash(&mut self) {
         self.running = None;
+    }
+
+    /// Puts the database back to what it was before anything happened.
+    pub(crate) fn forget(&self) {
+        for ending in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(self.file.with_extension(format!("db{ending}")));
+        }
+        self.empty.restore(&self.file);
     }
 }
 

@@ -25,5 +25,5 @@ pub use self::{
     fate::{Fate, Stream},
     template::{Person, USERS},
     weather::{Counts, Weather},
-    world::{Answered, Databases, Expected, Foreign, Ticket, World},
+    world::{Answered, Databases, Expected, Foreign, Planted, Ticket, World},
 };

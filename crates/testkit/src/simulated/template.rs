@@ -86,12 +86,17 @@ impl Template {
     pub(crate) fn place(&self, directory: &Path) -> OrganisationConfig {
         let mut config = self.config.clone();
         let file = directory.join("parvis.db");
-        std::fs::write(&file, &self.database).unwrap();
+        self.restore(&file);
         match &mut config.storage {
             StorageConfig::Sqlite { path, .. } => *path = file,
             StorageConfig::Postgres { .. } => unreachable!("a simulated server has a database file"),
         }
         config.media.directory = directory.join("media");
         config
+    }
+
+    /// Writes the database as it is before anything happens.
+    pub(crate) fn restore(&self, file: &Path) {
+        std::fs::write(file, &self.database).unwrap();
     }
 }

@@ -38,6 +38,16 @@ pub struct World {
     members: Vec<Member>,
     foreign: BTreeMap<ServerIndex, Box<dyn Foreign>>,
     directory: TempDir,
+    planted: Option<Planted>,
+}
+
+/// A fault put there on purpose: a simulation that does not find it is worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// This homeserver says yes to every transaction of another, and takes nothing in.
+    Deaf(ServerIndex),
+    /// This homeserver forgets, when it crashes, what it had committed since it started.
+    Forgetful(ServerIndex),
 }
 
 /// A client's request that is on its way.
@@ -80,13 +90,18 @@ impl World {
             member.start(&core);
             members.push(member);
         }
-        Self { core, members, foreign: BTreeMap::new(), directory }
+        Self { core, members, foreign: BTreeMap::new(), directory, planted: None }
     }
 
     /// Says who plays a server that is no homeserver.
     pub fn play(&mut self, name: &str, player: Box<dyn Foreign>) {
         let index = self.core.state().index(name).unwrap();
         self.foreign.insert(index, player);
+    }
+
+    /// Puts a fault there on purpose.
+    pub fn plant(&mut self, fault: Planted) {
+        self.planted = Some(fault);
     }
 
     /// The virtual time.
@@ -212,6 +227,9 @@ impl World {
             return;
         }
         self.members[server].crash();
+        if self.planted == Some(Planted::Forgetful(server)) {
+            self.members[server].forget();
+        }
         let mut state = self.core.state();
         state.counts.crashes += 1;
         let about = [server as u64, state.counts.crashes];
@@ -299,6 +317,10 @@ impl World {
                 back.give(Ok(response));
             }
             return;
+        }
+        let tells = request.uri().path().starts_with("/_matrix/federation/v1/send/");
+        if tells && self.planted == Some(Planted::Deaf(server)) {
+            return back.give(Ok(http::Response::new(Bytes::from_static(b"{\"pdus\":{}}"))));
         }
         if let Some(running) = self.members.get(server).and_then(|member| member.running.as_ref()) {
             let door = Door::clone(&running.door);
