@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use self::postgres::Postgres;
 use self::steps::Steps;
+use crate::federation::{self, Pair, Story};
 use crate::shell::{self, Outcome, Program};
 use crate::{synapse, tidy, witness};
 
@@ -46,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     });
     witness(&mut steps);
     interop(&mut steps, postgres.as_ref());
+    federate(&mut steps, postgres.as_ref());
     drop(postgres);
     Ok(steps.summary())
 }
@@ -67,7 +69,7 @@ fn database(steps: &mut Steps, arguments: &Arguments) -> Outcome<Option<Postgres
         steps.skip("postgres", "left out on request: ONLY SQLite IS TESTED");
         return Ok(None);
     }
-    if !steps.wants("postgres") && !steps.wants("suites") && !steps.wants("interop") {
+    if !["postgres", "suites", "interop", "federation"].iter().any(|step| steps.wants(step)) {
         return Ok(None);
     }
     let mut found = None;
@@ -123,5 +125,36 @@ fn interop(steps: &mut Steps, postgres: Option<&Postgres>) {
     match postgres {
         Some(postgres) => steps.run("interop-postgres", || play(&postgres.empty_database("interop")?)),
         None => steps.skip("interop-postgres", "there is no PostgreSQL"),
+    }
+}
+
+/// The pairs of servers that meet, and the steps in which they do.
+const MEETINGS: [(&str, Pair); 3] = [
+    ("federation-sqlite-synapse", Pair::SqliteSynapse),
+    ("federation-postgres-synapse", Pair::PostgresSynapse),
+    ("federation-parvis", Pair::Parvis),
+];
+
+/// Other servers, over real TLS.
+fn federate(steps: &mut Steps, postgres: Option<&Postgres>) {
+    let wanted: Vec<_> = MEETINGS.into_iter().filter(|(name, _)| steps.wants(name)).collect();
+    let synapse = wanted.iter().any(|(_, pair)| pair.needs_synapse()).then(synapse::install).transpose();
+    if let Err(failure) = &synapse {
+        println!("{failure}");
+    }
+    for (name, pair) in wanted {
+        if shell::find("node").is_none() {
+            steps.skip(name, "Node is not installed");
+        } else if pair.needs_synapse() && synapse.is_err() {
+            steps.skip(name, "Synapse cannot be installed: FEDERATION WITH ANOTHER SERVER IS NOT TESTED");
+        } else if let (true, None) = (pair.needs_postgres(), postgres) {
+            steps.skip(name, "there is no PostgreSQL");
+        } else {
+            steps.run(name, || {
+                let needed = postgres.filter(|_| pair.needs_postgres());
+                let database = needed.map(|postgres| postgres.empty_database(&name.replace('-', "_")));
+                federation::play(pair, database.transpose()?.as_deref(), &Story::default())
+            });
+        }
     }
 }

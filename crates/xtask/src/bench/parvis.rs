@@ -44,6 +44,7 @@ level = "warn"
 /// With whom it federates: with one server on the loopback, which shows this certificate.
 const TRUSTING: &str = r#"
 [federation]
+mode = "open"
 extra_root_certificates = ["@TRUST@"]
 allowed_private_ranges = ["127.0.0.0/8"]
 "#;

@@ -24,6 +24,7 @@ tls_certificate_file = ${text(tls.certificate)}
 tls_key_file = ${text(tls.key)}
 
 [federation]
+mode = "open"
 extra_root_certificates = [${text(authority)}]
 allowed_private_ranges = ["127.0.0.0/8"]
 
