@@ -180,7 +180,8 @@ fn markdown(
          better than Synapse.\n\n| figure |"
     );
     let synapse = found.iter().find(|(kind, ..)| *kind == Kind::SynapsePostgres);
-    let compared: Vec<_> = found.iter().filter(|(kind, ..)| *kind != Kind::SynapsePostgres).collect();
+    let others = found.iter().filter(|(kind, ..)| *kind != Kind::SynapsePostgres);
+    let compared: Vec<_> = others.filter(|_| synapse.is_some()).collect();
     for (kind, ..) in found {
         // Writing to a String cannot fail, here and below.
         let _ = write!(out, " {} |", kind.name());
