@@ -40,6 +40,7 @@ const ORDER = [
   "devices", "upgrade", "acl", "crash", "partition", "agreement",
 ];
 
+const STEP_LIMIT_MS = 60_000;
 const LOG_LINES = 20;
 const LOG_LINE_LENGTH = 240;
 /** A name and an address: certificates are checked against either. */
@@ -112,7 +113,7 @@ const sides = [];
 const close = async () => (await Promise.all(sides.map((side) => side.close()))).flat();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => close().finally(() => process.exit(1)));
 
-const report = new Report(() => []);
+const report = new Report(() => [], STEP_LIMIT_MS);
 const faults = await open(given, directory, sides)
   .then(() => {
     for (const side of sides) console.log(`# ${side.label} is ${side.make}, known as ${side.name}, at ${side.url}`);

@@ -18,14 +18,16 @@ export class Report {
   failed = 0;
   skipped = 0;
   #evidence;
+  #limit;
 
-  /** `evidence(since)` returns lines about what happened since that time (milliseconds). */
-  constructor(evidence) {
+  /** `evidence(since)` returns lines about what happened since that time (milliseconds). `limit` bounds each step. */
+  constructor(evidence, limit = 20_000) {
     this.#evidence = evidence;
+    this.#limit = limit;
   }
 
   /** Runs `body`; a failure is printed and counted, and the story goes on. Returns what `body` returned. */
-  async check(sentence, body, limit = 20_000) {
+  async check(sentence, body, limit = this.#limit) {
     const began = Date.now();
     try {
       const value = await within(Promise.resolve().then(body), limit, "this step");
