@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use parvis_policy::federation::FederationMode;
 use parvis_server::config::{
     ByteSize, Loaded, Origin, RegistrationConfig, Settings, Sources, SqliteSynchronous, StorageConfig, load,
 };
@@ -237,12 +238,29 @@ fn contradictory_settings_are_refused() {
         ("accounts.refresh_token_lifetime = \"30m\"", "`accounts.refresh_token_lifetime`: must be longer"),
         ("server.public_base_url = \"matrix.example.org\"", "`server.public_base_url`: must be a URL"),
         ("server.host_names = [\"a b\"]", "`server.host_names`: `a b` is not a host name"),
+        ("listeners.federation = \"0.0.0.0:8448\"", "must be set, since listeners.federation is an address"),
+        ("federation.mode = \"partners\"", "`federation.partners`: must name a server at least"),
+        ("federation.partners = [\"a.example\"]", "`federation.partners`: have no effect"),
+        ("federation.denied = [\"a b\"]", "`federation.denied`: `a b` is not a server name"),
+        ("federation.trusted_notaries = [\"*\"]", "`federation.trusted_notaries`: `*` is not a server name"),
+        ("federation.allowed_private_ranges = [\"10.0.0.0/40\"]", "is not an address or a range"),
+        ("federation.extra_root_certificates = [\"none.pem\"]", "there is no such file: none.pem"),
+        ("federation.connect_timeout = \"0\"", "`federation.connect_timeout`: must be more than 0"),
         ("logging.level = \"=x=\"", "`logging.level`: `=x=` is not a level or filter"),
         ("well_known.support_contacts = [{ role = \"m.role.admin\" }]", "a contact needs a matrix_id"),
     ] {
         let problems = problems_of_public(text);
         assert!(problems.iter().any(|problem| problem.contains(told)), "{problems:?} should say {told}");
     }
+}
+
+#[test]
+fn federation_is_open_unless_the_server_is_for_development() {
+    let mode = |text: &str| from_file(text).unwrap().config.organisations[0].federation.rules.mode;
+    assert_eq!(mode(PUBLIC), FederationMode::Open);
+    assert_eq!(mode(""), FederationMode::Off);
+    assert_eq!(mode("federation.mode = \"open\""), FederationMode::Open);
+    assert_eq!(mode(&format!("{PUBLIC}\nfederation.mode = \"off\"")), FederationMode::Off);
 }
 
 #[test]
