@@ -95,7 +95,7 @@ async fn space_shows_its_rooms_and_names_those_that_are_closed() {
     let alice = world.person("@alice:parvis.test").await;
     let open = world.room(&alice, &[("m.room.name", "", json!({ "name": "Open" }))]).await;
     let invite_only = ("m.room.join_rules", "", json!({ "join_rule": "invite" }));
-    let closed = world.room(&alice, &[invite_only.clone()]).await;
+    let closed = world.room(&alice, std::slice::from_ref(&invite_only)).await;
     let members_of_space = |space: &str| {
         let allow = json!([{ "type": "m.room_membership", "room_id": space }]);
         ("m.room.join_rules", "", json!({ "join_rule": "restricted", "allow": allow }))
