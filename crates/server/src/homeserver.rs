@@ -10,7 +10,7 @@ use parvis_e2ee::E2ee;
 use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
 use parvis_media::{Media, Settings as MediaSettings};
-use parvis_outbound::{Answers, Outbound};
+use parvis_outbound::{Answers, Outbound, OutboundStatus};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
 use parvis_rooms::{Identity, Others, Rooms};
@@ -163,6 +163,11 @@ impl Homeserver {
     /// Whether its database answers.
     pub async fn is_healthy(&self) -> bool {
         self.store.server_key().await.is_ok()
+    }
+
+    /// What other servers have not been told.
+    pub fn outbound_status(&self) -> OutboundStatus {
+        self.outbound.status()
     }
 
     /// Whether nobody belongs here yet.

@@ -12,10 +12,23 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use parvis_outbound::{OutboundStatus, QueueStatus};
 use parvis_wire::Route;
 
 const REQUESTS: &str = "parvis_http_requests_total";
 const DURATIONS: &str = "parvis_http_request_duration_seconds";
+
+/// What other servers have not been told, all homeservers of the process together: name, and what it counts.
+const OUTBOUND: [(&str, &str); 6] = [
+    ("parvis_federation_servers_waiting", "Servers that are to be told something."),
+    ("parvis_federation_servers_failing", "Those of them that did not answer at the last attempt."),
+    ("parvis_federation_servers_lagging", "Those of them that missed so much that it is looked up."),
+    ("parvis_federation_servers_sending", "Those of them to which something is on its way."),
+    ("parvis_federation_events_waiting", "Events in the queues to other servers."),
+    ("parvis_federation_changes_unread", "Changes of which it is not known yet whom they concern."),
+];
+const TRANSACTIONS: &str = "parvis_federation_transactions_total";
+const FAILURES: &str = "parvis_federation_failed_attempts_total";
 
 /// From half a millisecond to the longest wait of a sync.
 const BUCKETS_SECONDS: [f64; 14] =
@@ -40,12 +53,39 @@ impl Metrics {
         let durations = KeyName::from(DURATIONS);
         let text = "How long requests took until the answer began, by method and route.";
         recorder.describe_histogram(durations, Some(Unit::Seconds), text.into());
+        for (name, text) in OUTBOUND {
+            recorder.describe_gauge(KeyName::from(name), None, text.into());
+        }
+        let text = "Transactions made for other servers.";
+        recorder.describe_counter(KeyName::from(TRANSACTIONS), None, text.into());
+        let text = "Attempts to tell other servers that failed.";
+        recorder.describe_counter(KeyName::from(FAILURES), None, text.into());
         Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder) })
     }
 
     /// The metrics in Prometheus' text form.
     pub(crate) fn render(&self) -> String {
         self.handle.render()
+    }
+
+    /// Notes what other servers have not been told.
+    pub(crate) fn note_outbound(&self, statuses: impl Iterator<Item = OutboundStatus>) {
+        let (mut gauges, mut transactions, mut failures) = ([0; OUTBOUND.len()], 0, 0);
+        for OutboundStatus { queues, transactions: made, failures: failed, unread_changes } in statuses {
+            let QueueStatus { servers, failing, lagging, sending, waiting_events } = queues;
+            let unread = usize::try_from(unread_changes).unwrap_or(usize::MAX);
+            let values = [servers, failing, lagging, sending, waiting_events, unread];
+            gauges.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            transactions += made;
+            failures += failed;
+        }
+        for ((name, _), value) in OUTBOUND.into_iter().zip(gauges) {
+            let value = u32::try_from(value).unwrap_or(u32::MAX);
+            self.recorder.register_gauge(&Key::from_static_name(name), &METADATA).set(f64::from(value));
+        }
+        for (name, value) in [(TRANSACTIONS, transactions), (FAILURES, failures)] {
+            self.recorder.register_counter(&Key::from_static_name(name), &METADATA).absolute(value);
+        }
     }
 
     /// Folds what was recorded. To be called now and then, or memory grows while nobody asks.

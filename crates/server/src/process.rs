@@ -150,7 +150,7 @@ impl Process {
             let metrics = Metrics::new().map_err(|error| ServeError::Metrics(error.to_string()))?;
             router = router.layer(middleware::from_fn_with_state(metrics.clone(), metrics::observe));
             self.background.spawn(fold_for_ever(metrics.clone(), Arc::clone(clock)));
-            self.listen(listener, metrics_router(metrics).merge(self.health_router()), None);
+            self.listen(listener, self.metrics_router(metrics).merge(self.health_router()), None);
         }
         if let Some((certificate, files)) = sockets.certificate {
             self.background.spawn(tls::keep_fresh(certificate.clone(), files, Arc::clone(clock)));
@@ -180,6 +180,11 @@ impl Process {
             .into_router()
             .layer(middleware::from_fn_with_state(trusted, client_address::find))
             .merge(self.health_router())
+    }
+
+    fn metrics_router(&self, metrics: Metrics) -> Router {
+        let state = (metrics, Arc::clone(&self.homeservers));
+        Router::new().route("/metrics", get(render_metrics)).with_state(state)
     }
 
     fn health_router(&self) -> Router {
@@ -218,12 +223,11 @@ async fn fold_for_ever(metrics: Metrics, clock: Arc<dyn Clock>) {
     }
 }
 
-fn metrics_router(metrics: Metrics) -> Router {
-    async fn render(State(metrics): State<Metrics>) -> Response {
-        let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-        ([(header::CONTENT_TYPE, text)], metrics.render()).into_response()
-    }
-    Router::new().route("/metrics", get(render)).with_state(metrics)
+/// Everything that Prometheus is told.
+async fn render_metrics(State((metrics, homeservers)): State<(Metrics, Arc<Vec<Homeserver>>)>) -> Response {
+    metrics.note_outbound(homeservers.iter().map(Homeserver::outbound_status));
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, text)], metrics.render()).into_response()
 }
 
 /// 200 where every homeserver's database answers.

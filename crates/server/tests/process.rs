@@ -82,6 +82,8 @@ async fn metrics_count_by_route_on_a_listener_of_their_own() {
         r#"parvis_http_requests_total{method="GET",route="unmatched",status="404"} 1"#,
         r#"parvis_http_requests_total{method="other",route="/_matrix/client/versions",status="405"} 1"#,
         r#"parvis_http_request_duration_seconds_count{method="GET",route="/_matrix/client/versions"} 3"#,
+        "parvis_federation_servers_waiting 0",
+        "parvis_federation_transactions_total 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }

@@ -104,7 +104,7 @@ async fn what_is_said_while_the_missed_is_told_is_not_lost() {
     world.settle().await;
     world.network.kill("other.test");
     room.say(&alice, "missed").await;
-    for _ in 0..8 {
+    for _ in 0..12 {
         world.pass(SECOND * 20).await;
     }
     assert_eq!(world.outbound.status().queues.lagging, 1);
@@ -171,7 +171,7 @@ async fn server_that_lags_behind_is_told_after_a_restart() {
     world.settle().await;
     world.network.kill("other.test");
     room.say(&alice, "missed").await;
-    for _ in 0..10 {
+    for _ in 0..12 {
         world.pass(SECOND * 20).await;
     }
     assert_eq!(world.store.lagging_servers().await.unwrap().len(), 1);
@@ -201,7 +201,7 @@ async fn dead_servers_delay_nobody_and_cost_little() {
     room.say(&alice, "hello").await;
     world.settle().await;
     assert_eq!(world.network.events_to("other.test"), ["hello"]);
-    for _ in 0..10 {
+    for _ in 0..12 {
         world.pass(SECOND * 20).await;
     }
     let status = world.outbound.status().queues;
