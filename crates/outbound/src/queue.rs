@@ -359,11 +359,12 @@ impl Queue {
         self.refusals
     }
 
-    /// Whether a server that was just heard from is to be tried at once: it is waited for, and was not tried within
-    /// `at_most_every`.
-    pub(crate) fn is_worth_a_try(&self, now: Timestamp, at_most_every: Duration) -> bool {
-        let waits = self.failures > 0 && matches!(self.activity, Activity::Waiting(_));
-        waits && self.last_attempt.is_none_or(|last| now.since(last) >= at_most_every)
+    /// When a server that was just heard from is to be tried, if it is waited for: at once, or as soon as
+    /// `at_most_every` has passed since it was tried last.
+    pub(crate) fn next_try(&self, now: Timestamp, at_most_every: Duration) -> Option<Timestamp> {
+        let Activity::Waiting(due) = self.activity else { return None };
+        let soonest = self.last_attempt.map_or(now, |last| last.plus(at_most_every).max(now));
+        (self.failures > 0).then_some(soonest.min(due))
     }
 
     /// Has the next attempt made although the server is to be left in peace.

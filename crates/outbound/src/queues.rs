@@ -93,12 +93,12 @@ impl Queues {
         self.due.insert((due, server.clone()));
     }
 
-    /// Takes note that a server was heard from: if it did not answer lately it is tried at once.
+    /// Takes note that a server was heard from: if it did not answer lately it is tried soon.
     pub(crate) fn heard_from(&mut self, server: &ServerName, now: Timestamp, at_most_every: Duration) {
         let Some(queue) = self.by_server.get_mut(server) else { return };
-        if queue.is_worth_a_try(now, at_most_every) {
+        if let Some(due) = queue.next_try(now, at_most_every) {
             queue.force();
-            self.wait(&server.to_owned(), now);
+            self.wait(&server.to_owned(), due);
         }
     }
 

@@ -17,10 +17,13 @@ use ruma::{ServerName, server_name};
 
 use crate::world::{NO_WAIT, World};
 
+/// A status, a content type and a body.
+type Stored = (u16, &'static str, Vec<u8>);
+
 /// A network that answers paths and URLs as it was told to, in pieces of a few bytes.
 #[derive(Debug, Default)]
 struct Network {
-    answers: Mutex<HashMap<String, (u16, &'static str, Vec<u8>)>>,
+    answers: Mutex<HashMap<String, Stored>>,
     asked: Mutex<Vec<String>>,
 }
 

@@ -50,9 +50,12 @@ pub enum Planted {
     Forgetful(ServerIndex),
 }
 
+/// What came of a request.
+type Came = Result<http::Response<Bytes>, NoAnswer>;
+
 /// A client's request that is on its way.
 #[derive(Clone, Debug)]
-pub struct Ticket(Arc<Mutex<Option<Result<http::Response<Bytes>, NoAnswer>>>>);
+pub struct Ticket(Arc<Mutex<Option<Came>>>);
 
 /// A client's answer: the status, and the body.
 pub type Answered = (u16, Value);
