@@ -103,6 +103,40 @@ async fn two_of_one_homeserver_talk_in_secret() {
 }
 
 #[tokio::test]
+async fn two_of_different_homeservers_talk_in_secret() {
+    on_each_engine(async |engine: Engine| {
+        let network = Network::start(&engine, &["a.test", "b.test"]).await;
+        let (alice, bob) = (network.user("alice", "a.test").await, network.user("bob", "b.test").await);
+        alice.room_with(&[&bob]).await;
+        talk_in_secret(&alice, &bob).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn homeserver_that_was_away_learns_what_changed_meanwhile() {
+    on_each_engine(async |engine: Engine| {
+        let mut network = Network::start(&engine, &["a.test", "b.test"]).await;
+        let (alice, bob) = (network.user("alice", "a.test").await, network.user("bob", "b.test").await);
+        alice.room_with(&[&bob]).await;
+        let mut bobs = bob.follow();
+        bobs.now().await;
+        upload(&alice, "first", 0).await;
+        until_changed(&mut bobs, &alice).await;
+        network.stop("b.test").await;
+        upload(&alice, "second", 0).await;
+        whisper(&alice, &bob, "while you were away").await;
+        network.restart("a.test").await;
+        network.run("b.test").await;
+        let mut again = bobs.clone();
+        assert_eq!(heard(&mut bobs, "while you were away").await, ["while you were away"]);
+        until_changed(&mut again, &alice).await;
+        assert_eq!(query(&bob, &alice).await, device_keys(&alice, "second")["keys"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn homeserver_that_is_silent_is_named_and_keeps_nobody_waiting_for_the_others() {
     on_each_engine(async |engine: Engine| {
         let network = Network::start(&engine, &["a.test", "b.test", "c.test"]).await;

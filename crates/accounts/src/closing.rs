@@ -77,6 +77,8 @@ impl Accounts {
         set.delete_profile(user);
         set.delete_passes(user);
         set.delete_devices_of(user, None);
+        set.delete_cross_signing(user);
+        set.delete_key_backups(user);
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|session| session.user == user);
         Ok(())

@@ -27,6 +27,8 @@ statements! {
          ON CONFLICT (target_sn, target, signer_sn, key_id) DO UPDATE SET signature = excluded.signature,
              position = excluded.position";
     DELETE_SIGNATURES_BY = "DELETE FROM key_signatures WHERE signer_sn = $1 AND key_id = $2";
+    DELETE_CROSS_SIGNING_KEYS = "DELETE FROM cross_signing_keys WHERE user_sn = $1";
+    DELETE_ALL_SIGNATURES = "DELETE FROM key_signatures WHERE target_sn = $1 OR signer_sn = $1";
     USERS_SIGNED =
         "SELECT DISTINCT target_sn FROM key_signatures
          WHERE signer_sn = $1 AND position > $2 AND position <= $3 AND target_sn <> signer_sn";
@@ -67,6 +69,12 @@ impl WriteSet {
     /// Forgets a key for cross-signing.
     pub fn delete_cross_signing_key(&mut self, user: UserSn, usage: &str) {
         self.write(&DELETE_CROSS_SIGNING_KEY, vec![user.into(), usage.into()]);
+    }
+
+    /// Forgets all of a user's keys for cross-signing, and the signatures that they made and got.
+    pub fn delete_cross_signing(&mut self, user: UserSn) {
+        self.write(&DELETE_CROSS_SIGNING_KEYS, vec![user.into()]);
+        self.write(&DELETE_ALL_SIGNATURES, vec![user.into()]);
     }
 
     /// Keeps a signature on a key. The signer's devices are told.

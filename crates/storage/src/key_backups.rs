@@ -44,6 +44,8 @@ statements! {
          ON CONFLICT (user_sn, version) DO UPDATE SET auth_data = excluded.auth_data, etag = excluded.etag,
              key_count = excluded.key_count, deleted = excluded.deleted";
     DELETE_KEYS_OF_BACKUP = "DELETE FROM backed_up_keys WHERE user_sn = $1 AND version = $2";
+    DELETE_KEY_BACKUPS_OF_USER = "DELETE FROM key_backups WHERE user_sn = $1";
+    DELETE_BACKED_UP_KEYS_OF_USER = "DELETE FROM backed_up_keys WHERE user_sn = $1";
     DELETE_KEYS_OF_ROOM = "DELETE FROM backed_up_keys WHERE user_sn = $1 AND version = $2 AND room_id = $3";
     DELETE_BACKED_UP_KEY =
         "DELETE FROM backed_up_keys WHERE user_sn = $1 AND version = $2 AND room_id = $3 AND session_id = $4";
@@ -166,6 +168,12 @@ impl WriteSet {
             key.session_data.as_str().into(),
         ];
         self.write(&PUT_BACKED_UP_KEY, row);
+    }
+
+    /// Throws all of a user's backups away: of one who never comes back.
+    pub fn delete_key_backups(&mut self, user: UserSn) {
+        self.write(&DELETE_KEY_BACKUPS_OF_USER, vec![user.into()]);
+        self.write(&DELETE_BACKED_UP_KEYS_OF_USER, vec![user.into()]);
     }
 
     /// Throws keys away.

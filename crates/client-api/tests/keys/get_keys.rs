@@ -41,6 +41,21 @@ async fn key_for_signing_others_is_shown_to_its_owner_only() {
 }
 
 #[tokio::test]
+async fn closed_account_has_no_keys() {
+    on_each_engine(async |world: World| {
+        let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+        world.upload_device_keys(&alice, &Signer::new(9)).await;
+        world.upload_cross_keys(&alice, [1, 2, 3]).await;
+        let identifier = json!({ "type": "m.id.user", "user": "alice" });
+        let auth = json!({ "type": "m.login.password", "identifier": identifier, "password": "password" });
+        world.post_as(&alice, "v3/account/deactivate", json!({ "auth": auth })).await.ok();
+        let shown = world.query(&bob, &[&alice]).await;
+        assert_eq!(shown, json!({ "device_keys": { (alice.user_id.as_str()): {} } }));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn devices_must_be_a_list_and_unknown_users_have_none() {
     let world = World::new().await;
     let alice = world.register("alice").await;
