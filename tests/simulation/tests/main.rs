@@ -37,8 +37,12 @@ fn story(trace: &[String]) -> Vec<String> {
 
 #[test]
 fn homeserver_that_forgets_what_it_committed_is_found() {
-    let report = run(Settings { planted: Some(Planted::Forgetful(0)), ..alone(1) });
-    assert!(!report.faults.is_empty());
+    // Not every world crashes just after something was acknowledged.
+    let is_found = |seed| {
+        let report = run(Settings { planted: Some(Planted::Forgetful(0)), ..alone(seed) });
+        !report.faults.is_empty()
+    };
+    assert!((1..=10).any(is_found));
 }
 
 #[test]

@@ -127,11 +127,6 @@ impl World {
         edus.iter().map(|edu| serde_json::from_str(&edu.edu).unwrap()).collect()
     }
 
-    /// The same, once there is something.
-    pub(crate) async fn told_soon(&self) -> Vec<Value> {
-        self.soon(async || Some(self.told().await).filter(|told| !told.is_empty())).await
-    }
-
     /// What `find` finds, once it does.
     pub(crate) async fn soon<T>(&self, find: impl AsyncFn() -> Option<T>) -> T {
         for _ in 0..1_000 {
