@@ -73,7 +73,7 @@ pub(crate) struct Story<'a> {
 
 impl Default for Story<'_> {
     fn default() -> Self {
-        Self { partition_seconds: 20, silent: false, messages: 500, only: &[] }
+        Self { partition_seconds: 20, silent: false, messages: 100, only: &[] }
     }
 }
 
