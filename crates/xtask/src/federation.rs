@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use crate::bench::server;
 use crate::postgres::{Cluster, Commits};
-use crate::shell::{self, Outcome, Program};
+use crate::shell::{self, Outcome};
 use crate::synapse;
 
 /// Arguments of `cargo xtask federation`.
@@ -112,7 +113,8 @@ pub(crate) fn play(pair: Pair, database: Option<&str>, story: &Story<'_>) -> Out
         Pair::Parvis => ("parvis-sqlite".to_owned(), postgres()),
         Pair::Synapse => ("synapse".to_owned(), "synapse".to_owned()),
     };
-    let mut program = Program::new("node")
+    let mut program = server::mortal()
+        .arguments(["--", "node"])
         .argument(shell::workspace().join("tests/interop/federation/run.mjs"))
         .arguments(["--left", &left, "--right", &right])
         .arguments(["--partition-seconds", &story.partition_seconds.to_string()])

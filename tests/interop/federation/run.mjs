@@ -10,7 +10,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { Report } from "../harness/report.mjs";
+import { Report, within } from "../harness/report.mjs";
 import { Authority } from "./authority.mjs";
 import { Side } from "./side.mjs";
 import { acl, state } from "./chapters/state.mjs";
@@ -41,6 +41,8 @@ const ORDER = [
 ];
 
 const STEP_LIMIT_MS = 60_000;
+/** Longest time for everything but the partition. */
+const STORY_LIMIT_MS = 15 * 60_000;
 const LOG_LINES = 20;
 const LOG_LINE_LENGTH = 240;
 /** A name and an address: certificates are checked against either. */
@@ -117,7 +119,7 @@ const report = new Report(() => [], STEP_LIMIT_MS);
 const faults = await open(given, directory, sides)
   .then(() => {
     for (const side of sides) console.log(`# ${side.label} is ${side.make}, known as ${side.name}, at ${side.url}`);
-    return play(report, given, sides);
+    return within(play(report, given, sides), STORY_LIMIT_MS + 1_000 * given.seconds, "the story");
   })
   .then(() => [], (error) => [error.stack]);
 faults.push(...await close());
