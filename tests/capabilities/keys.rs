@@ -118,7 +118,7 @@ async fn homeserver_that_was_away_learns_what_changed_meanwhile() {
     on_each_engine(async |engine: Engine| {
         let mut network = Network::start(&engine, &["a.test", "b.test"]).await;
         let (alice, bob) = (network.user("alice", "a.test").await, network.user("bob", "b.test").await);
-        alice.room_with(&[&bob]).await;
+        let room = alice.room_with(&[&bob]).await;
         let mut bobs = bob.follow();
         bobs.now().await;
         upload(&alice, "first", 0).await;
@@ -128,6 +128,8 @@ async fn homeserver_that_was_away_learns_what_changed_meanwhile() {
         whisper(&alice, &bob, "while you were away").await;
         network.restart("a.test").await;
         network.run("b.test").await;
+        // Who is heard of again is told at once.
+        bob.say(&room, "I am back").await;
         let mut again = bobs.clone();
         assert_eq!(heard(&mut bobs, "while you were away").await, ["while you were away"]);
         until_changed(&mut again, &alice).await;

@@ -107,6 +107,19 @@ async fn list_is_asked_for_once_and_then_changed_by_updates() {
 }
 
 #[tokio::test]
+async fn user_who_is_introduced_is_no_news_and_the_first_change_is() {
+    on_each_engine(async |world: World| {
+        alice_and_bob(&world).await;
+        let head = world.store.head();
+        world.hear("m.device_list_update", update(3, &[], "A", "a1")).await;
+        assert_eq!(world.store.head(), head);
+        world.hear("m.device_list_update", update(4, &[3], "A", "a2")).await;
+        assert_eq!(world.store.device_changes_between(head, world.store.head()).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn update_that_was_missed_has_the_whole_list_asked_for_until_it_is_told() {
     on_each_engine(async |world: World| {
         let (alice, bob) = alice_and_bob(&world).await;
