@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod devices_elsewhere;
+mod devices_here;
 mod messages;
 mod world;
