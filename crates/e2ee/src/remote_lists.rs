@@ -87,12 +87,7 @@ impl E2ee {
         let _turn = self.turn(user.0).await;
         let stream_id = i64::from(update.stream_id);
         let mut set = WriteSet::new();
-        let list = self.store.device_list(user).await?;
-        if list.is_none() && update.prev_id.is_empty() {
-            // A server introduces its user, of whom nobody here has asked for anything that could be stale.
-            return Ok(());
-        }
-        if let Some(list) = list {
+        if let Some(list) = self.store.device_list(user).await? {
             if !list.stale && stream_id <= list.stream_id {
                 return Ok(());
             }
