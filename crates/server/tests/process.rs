@@ -146,8 +146,9 @@ async fn address_in_use_stops_the_start_before_anything_is_opened() {
     assert!(!directory.path().join("parvis.db").exists());
 }
 
+/// Tests run in the directory of their package.
 fn certificate(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(name)
+    Path::new("tests/certificates").join(name)
 }
 
 /// An organisation that serves TLS with copies of the certificate `first`.
