@@ -37,7 +37,7 @@ pub use filters::FilterError;
 pub use interactive::{Challenge, InteractiveError, Operation, Stage};
 pub use login::LoginError;
 pub use names::NameError;
-pub use parvis_storage::{Account, Device, DeviceSn, Profile, RoomSn, StorageError, UserSn};
+pub use parvis_storage::{Account, Device, DeviceSn, Findable, Profile, RoomSn, StorageError, UserSn};
 pub use password::{HashError, WeakPassword};
 pub use profiles::{FoundUser, ProfileError};
 pub use push_rules::PushRuleError;

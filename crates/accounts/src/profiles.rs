@@ -127,7 +127,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Local users whose localpart, display name or a word of it begins with `term`, and whether there are
+    /// Local users that may be found whose localpart, display name or a word of it begins with `term`, and whether there are
     /// more than `limit` of them.
     ///
     /// # Errors
@@ -144,7 +144,8 @@ impl Accounts {
         if localpart.is_empty() {
             return Ok((Vec::new(), false));
         }
-        let mut found = self.store.search_directory(seeker, localpart, limit + 1).await?;
+        let findable = self.settings.findable;
+        let mut found = self.store.search_directory(findable, seeker, localpart, limit + 1).await?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let limited = found.len() > wanted;
         found.truncate(wanted);

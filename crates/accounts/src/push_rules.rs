@@ -128,7 +128,7 @@ impl Accounts {
         self.change_rules(user, user_id, set).await
     }
 
-    /// Gives a user's own rule for a room to the room that has taken its place.
+    /// Gives a user's own rule for a room to the room that has taken its place, if the user has none for that.
     ///
     /// # Errors
     /// Any [`PushRuleError`].
@@ -140,7 +140,8 @@ impl Accounts {
         to: &RoomId,
     ) -> Result<(), PushRuleError> {
         let rules = self.push_rules(user, user_id).await?;
-        let Some(rule) = rules.room.iter().find(|rule| rule.rule_id == from) else { return Ok(()) };
+        let rule_of = |room: &RoomId| rules.room.iter().find(|rule| rule.rule_id == room);
+        let (Some(rule), None) = (rule_of(from), rule_of(to)) else { return Ok(()) };
         let carried = NewSimplePushRule::new(to.to_owned(), rule.actions.clone());
         self.set_push_rule(user, user_id, NewPushRule::Room(carried), None, None).await
     }

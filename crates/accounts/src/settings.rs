@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use parvis_storage::Findable;
 use ruma::OwnedServerName;
 
 /// How accounts work in an organisation.
@@ -23,6 +24,8 @@ pub struct AccountsSettings {
     pub refreshable_access_token_lifetime: Option<Duration>,
     /// How long a refresh token lives if it is not used; `None` is for ever.
     pub refresh_token_lifetime: Option<Duration>,
+    /// Who is found in the directory of users.
+    pub findable: Findable,
     /// How many sessions are kept in memory.
     pub cached_sessions: u64,
 }
@@ -39,6 +42,7 @@ impl AccountsSettings {
             access_token_lifetime: None,
             refreshable_access_token_lifetime: Some(Duration::from_secs(3_600)),
             refresh_token_lifetime: None,
+            findable: Findable::default(),
             cached_sessions: 100_000,
         }
     }

@@ -17,6 +17,8 @@ const DEFAULT_TIMEOUT_MS: u64 = 20_000;
 #[derive(Debug, Deserialize)]
 struct DownloadQuery {
     timeout_ms: Option<u64>,
+    /// Whether another server may be asked, in requests of the old kind.
+    allow_remote: Option<bool>,
 }
 
 /// How long to wait for content that is still to come.
@@ -75,6 +77,12 @@ pub(crate) fn media_uri<P>(request: &Stream<P>) -> Result<(&str, &str), MatrixEr
         [server_name, media_id, ..] => Ok((server_name, media_id)),
         _ => Err(MatrixError::internal("a path of media without a media id")),
     }
+}
+
+/// How long a request of the old kind waits, and whether another server may be asked for its media.
+pub(crate) fn old_request(uri: &Uri) -> Result<(Duration, bool), MatrixError> {
+    let query: DownloadQuery = parse_query(uri)?;
+    Ok((wait(uri)?, query.allow_remote.unwrap_or(true)))
 }
 
 /// A file as it was uploaded, under its own name or another.

@@ -8,7 +8,7 @@
 use parvis_peers::{Limits, PeerError};
 use parvis_storage::{DeviceList, StorageError, UserSn, WriteSet};
 use ruma::{
-    OwnedDeviceId, ServerName, UserId,
+    DeviceId, OwnedDeviceId, ServerName, UserId,
     api::federation::transactions::edu::{DeviceListUpdateContent, SigningKeyUpdateContent},
 };
 use serde::Deserialize;
@@ -86,33 +86,42 @@ impl E2ee {
         let Some(user) = self.followed(origin, &update.user_id).await? else { return Ok(()) };
         let _turn = self.turn(user.0).await;
         let stream_id = i64::from(update.stream_id);
+        let keys = update.keys.as_ref().filter(|_| update.deleted != Some(true));
         let mut set = WriteSet::new();
-        if let Some(list) = self.store.device_list(user).await? {
-            if !list.stale && stream_id <= list.stream_id {
-                return Ok(());
+        let mut is_news = true;
+        match self.store.device_list(user).await? {
+            Some(list) if !list.stale && stream_id <= list.stream_id => return Ok(()),
+            Some(list) => {
+                let mut before = update.prev_id.iter().map(|id| i64::from(*id));
+                let follows_on = !update.prev_id.is_empty() && before.all(|id| id <= list.stream_id);
+                if follows_on && !list.stale {
+                    let device = NewDevice {
+                        device_id: &update.device_id,
+                        display_name: update.device_display_name.as_deref(),
+                        keys: keys.map(|keys| keys.json()),
+                    };
+                    is_news = keys.is_some() || self.has_keys(user, &update.device_id).await?;
+                    put_device(&mut set, user, &update.user_id, &device);
+                    set.put_device_list(DeviceList { stream_id, ..list });
+                } else {
+                    set.put_device_list(DeviceList { stale: true, ..list });
+                }
             }
-            let mut before = update.prev_id.iter().map(|id| i64::from(*id));
-            let follows_on = !update.prev_id.is_empty() && before.all(|id| id <= list.stream_id);
-            if follows_on && !list.stale {
-                let device = NewDevice {
-                    device_id: &update.device_id,
-                    display_name: update.device_display_name.as_deref(),
-                    keys: update
-                        .keys
-                        .as_ref()
-                        .filter(|_| update.deleted != Some(true))
-                        .map(|keys| keys.json()),
-                };
-                put_device(&mut set, user, &update.user_id, &device);
-                set.put_device_list(DeviceList { stream_id, ..list });
-            } else {
-                set.put_device_list(DeviceList { stale: true, ..list });
-            }
+            // Of a device that cannot encrypt nobody has ever heard, nor will now.
+            None => is_news = keys.is_some() || update.deleted == Some(true),
         }
-        set.change_devices(user, None);
-        self.store.commit(set).await.map_err(plain)?;
+        if is_news {
+            set.change_devices(user, None);
+        }
+        if !set.is_empty() {
+            self.store.commit(set).await.map_err(plain)?;
+        }
         self.missed.notify_one();
         Ok(())
+    }
+
+    async fn has_keys(&self, user: UserSn, device_id: &DeviceId) -> Result<bool, StorageError> {
+        Ok(self.store.device_keys_of(user, device_id).await?.is_some())
     }
 
     /// Takes in that another server's user has other keys for cross-signing.

@@ -57,17 +57,25 @@ impl Media {
     }
 
     /// The content of media for one who has not said who they are: only what was stored here before the
-    /// organisation closed that way. No other server is asked for the sake of a stranger.
+    /// organisation closed that way. While it is open, other servers are asked for their media, if the client
+    /// wants that (`ask_others`); later none is for the sake of a stranger.
     ///
     /// # Errors
     /// As for [`find`](Self::find).
-    pub async fn find_open(&self, uri: (&str, &str), wait: Duration) -> Result<MediaContent, DownloadError> {
+    pub async fn find_open(
+        &self,
+        uri: (&str, &str),
+        wait: Duration,
+        ask_others: bool,
+    ) -> Result<MediaContent, DownloadError> {
+        let Some(before) = self.settings.open_before else { return Err(DownloadError::NotFound) };
+        let is_open_now = self.ambient.now() < before;
         let content = match self.is_ours(uri.0, uri.1) {
             true => self.find_own(uri.1, wait).await?,
+            false if is_open_now && ask_others => self.find(uri, wait).await?,
             false => self.store.remote_media(uri).await?.ok_or(DownloadError::NotFound)?,
         };
-        let open = self.settings.open_before.is_some_and(|before| content.stored_ts < before.millis());
-        if open { Ok(content) } else { Err(DownloadError::NotFound) }
+        if content.stored_ts < before.millis() { Ok(content) } else { Err(DownloadError::NotFound) }
     }
 
     /// A part of a content, in pieces.

@@ -39,6 +39,12 @@ struct Fetched {
     filename: Option<String>,
 }
 
+/// Whether a server does not know the way of servers: it says so, or refuses without a reason that Matrix knows.
+fn is_not_understood(error: &PeerError) -> bool {
+    let refused = error.status().is_some_and(|status| status.is_client_error());
+    error.is_unknown_endpoint() || (refused && error.errcode().is_none())
+}
+
 impl Media {
     /// Media of another server: kept here from before, or fetched now.
     pub(crate) async fn find_remote(
@@ -141,7 +147,7 @@ impl Media {
                 let (head, body) = answer.into_parts();
                 self.unwrap(federation, server, (&head.headers, body.into_pieces()), limits).await
             }
-            Err(error) if error.is_unknown_endpoint() => {
+            Err(error) if is_not_understood(&error) => {
                 let answer = federation.exchange_unsigned(server, get(legacy)?, limits).await;
                 let (head, body) = answer.map_err(refused)?.into_parts();
                 check_is_ok(server, head.status)?;

@@ -20,8 +20,8 @@ use crate::load::{Load, MOST_EDUS, MOST_EVENTS, Transaction};
 const LONGEST: usize = 1_000;
 /// How many receipts, people typing and presences wait in a queue at most, of each.
 const MOST_EPHEMERAL: usize = 1_000;
-/// For how long a transaction that failed is tried again as it is. After that the queue is dropped. The network
-/// leaves a server in peace for a minute when it fails first: long enough for one more try.
+/// For how long a transaction that failed is tried again as it is: five times, as long as the network leaves a
+/// server in peace. After that the queue is dropped.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// The longest time between two attempts where the network names none.
 const LONGEST_DELAY: Duration = Duration::from_secs(600);

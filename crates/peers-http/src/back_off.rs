@@ -1,8 +1,8 @@
 //! Servers that failed, and until when each is left in peace. Stored, so that a restart does not knock at every
 //! dead door of the world at once.
 //!
-//! The first failure costs a minute, which a restart of the other server takes; each further one doubles it, up
-//! to a day: a server that has been dead for weeks is still tried daily, and whoever comes back is heard from
+//! The first failure costs five seconds, which a restart of the other server takes; each further one doubles it,
+//! up to a day: a server that has been dead for weeks is still tried daily, and whoever comes back is heard from
 //! and tried at once. Up to a tenth more, by lot, keeps many servers from coming back in step.
 
 use std::{
@@ -16,7 +16,7 @@ use parvis_storage::{FailingServer, StorageError, Store, WriteSet};
 use ruma::{OwnedServerName, ServerName};
 use tokio::sync::Notify;
 
-const FIRST_INTERVAL: Duration = Duration::from_secs(60);
+const FIRST_INTERVAL: Duration = Duration::from_secs(5);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 /// How many failing servers are remembered. Strangers can name any number that do not exist.
 const MOST_REMEMBERED: usize = 20_000;

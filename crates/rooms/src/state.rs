@@ -5,9 +5,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use parvis_dag::HistoryVisibility;
 use parvis_events::Membership;
 use parvis_storage::{Position, RoomSn, StateRoot, StoredEvent, UserSn};
-use ruma::{OwnedUserId, RoomId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+use serde::Deserialize;
 
 use crate::{Actor, RoomError, Rooms};
+
+/// Among how many of its first events a room has its first member.
+const FIRST_EVENTS: u32 = 20;
 
 impl Rooms {
     /// The state that a user may read: the current one for members, the one at their departure for those who
@@ -92,7 +96,26 @@ impl Rooms {
             // Who has left sees nothing from after that.
             let until = gone.map_or(at, |member| at.min(member.position));
             root = self.store.room_root_at(room, until).await?;
+            if root == StateRoot::EMPTY {
+                return self.first_members(room).await;
+            }
         }
+        self.members_in(room, root).await
+    }
+
+    /// The membership events of a room as of when it began to have any here. A client that has the whole of a
+    /// room's timeline names the place before its first event, and wants to know who was there at that time.
+    async fn first_members(&self, room: RoomSn) -> Result<Vec<Arc<StoredEvent>>, RoomError> {
+        for root in self.store.first_room_roots(room, FIRST_EVENTS).await? {
+            let members = self.members_in(room, root).await?;
+            if !members.is_empty() {
+                return Ok(members);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn members_in(&self, room: RoomSn, root: StateRoot) -> Result<Vec<Arc<StoredEvent>>, RoomError> {
         let Some(kind) = self.store.find_type("m.room.member").await? else { return Ok(Vec::new()) };
         let slots = self.store.slots_of_type(room, kind).await?;
         let slots: Vec<_> = slots.into_iter().map(|slot| slot.0).collect();
@@ -157,6 +180,23 @@ impl Rooms {
         }
         let events = self.store.state_slots(root, &slots).await?;
         Ok(self.store.events(&events).await?)
+    }
+
+    /// The room whose place a room has taken, as its creation event says.
+    pub async fn predecessor(&self, room_id: &RoomId) -> Result<Option<OwnedRoomId>, RoomError> {
+        #[derive(Deserialize)]
+        struct Creation {
+            predecessor: Option<Predecessor>,
+        }
+        #[derive(Deserialize)]
+        struct Predecessor {
+            room_id: OwnedRoomId,
+        }
+        let room = self.find(room_id).await?;
+        let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
+        let creation = self.store.state_event(room, head.state_root, "m.room.create", "").await?;
+        let content = creation.and_then(|creation| creation.pdu.content_as::<Creation>().ok());
+        Ok(content.and_then(|content| content.predecessor).map(|predecessor| predecessor.room_id))
     }
 
     /// The users of this server who are joined to a room.

@@ -1,13 +1,13 @@
 //! From the configuration to the settings of the engines, which know nothing of files and keys.
 
-use parvis_accounts::{AccountsSettings, PasswordRules, Registration, RegistrationToken};
+use parvis_accounts::{AccountsSettings, Findable, PasswordRules, Registration, RegistrationToken};
 use parvis_client_api::{Bounds, RateLimit, RateLimitSettings, RoomVersions};
 use parvis_e2ee::E2eeSettings;
 use parvis_events::RoomVersion;
 use parvis_rooms::RoomSettings;
 use parvis_sync::{PresenceMode, SyncSettings};
 
-use crate::config::{self, OrganisationConfig, RegistrationConfig, RoomsConfig};
+use crate::config::{self, FindableUsers, OrganisationConfig, RegistrationConfig, RoomsConfig};
 
 /// The versions of new rooms.
 pub(crate) fn room_versions(config: &RoomsConfig) -> RoomVersions {
@@ -63,6 +63,10 @@ pub(crate) fn accounts_settings(config: &OrganisationConfig) -> AccountsSettings
         access_token_lifetime: lifetime(accounts.access_token_lifetime),
         refreshable_access_token_lifetime: lifetime(accounts.refreshable_access_token_lifetime),
         refresh_token_lifetime: lifetime(accounts.refresh_token_lifetime),
+        findable: match accounts.findable {
+            FindableUsers::Everyone => Findable::Everyone,
+            FindableUsers::Acquaintances => Findable::Acquaintances,
+        },
         ..AccountsSettings::new(config.server_name.clone())
     }
 }

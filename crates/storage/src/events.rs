@@ -63,6 +63,8 @@ statements! {
          ORDER BY place DESC LIMIT $4";
     ROOM_ROOT_AT =
         "SELECT room_root FROM events WHERE room_sn = $1 AND position <= $2 ORDER BY position DESC LIMIT 1";
+    FIRST_ROOM_ROOTS =
+        "SELECT room_root FROM events WHERE room_sn = $1 AND position > $2 ORDER BY position LIMIT $3";
     CHANGED_EVENTS =
         "SELECT event_sn, room_sn, position FROM events WHERE position > $1 AND position <= $2
          ORDER BY position LIMIT $3";
@@ -196,6 +198,10 @@ enum Writing {
 }
 
 /// The target and the type of an event's relation, if both are sound.
+fn read_root(row: &StoredRow) -> Result<StateRoot, StorageError> {
+    StateRoot::from_bytes(&row.bytes(0)?).ok_or_else(|| StorageError::Corrupt("a state root".to_owned()))
+}
+
 fn relation_of(pdu: &Pdu) -> Option<(String, String)> {
     let relation = pdu.relates_to()?;
     let target = relation.event_id.filter(|target| EventId::parse(target.as_ref()).is_ok())?;
@@ -344,8 +350,14 @@ impl Store {
     /// The room's current state as it was at a position: after the last event at or before it.
     pub async fn room_root_at(&self, room: RoomSn, position: Position) -> Result<StateRoot, StorageError> {
         let row = self.engine.fetch_one(&ROOM_ROOT_AT, vec![room.into(), position.into()]).await?;
-        let Some(row) = row else { return Ok(StateRoot::EMPTY) };
-        StateRoot::from_bytes(&row.bytes(0)?).ok_or_else(|| StorageError::Corrupt("a state root".to_owned()))
+        row.map_or(Ok(StateRoot::EMPTY), |row| read_root(&row))
+    }
+
+    /// The states of a room after the first events that it has here, oldest first, at most `limit`.
+    pub async fn first_room_roots(&self, room: RoomSn, limit: u32) -> Result<Vec<StateRoot>, StorageError> {
+        let values = vec![room.into(), Position::START.into(), limit.into()];
+        let rows = self.engine.fetch(&FIRST_ROOM_ROOTS, values).await?;
+        rows.iter().map(read_root).collect()
     }
 
     /// The events of all rooms between two positions (`after` excluded), oldest first, at most `limit`: for

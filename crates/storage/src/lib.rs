@@ -92,7 +92,7 @@ pub use outside::OutsideView;
 pub use pace::{Pace, Turn, Work};
 pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};
 pub use peer_keys::{PeerKey, StoredServerKey};
-pub use profiles::Profile;
+pub use profiles::{Findable, Profile};
 pub use pushers::NewPusher;
 pub use receipts::NewReceipt;
 pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_schema, schema};

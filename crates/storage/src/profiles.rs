@@ -25,6 +25,26 @@ statements! {
          WHERE d.user_sn <> $1 AND NOT a.locked AND (d.localpart LIKE $2 ESCAPE '\\'
              OR d.displayname LIKE $2 ESCAPE '\\' OR d.displayname LIKE $3 ESCAPE '\\')
          ORDER BY u.user_id LIMIT $4";
+    SEARCH_ACQUAINTANCES =
+        "SELECT d.user_sn, u.user_id FROM user_directory d
+         JOIN users u ON u.user_sn = d.user_sn JOIN accounts a ON a.user_sn = d.user_sn
+         WHERE d.user_sn <> $1 AND NOT a.locked AND (d.localpart LIKE $2 ESCAPE '\\'
+             OR d.displayname LIKE $2 ESCAPE '\\' OR d.displayname LIKE $3 ESCAPE '\\')
+           AND EXISTS (SELECT 1 FROM members m WHERE m.user_sn = d.user_sn AND m.membership = 'join' AND
+               (EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_sn = m.room_sn) OR
+                EXISTS (SELECT 1 FROM members s
+                        WHERE s.user_sn = $1 AND s.room_sn = m.room_sn AND s.membership = 'join')))
+         ORDER BY u.user_id LIMIT $4";
+}
+
+/// Who is found in the directory of users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Findable {
+    /// Everybody who has an account here.
+    #[default]
+    Everyone,
+    /// Those with whom the seeker shares a room, and those in rooms that are listed publicly.
+    Acquaintances,
 }
 
 /// The field with the name that people see.
@@ -93,6 +113,7 @@ impl Store {
     /// user id, `limit` at most.
     pub async fn search_directory(
         &self,
+        findable: Findable,
         seeker: UserSn,
         term: &str,
         limit: u32,
@@ -100,7 +121,11 @@ impl Store {
         let escaped = escape_pattern(&term.to_lowercase());
         let (start, word) = (format!("{escaped}%"), format!("% {escaped}%"));
         let values = vec![seeker.into(), start.into(), word.into(), limit.into()];
-        let rows = self.engine.fetch(&SEARCH_DIRECTORY, values).await?;
+        let statement = match findable {
+            Findable::Everyone => &SEARCH_DIRECTORY,
+            Findable::Acquaintances => &SEARCH_ACQUAINTANCES,
+        };
+        let rows = self.engine.fetch(statement, values).await?;
         let found = rows.iter().map(|row| {
             let user_id = OwnedUserId::try_from(row.text(1)?);
             let corrupt = |_| StorageError::Corrupt("a user id".to_owned());

@@ -17,7 +17,7 @@ use parvis_wire::{Endpoint, Endpoints};
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomAliasId, RoomId};
 use serde_json::{Map, Value};
 
-use crate::{ApiError, ClientApi};
+use crate::{ApiError, ClientApi, Session};
 
 pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
@@ -50,6 +50,19 @@ pub(crate) async fn find_room(
     let room_id =
         RoomId::parse(name.as_str()).map_err(|_| parvis_wire::MatrixError::invalid_param("not a room id"))?;
     Ok((room_id, servers))
+}
+
+/// Gives the user's own push rule for the room whose place this one has taken to this one.
+pub(crate) async fn carry_push_rule(api: &ClientApi, session: &Session, room_id: &RoomId) {
+    let carried = async {
+        let Some(old) = api.rooms.predecessor(room_id).await? else { return Ok(()) };
+        api.accounts.carry_room_rule(session.user, &session.user_id, &old, room_id).await?;
+        Ok::<_, ApiError>(())
+    };
+    if carried.await.is_err() {
+        // The user is in the room, and may set the rule.
+        tracing::warn!(user = session.user.0, %room_id, "a push rule was not carried into an upgraded room");
+    }
 }
 
 /// What a client wants in its membership event beside what the endpoint knows.

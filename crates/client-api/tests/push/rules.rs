@@ -196,3 +196,35 @@ async fn actions_of_old_are_kept_as_they_were_sent() {
         assert_eq!(world.get_as(&alice, path).await.ok()["actions"], actions);
     }
 }
+
+#[tokio::test]
+async fn rule_for_a_room_goes_along_to_the_one_that_takes_its_place() {
+    on_each_engine(async |world: World| {
+        let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+        let public = json!({ "preset": "public_chat" });
+        let old = world.post_as(&alice, "v3/createRoom", public).await.text("room_id");
+        let join = async |client, room: &str| {
+            world.post_as(client, &format!("v3/rooms/{room}/join"), json!({})).await.ok();
+        };
+        join(&bob, &old).await;
+        for client in [&alice, &bob] {
+            assert_eq!(put(&world, client, &format!("room/{old}")).await, 200);
+        }
+        let new = json!({
+            "preset": "public_chat",
+            "creation_content": { "predecessor": { "room_id": old } },
+        });
+        let new = world.post_as(&alice, "v3/createRoom", new).await.text("room_id");
+        let both = |ids: Vec<String>| ids.contains(&old) && ids.contains(&new);
+        assert!(both(ids(&world, &alice, "room").await), "of who makes the new room");
+        assert_eq!(ids(&world, &bob, "room").await, [old.as_str()]);
+        join(&bob, &new).await;
+        assert!(both(ids(&world, &bob, "room").await), "of who enters it");
+        let body = json!({ "actions": ["dont_notify"] });
+        world.put_as(&bob, &format!("v3/pushrules/global/room/{new}"), body).await.ok();
+        join(&bob, &new).await;
+        let kept = world.get_as(&bob, &format!("v3/pushrules/global/room/{new}/actions")).await.ok();
+        assert_eq!(kept["actions"], json!(["dont_notify"]), "what the user has set since stays");
+    })
+    .await;
+}

@@ -122,6 +122,34 @@ async fn first_word_of_a_user_is_news_as_it_may_be_their_first_change() {
 }
 
 #[tokio::test]
+async fn device_that_cannot_encrypt_is_no_news_until_it_can() {
+    on_each_engine(async |world: World| {
+        let (alice, bob) = alice_and_bob(&world).await;
+        let without = |stream_id: i64, prev_id: &[i64]| {
+            let mut update = update(stream_id, prev_id, "A", "");
+            update.as_object_mut().unwrap().remove("keys");
+            update
+        };
+        let head = world.store.head();
+        world.hear("m.device_list_update", without(3, &[])).await;
+        assert_eq!(changed_since(&world, head).await, 0, "of a user whose list nobody wants");
+        world.answer(QUERY, answer(&[]));
+        world.answer(LIST, list(3, &[]));
+        query(&world, &alice).await;
+        until_followed(&world, bob, 3).await;
+        let head = world.store.head();
+        world.hear("m.device_list_update", without(4, &[3])).await;
+        assert_eq!(changed_since(&world, head).await, 0, "of a user who is followed");
+        world.hear("m.device_list_update", update(5, &[4], "A", "a1")).await;
+        assert_eq!(changed_since(&world, head).await, 1);
+        world.hear("m.device_list_update", without(6, &[5])).await;
+        assert_eq!(changed_since(&world, head).await, 2, "what could encrypt and no longer can is news");
+        assert_eq!(world.store.device_list(bob).await.unwrap().unwrap().stream_id, 6);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn update_that_was_missed_has_the_whole_list_asked_for_until_it_is_told() {
     on_each_engine(async |world: World| {
         let (alice, bob) = alice_and_bob(&world).await;

@@ -161,7 +161,7 @@ async fn no_media_id_reaches_outside() {
 async fn only_what_was_stored_before_the_freeze_is_open_to_all() {
     let frozen = World::new().await;
     let uri = frozen.upload(b"x").await.unwrap();
-    let outcome = frozen.media.find_open(parts(&uri), NO_WAIT).await;
+    let outcome = frozen.media.find_open(parts(&uri), NO_WAIT, true).await;
     assert!(matches!(outcome, Err(DownloadError::NotFound)), "{outcome:?}");
 
     let freeze = Timestamp(1_000_500);
@@ -172,7 +172,7 @@ async fn only_what_was_stored_before_the_freeze_is_open_to_all() {
     world.clock.advance(Duration::from_millis(1));
     let after = world.upload(b"old").await.unwrap();
     for (uri, open) in [(before, true), (just_before, true), (after, false)] {
-        assert_eq!(world.media.find_open(parts(&uri), NO_WAIT).await.is_ok(), open);
+        assert_eq!(world.media.find_open(parts(&uri), NO_WAIT, true).await.is_ok(), open);
         assert!(world.find(&uri).await.is_ok());
     }
 }

@@ -4,12 +4,14 @@ use std::{
     collections::HashMap,
     io::Cursor,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, Response};
+use parvis_ambient::Timestamp;
 use parvis_events::ServerKey;
 use parvis_media::{DownloadError, Media, Method, ThumbnailError, ThumbnailRequest};
 use parvis_peers::{Body, Federation, Limits, PeerError, Transport};
@@ -71,7 +73,10 @@ impl Transport for Wire {
 }
 
 async fn world(max_upload_bytes: u64) -> (World, Media, Arc<Network>) {
-    let world = World::with(|settings| settings.max_upload_bytes = max_upload_bytes).await;
+    reaching(World::with(|settings| settings.max_upload_bytes = max_upload_bytes).await)
+}
+
+fn reaching(world: World) -> (World, Media, Arc<Network>) {
     let network = Arc::new(Network::default());
     let key = Arc::new(ServerKey::generate([1; 32], "1").unwrap());
     let wire = Arc::new(Wire(Arc::clone(&network)));
@@ -112,8 +117,25 @@ async fn file_is_fetched_once_and_kept() {
 async fn stranger_makes_nobody_fetch_anything() {
     let (_world, media, network) = world(1 << 20).await;
     network.on(DOWNLOAD, 200, MULTIPART, wrapped("", b"x"));
-    assert!(matches!(media.find_open(URI, NO_WAIT).await, Err(DownloadError::NotFound)));
+    assert!(matches!(media.find_open(URI, NO_WAIT, true).await, Err(DownloadError::NotFound)));
     assert!(network.asked().is_empty());
+}
+
+#[tokio::test]
+async fn stranger_has_files_fetched_only_until_the_freeze() {
+    let freeze = Timestamp(1_000_500);
+    let (world, media, network) = reaching(World::with(|settings| settings.open_before = Some(freeze)).await);
+    let other = ("one.test", "other");
+    for path in [DOWNLOAD, "/_matrix/federation/v1/media/download/other"] {
+        network.on(path, 200, MULTIPART, wrapped("Content-Type: text/plain\r\n", b"x"));
+    }
+    assert!(media.find_open(URI, NO_WAIT, false).await.is_err(), "who says that nobody is to be asked");
+    assert!(network.asked().is_empty());
+    assert_eq!(media.find_open(URI, NO_WAIT, true).await.unwrap().content_type, "text/plain");
+    world.clock.advance(Duration::from_millis(500));
+    assert!(media.find_open(URI, NO_WAIT, true).await.is_ok(), "fetched before");
+    assert!(media.find_open(other, NO_WAIT, true).await.is_err());
+    assert_eq!(network.asked().len(), 1);
 }
 
 #[tokio::test]
@@ -141,14 +163,17 @@ async fn file_is_fetched_from_no_unsafe_place() {
 
 #[tokio::test]
 async fn old_server_is_asked_in_the_old_way_without_a_signature() {
-    let (world, media, network) = world(1 << 20).await;
-    network.on(DOWNLOAD, 404, "application/json", r#"{"errcode":"M_UNRECOGNIZED","error":"?"}"#);
-    network.on(LEGACY, 200, "text/plain", "old");
-    let content = media.find(URI, NO_WAIT).await.unwrap();
-    assert_eq!((content.content_type.as_str(), content.filename.as_deref()), ("text/plain", Some("x.bin")));
-    assert_eq!(world.bytes(&content.hash, content.size_bytes).await, b"old");
-    assert_eq!(network.asked(), [format!("signed {DOWNLOAD}"), LEGACY.to_owned()]);
-    assert!(network.asked.lock().unwrap()[1].contains("allow_remote=false"));
+    for (status, refusal) in [(404, r#"{"errcode":"M_UNRECOGNIZED","error":"?"}"#), (400, "what?")] {
+        let (world, media, network) = world(1 << 20).await;
+        network.on(DOWNLOAD, status, "application/json", refusal);
+        network.on(LEGACY, 200, "text/plain", "old");
+        let content = media.find(URI, NO_WAIT).await.unwrap();
+        let (content_type, filename) = (content.content_type.as_str(), content.filename.as_deref());
+        assert_eq!((content_type, filename), ("text/plain", Some("x.bin")));
+        assert_eq!(world.bytes(&content.hash, content.size_bytes).await, b"old");
+        assert_eq!(network.asked(), [format!("signed {DOWNLOAD}"), LEGACY.to_owned()]);
+        assert!(network.asked.lock().unwrap()[1].contains("allow_remote=false"));
+    }
 }
 
 #[tokio::test]

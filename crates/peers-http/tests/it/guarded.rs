@@ -35,16 +35,15 @@ impl World {
         self.guarded.exchange(&server(name), get("/x"), PATIENT).await.map(drop)
     }
 
-    /// How long, in whole minutes, it is until the server may be tried; after this, it may.
-    async fn minutes_to_wait(&self, name: &str) -> u64 {
-        let mut minutes = 0;
-        while let Err(PeerError::BackingOff { .. }) =
-            self.guarded.exchange(&server(name), get("/x"), PATIENT).await
-        {
-            self.clock.advance(Duration::from_secs(60));
-            minutes += 1;
+    /// How long, in seconds, it is until the server may be tried; after this, it may and was.
+    async fn seconds_to_wait(&self, name: &str) -> u64 {
+        let mut seconds = 0;
+        while let Err(PeerError::BackingOff { wait_ms, .. }) = self.ask(name).await {
+            let wait = Duration::from_millis(wait_ms);
+            self.clock.advance(wait);
+            seconds += wait.as_secs();
         }
-        minutes
+        seconds
     }
 }
 
@@ -65,16 +64,17 @@ async fn failed_server_is_left_in_peace_twice_as_long_each_time_up_to_a_day() {
     world.network.then(Outcome::Silence);
     world.ask("a.example").await.unwrap_err();
     let mut waits = Vec::new();
-    for _ in 0..13 {
+    for _ in 0..17 {
         // The try that ends the wait fails as well.
         world.network.then(Outcome::Silence);
-        waits.push(world.minutes_to_wait("a.example").await);
+        waits.push(world.seconds_to_wait("a.example").await);
     }
-    for (wait, minutes) in waits.iter().zip([1_u64, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 1_440, 1_440])
-    {
-        // Up to a tenth more, and rounded up.
-        assert!((minutes..=minutes + minutes / 10 + 1).contains(wait), "{waits:?}");
+    let mut expected = 5;
+    for wait in &waits {
+        assert!((expected..=expected + expected / 10 + 1).contains(wait), "up to a tenth more: {waits:?}");
+        expected = (expected * 2).min(86_400);
     }
+    assert_eq!(expected, 86_400);
     world.ask("other.example").await.unwrap();
 }
 
@@ -86,7 +86,7 @@ async fn tries_that_fail_side_by_side_count_once() {
         let insistent = world.guarded.exchange(&server("a.example"), get("/x"), INSISTENT).await;
         assert!(matches!(insistent, Err(PeerError::Timeout(_))));
     }
-    assert!(world.minutes_to_wait("a.example").await <= 2);
+    assert!(world.seconds_to_wait("a.example").await <= 6);
 }
 
 #[tokio::test]
@@ -153,13 +153,13 @@ async fn server_that_says_how_long_to_wait_is_left_in_peace_so_long() {
     let world = World::new().await;
     world.network.then(Outcome::SlowDown { retry_after: "600" });
     world.ask("a.example").await.unwrap();
-    let minutes = world.minutes_to_wait("a.example").await;
-    assert!((10..=12).contains(&minutes), "{minutes}");
+    let seconds = world.seconds_to_wait("a.example").await;
+    assert!((600..=661).contains(&seconds), "{seconds}");
 
     world.network.then(Outcome::SlowDown { retry_after: "999999999" });
     world.ask("b.example").await.unwrap();
-    let minutes = world.minutes_to_wait("b.example").await;
-    assert!((60..=67).contains(&minutes), "an hour at most, not {minutes}");
+    let seconds = world.seconds_to_wait("b.example").await;
+    assert!((3_600..=3_961).contains(&seconds), "an hour at most, not {seconds}");
 }
 
 #[tokio::test]

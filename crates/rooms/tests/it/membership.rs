@@ -3,6 +3,7 @@
 use parvis_events::Membership;
 use parvis_policy::Preset;
 use parvis_rooms::{Action, CreateRoom, InitialState, RoomError};
+use parvis_storage::Position;
 use serde_json::json;
 
 use crate::world::{json, world};
@@ -74,6 +75,21 @@ async fn actions_on_members_follow_the_table() {
         let outcome = world.rooms.act_on_member(&carol, room, &bob.user_id, action, None).await;
         assert!(matches!(outcome, Err(RoomError::Forbidden(_))), "{before} then {action:?}: {outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn members_at_a_place_before_all_events_are_those_who_were_there_first() {
+    let world = world().await;
+    let (alice, bob) = (world.person("alice").await, world.person("bob").await);
+    let wanted = CreateRoom { preset: Some(Preset::PublicChat), ..CreateRoom::default() };
+    let room_id = world.room(&alice, wanted).await;
+    world.join(&bob, &room_id).await.unwrap();
+    let members = async |at| {
+        let members = world.rooms.members(&alice, &room_id, at).await.unwrap();
+        members.iter().map(|event| event.pdu.sender().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(members(Some(Position::START)).await, [alice.user_id.clone()]);
+    assert_eq!(members(None).await.len(), 2);
 }
 
 #[tokio::test]

@@ -275,6 +275,19 @@ pub struct AccountSettings {
     pub refreshable_access_token_lifetime: HumanDuration,
     /// How long a refresh token lives if it is not used; 0 is for ever.
     pub refresh_token_lifetime: HumanDuration,
+    /// Who is found in the directory of users.
+    pub findable: FindableUsers,
+}
+
+/// Who is found in the directory of users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindableUsers {
+    /// Everybody who has an account here.
+    #[default]
+    Everyone,
+    /// Those with whom the seeker shares a room, and those in rooms that are listed publicly.
+    Acquaintances,
 }
 
 impl Default for AccountSettings {
@@ -288,6 +301,7 @@ impl Default for AccountSettings {
             access_token_lifetime: HumanDuration::seconds(0),
             refreshable_access_token_lifetime: HumanDuration::seconds(3_600),
             refresh_token_lifetime: HumanDuration::seconds(0),
+            findable: FindableUsers::default(),
         }
     }
 }

@@ -6,12 +6,13 @@ use parvis_wire::Stream;
 
 use crate::{
     ApiError, ClientApi,
-    media_request::{download, media_uri, wait},
+    media_request::{download, media_uri, old_request},
 };
 
 /// A file from before the organisation closed this way, under the name that is asked for.
 pub(super) async fn handle(api: ClientApi, request: Stream<()>) -> Result<Response, ApiError> {
-    let content = api.media.find_open(media_uri(&request)?, wait(&request.parts.uri)?).await?;
+    let (wait, ask_others) = old_request(&request.parts.uri)?;
+    let content = api.media.find_open(media_uri(&request)?, wait, ask_others).await?;
     let filename = request.path.get(2).map(String::as_str);
     download(content, filename).respond(&api.media, &request.parts.headers).await
 }

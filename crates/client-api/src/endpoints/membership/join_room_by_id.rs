@@ -4,7 +4,11 @@
 use parvis_wire::Call;
 use ruma::api::client::membership::join_room_by_id::v3::{Request, Response};
 
-use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::membership::more_content};
+use crate::{
+    ApiError, ClientApi, Session,
+    actor::actor,
+    endpoints::membership::{carry_push_rule, more_content},
+};
 
 /// Joins a room.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
@@ -12,5 +16,6 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     api.limits.joins.check(&call.principal)?;
     let Request { room_id, reason, .. } = &call.request;
     api.rooms.join(&actor, room_id, &[], reason.as_deref(), &more_content(&call.body)).await?;
+    carry_push_rule(&api, &call.principal, room_id).await;
     Ok(Response::new(room_id.clone()))
 }

@@ -14,14 +14,16 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{ApiError, ClientApi, Session, actor::actor};
+use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::membership::carry_push_rule};
 
 /// Makes a room.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     api.limits.joins.check(&call.principal)?;
     let actor = actor(&call);
     let wanted = read(call.request)?;
-    Ok(Response::new(api.rooms.create(&actor, wanted).await?))
+    let room_id = api.rooms.create(&actor, wanted).await?;
+    carry_push_rule(&api, &call.principal, &room_id).await;
+    Ok(Response::new(room_id))
 }
 
 fn read(request: Request) -> Result<CreateRoom, MatrixError> {
