@@ -88,7 +88,7 @@ async fn members_at_a_place_before_all_events_are_those_who_were_there_first() {
         let members = world.rooms.members(&alice, &room_id, at).await.unwrap();
         members.iter().map(|event| event.pdu.sender().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(members(Some(Position::START)).await, [alice.user_id.clone()]);
+    assert_eq!(members(Some(Position::START)).await, std::slice::from_ref(&alice.user_id));
     assert_eq!(members(None).await.len(), 2);
 }
 
