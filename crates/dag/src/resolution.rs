@@ -6,7 +6,7 @@
 
 mod order;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use parvis_events::{Membership, Pdu, RoomVersion};
 use ruma::{EventId, OwnedEventId};
@@ -116,8 +116,8 @@ pub fn resolve(
 /// The keys of the state by which any of these events could be authorised. Of a large state on which all
 /// sides agree, only these are needed to resolve a fork in which these events (the conflicted ones, and the
 /// differences of the auth chains) are in question.
-pub fn relevant_keys<'a>(events: impl IntoIterator<Item = &'a Pdu>) -> HashSet<(String, String)> {
-    let mut keys = HashSet::new();
+pub fn relevant_keys<'a>(events: impl IntoIterator<Item = &'a Pdu>) -> BTreeSet<(String, String)> {
+    let mut keys = BTreeSet::new();
     for event in events {
         // An event that cannot be authorised by any state needs none.
         keys.extend(auth_types_of(event).unwrap_or_default());

@@ -52,6 +52,7 @@ impl E2ee {
         question: impl Future<Output = Result<T, PeerError>>,
     ) -> Result<T, PeerError> {
         tokio::select! {
+            biased;
             answer = question => answer,
             () = self.ambient.clock.sleep(timeout) => Err(PeerError::Timeout(server.to_string())),
         }

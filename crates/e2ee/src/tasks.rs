@@ -32,8 +32,9 @@ impl E2ee {
         task: impl FnOnce(Self) -> F,
     ) {
         tokio::select! {
-            () = task(self) => {}
+            biased;
             _ = closing.wait_for(|closing| *closing) => {}
+            () = task(self) => {}
         }
     }
 
@@ -52,7 +53,7 @@ impl E2ee {
         let mut saved = self.told().await?;
         let mut since = saved;
         loop {
-            let until = *head.borrow_and_update();
+            let until = head.see();
             if until > since {
                 saved = self.tell(saved, since, until).await?;
                 since = until;
@@ -70,6 +71,7 @@ impl E2ee {
                 tracing::error!(%error, "cannot ask for lists of devices for now");
             }
             tokio::select! {
+                biased;
                 () = self.missed.notified() => {}
                 () = self.ambient.clock.sleep(RETRY) => {}
             }

@@ -1,6 +1,6 @@
 //! Whom an event concerns, and what of it a server has missed.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use parvis_events::Membership;
 use parvis_storage::{
@@ -18,6 +18,9 @@ const MOST_RELAYED: usize = 10;
 pub(crate) struct Audience {
     /// The servers that are in the room; this one and that of the sender among them.
     servers: Arc<RoomServers>,
+    /// Servers that are not in the room any more where the event lets forks meet. They learn from it that they
+    /// are not, as nothing else tells them.
+    lost: BTreeSet<OwnedServerName>,
     /// A server that is not in the room, or not any more, and whose user the event puts out of it.
     put_out: Option<OwnedServerName>,
     sender: OwnedServerName,
@@ -42,14 +45,16 @@ impl Audience {
             return Ok(None);
         }
         let servers = store.servers_at(event).await?;
+        let lost = store.servers_lost_before(event).await?;
         let put_out = put_out(store, event).await?;
-        Ok(Some(Self { servers, put_out, sender: sender.to_owned(), own: own.to_owned() }))
+        Ok(Some(Self { servers, lost, put_out, sender: sender.to_owned(), own: own.to_owned() }))
     }
 
     /// The servers, each once.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &ServerName> {
-        let put_out = self.put_out.iter().filter(|server| !self.servers.contains_key(*server));
-        let others = self.servers.keys().chain(put_out).filter(|server| **server != self.own);
+        let put_out = self.put_out.iter().filter(|server| !self.lost.contains(*server));
+        let outside = self.lost.iter().chain(put_out).filter(|server| !self.servers.contains_key(*server));
+        let others = self.servers.keys().chain(outside).filter(|server| **server != self.own);
         others.filter(|server| **server != self.sender).map(AsRef::as_ref)
     }
 
@@ -92,7 +97,15 @@ pub(crate) async fn missed(
 ) -> Result<Missed, StorageError> {
     let mut missed = Missed::default();
     for room in store.rooms_moved_of_server(server, after).await? {
-        let mut events = store.departures_of_server(room, server, after, until, MOST_DEPARTURES).await?;
+        let mut events = Vec::new();
+        for (_, out) in store.departures_of_server(room, server, after, until, MOST_DEPARTURES).await? {
+            // Who was kicked and then banned was put out by the kick.
+            let out = store.event(out).await?;
+            let departure = store.departure(&out).await?.unwrap_or_else(|| Arc::clone(&out));
+            for event in [departure, out].iter().filter(|event| event.position > after) {
+                events.push((event.position, event.sn));
+            }
+        }
         events.extend(store.newest_event_of_server(room, own, after, until).await?);
         events.extend(
             store.newest_events_with_flags(room, EventFlags::RELAYED, after, until, MOST_RELAYED).await?,

@@ -15,9 +15,9 @@ use std::{
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_events::Membership;
 use parvis_peers::Federation;
-use parvis_storage::{Change, EventSn, Position, RoomSn, StorageError, Store, UserSn, WriteSet};
+use parvis_storage::{Change, EventSn, HeadFollower, Position, RoomSn, StorageError, Store, UserSn, WriteSet};
 use ruma::{OwnedServerName, ServerName, api::federation::transactions::edu::PresenceUpdate};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -179,10 +179,10 @@ impl Outbound {
 }
 
 /// Follows the stream and starts what is due, until the engine closes.
-async fn follow(inner: Arc<Inner>, mut head: watch::Receiver<Position>) {
+async fn follow(inner: Arc<Inner>, mut head: HeadFollower) {
     let clock = Arc::clone(&inner.ambient.clock);
     loop {
-        head.borrow_and_update();
+        head.see();
         let pause = match inner.closing.run_until_cancelled(inner.look()).await {
             None => return,
             Some(Ok(())) => None,
@@ -199,10 +199,11 @@ async fn follow(inner: Arc<Inner>, mut head: watch::Receiver<Position>) {
             }
         };
         tokio::select! {
-            () = sleep => {}
+            biased;
+            () = inner.closing.cancelled() => return,
             () = inner.nudge.notified(), if pause.is_none() => {}
             changed = head.changed(), if pause.is_none() => if changed.is_err() { return },
-            () = inner.closing.cancelled() => return,
+            () = sleep => {}
         }
     }
 }

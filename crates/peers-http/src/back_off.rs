@@ -110,8 +110,9 @@ impl BackOff {
                 return;
             }
             tokio::select! {
-                () = self.ambient.clock.sleep(wait) => {}
+                biased;
                 () = recovered => {}
+                () = self.ambient.clock.sleep(wait) => {}
             }
         }
     }

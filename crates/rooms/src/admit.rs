@@ -16,7 +16,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -50,7 +50,8 @@ use self::entry::Entry;
 #[derive(Debug)]
 pub(crate) struct Desk {
     tip: Arc<Mutex<Tip>>,
-    in_flight: Arc<AtomicUsize>,
+    /// Of the writes that were submitted here, in their order, how many are known to be durable or refused.
+    landed: AtomicU64,
 }
 
 /// What lies on a desk.
@@ -62,6 +63,8 @@ struct Tip {
     prev_events: Vec<OwnedEventId>,
     /// Tells a tip that was read again from the one before.
     epoch: u64,
+    /// How many writes were submitted here.
+    submitted: u64,
     /// Slots given by writes under way.
     slots: HashMap<(TypeSn, Box<str>), Slot>,
     /// Entries of the current state that were looked up before.
@@ -136,6 +139,8 @@ pub(crate) struct Turn<'a> {
 pub(crate) struct Flight {
     desk: Arc<Desk>,
     epoch: u64,
+    /// Which of the desk's writes it is.
+    number: u64,
     submitted: Submitted,
 }
 
@@ -143,7 +148,7 @@ impl Flight {
     /// Waits until the writes are durable.
     pub(crate) async fn land(self) -> Result<Committed, CommitError> {
         let outcome = self.submitted.done().await;
-        self.desk.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.desk.landed.fetch_max(self.number, Ordering::AcqRel);
         if outcome.is_err() {
             let mut tip = self.desk.tip.lock().await;
             if tip.epoch == self.epoch {
@@ -156,17 +161,24 @@ impl Flight {
 
 impl Tip {
     fn new() -> Self {
-        Self { head: None, prev_events: Vec::new(), epoch: 0, slots: HashMap::new(), state: HashMap::new() }
+        Self {
+            head: None,
+            prev_events: Vec::new(),
+            epoch: 0,
+            submitted: 0,
+            slots: HashMap::new(),
+            state: HashMap::new(),
+        }
     }
 
     fn clear(&mut self) {
-        *self = Self { epoch: self.epoch + 1, ..Self::new() };
+        *self = Self { epoch: self.epoch + 1, submitted: self.submitted, ..Self::new() };
     }
 }
 
 impl Rooms {
     fn desk(&self, room: RoomSn) -> Arc<Desk> {
-        let make = || Arc::new(Desk { tip: Arc::new(Mutex::new(Tip::new())), in_flight: Arc::default() });
+        let make = || Arc::new(Desk { tip: Arc::new(Mutex::new(Tip::new())), landed: AtomicU64::new(0) });
         self.desks.get_with(room, make)
     }
 
@@ -174,7 +186,7 @@ impl Rooms {
     pub(crate) async fn turn(&self, room: RoomSn) -> Result<Turn<'_>, RoomError> {
         let desk = self.desk(room);
         let mut tip = Arc::clone(&desk.tip).lock_owned().await;
-        if tip.slots.len() > REMEMBERED && desk.in_flight.load(Ordering::Acquire) == 0 {
+        if tip.slots.len() > REMEMBERED && desk.landed.load(Ordering::Acquire) >= tip.submitted {
             tip.slots.clear();
         }
         let head = match &tip.head {
@@ -396,12 +408,24 @@ impl Turn<'_> {
         self.enter(entry).await
     }
 
-    /// Builds an event on what is staged and judges it, without staging it.
+    /// Builds an event on what is durable and judges it, without staging it.
     ///
     /// # Errors
     /// If the event cannot be built or the room's rules refuse it.
     pub(crate) async fn rehearse(&mut self, sender: &UserId, draft: Draft) -> Result<Pdu, RoomError> {
+        // Another server sees it before it is written: it must not follow what may never be.
+        self.settle().await?;
         Ok(self.build(sender, draft).await?.0)
+    }
+
+    /// Waits until what others have submitted at this desk can be read. Nothing more is submitted meanwhile.
+    pub(crate) async fn settle(&self) -> Result<(), RoomError> {
+        let submitted = self.tip.submitted;
+        if self.desk.landed.load(Ordering::Acquire) < submitted {
+            self.rooms.store.settle().await?;
+            self.desk.landed.fetch_max(submitted, Ordering::AcqRel);
+        }
+        Ok(())
     }
 
     /// Builds an event that the rules allow; gives it with the numbers of its auth events and what it follows.
@@ -546,11 +570,11 @@ impl Turn<'_> {
         }
         tip.head = Some(self.head.clone());
         tip.prev_events = std::mem::take(&mut self.prev_events);
-        let epoch = tip.epoch;
-        self.desk.in_flight.fetch_add(1, Ordering::AcqRel);
+        tip.submitted += 1;
+        let (epoch, number) = (tip.epoch, tip.submitted);
         // Still holding the desk, so that writes reach the queue in the order of their heads.
         let submitted = self.rooms.store.submit(set).await;
-        Flight { desk: Arc::clone(&self.desk), epoch, submitted }
+        Flight { desk: Arc::clone(&self.desk), epoch, number, submitted }
     }
 
     /// Stages an event in an actor's name.

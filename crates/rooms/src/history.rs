@@ -95,8 +95,12 @@ pub struct RelationsQuery {
 }
 
 const DEPTH: usize = 3;
+/// How many empty pages in a row say that somebody may still know what came before, until the last one says that
+/// nobody does. Fetched events stand further apart than this.
+const EMPTY_PAGES: i64 = 8;
 impl Rooms {
-    /// A page of the timeline.
+    /// A page of the timeline. Backwards, what is missing is fetched from others; where one of them may have it but
+    /// does not answer, the page is empty and has an end to go on from, a few times.
     ///
     /// # Errors
     /// [`RoomError::Forbidden`] for who may read nothing of the room.
@@ -122,9 +126,15 @@ impl Rooms {
             }
         };
         let mut events = self.store.history(room, after, until, direction, limit).await?;
+        let mut is_open = false;
         if direction == Direction::Backward {
             let low = events.last().filter(|_| events.len() == limit).map_or(after, |last| last.place);
-            if self.fill_holes(room, low, until).await? {
+            // What is missing below the last event before this page is looked for here; also again, after as many
+            // empty pages as the token has gone down meanwhile.
+            let high = Place(until.0.saturating_add(EMPTY_PAGES));
+            let filled = self.fill_holes(room, low, high).await?;
+            is_open = filled.is_open;
+            if filled.any {
                 events = self.store.history(room, after, until, direction, limit).await?;
             }
         }
@@ -133,19 +143,12 @@ impl Rooms {
             Direction::Forward => HistoryToken(last.place),
         });
         let end = match end {
-            // What is missing cannot be had just now; that it is the end must not be said.
-            None if direction == Direction::Backward && self.has_hole(room, after, until).await? => {
-                Some(HistoryToken(start))
-            }
+            // What is missing cannot be had just now; that it is the end must not be said. The token goes on, so
+            // that nobody asks in a circle for ever.
+            None if is_open => Some(HistoryToken(Place(start.0.saturating_sub(1)))),
             end => end,
         };
         Ok(MessagesPage { events, start: HistoryToken(start), end })
-    }
-
-    /// Whether something is missing right below the events between two places.
-    async fn has_hole(&self, room: RoomSn, after: Place, until: Place) -> Result<bool, RoomError> {
-        let until = Place(until.0.saturating_add(1));
-        Ok(!self.store.missing_events(room, after, until, 1).await?.is_empty())
     }
 
     /// Up to where a user may read a room: everything for members and where it is world-readable, else the

@@ -8,7 +8,7 @@ mod asking;
 mod backfill;
 mod worker;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use parvis_events::{Pdu, RawPdu, RoomVersion, SignedPdu, WellFormedPdu};
 use parvis_storage::{InboxEvent, RoomSn, WriteSet};
@@ -180,7 +180,7 @@ impl Rooms {
         origin: &ServerName,
         staged: Vec<(RoomSn, Pdu)>,
     ) -> Result<(), RoomError> {
-        let rooms: HashSet<RoomSn> = staged.iter().map(|staged| staged.0).collect();
+        let rooms: BTreeSet<RoomSn> = staged.iter().map(|staged| staged.0).collect();
         for room in &rooms {
             let (of_room, of_origin) = self.store.inbox_counts(*room, origin).await?;
             if of_room >= MOST_OF_ROOM || of_origin >= MOST_OF_ORIGIN {

@@ -1,5 +1,5 @@
-//! What other servers may read of the rooms: only servers that are in a room are answered, and what their users
-//! could not see goes out redacted, so that the graph stays whole.
+//! What other servers may read of the rooms: only servers that are in a room are answered, and those that were of
+//! what came before they were out; what their users could not see goes out redacted, so that the graph stays whole.
 //!
 //! Knows nothing of HTTP, nor of how the asking server proved who it is.
 //! <https://spec.matrix.org/v1.19/server-server-api/#backfilling-and-retrieving-missing-events>
@@ -9,14 +9,39 @@ mod hierarchy;
 mod state;
 mod view;
 
+use std::sync::Arc;
+
 use parvis_dag::ServerAcl;
-use parvis_storage::{RoomHead, RoomSn};
+use parvis_events::Membership;
+use parvis_storage::{EventFlags, Place, RoomHead, RoomSn, StoredEvent};
 use ruma::{OwnedServerName, RoomId, ServerName};
 
 pub use hierarchy::{Accessible, ServedHierarchy};
 pub use state::{ServedState, ServedStateIds};
 
 use crate::{RoomError, Rooms};
+
+/// Of how many users of a server, at most, it is looked at when they left.
+const MOST_LEFT: usize = 20;
+
+/// What a server may read of the past of a room.
+struct Served {
+    head: Arc<RoomHead>,
+    /// The last place.
+    until: Place,
+}
+
+impl Served {
+    /// Whether an event is within what the server may read.
+    fn covers(&self, event: &StoredEvent) -> bool {
+        let is_known = !event.flags.contains(EventFlags::OUTLIER);
+        event.room == self.head.room && (self.until == Place::END || is_known && event.place <= self.until)
+    }
+}
+
+fn outside() -> RoomError {
+    RoomError::forbidden("your server is not in this room")
+}
 
 impl Rooms {
     /// Refuses a server that a room's access control list shuts out. A room that is not known here shuts nobody
@@ -55,6 +80,31 @@ impl Rooms {
         Ok(servers.into_iter().map(|(server, _)| server.clone()).collect())
     }
 
+    /// The past of a room for a server that may read it: all of it for one that is in the room; up to where it was
+    /// put out, or left, for one that was. So it can find out what led to that, though it was not reached then.
+    ///
+    /// # Errors
+    /// As [`served`](Self::served).
+    async fn served_past(&self, room_id: &RoomId, server: &ServerName) -> Result<Served, RoomError> {
+        let Some(room) = self.store.room_sn(room_id).await? else { return Err(outside()) };
+        if self.is_server_in_room(room, server).await? {
+            return Ok(Served { head: self.served(room_id, server).await?, until: Place::END });
+        }
+        let head = self.store.room_head(room).await?.ok_or_else(outside)?;
+        self.check_acl_of(room, server).await?;
+        let mut until = None;
+        for (position, sn) in self.store.left_of_server(room, server, MOST_LEFT).await? {
+            let out = self.store.event(sn).await?;
+            let place = match out.pdu.membership() {
+                // Where forks met, there need be no event that says so.
+                Some(Membership::Join) => Some(Place::behind(position)),
+                _ => self.store.departure(&out).await?.map(|departure| departure.place),
+            };
+            until = until.max(place);
+        }
+        Ok(Served { head, until: until.ok_or_else(outside)? })
+    }
+
     /// The head of a room for a server that may read it.
     ///
     /// # Errors
@@ -63,8 +113,7 @@ impl Rooms {
         &self,
         room_id: &RoomId,
         server: &ServerName,
-    ) -> Result<std::sync::Arc<RoomHead>, RoomError> {
-        let outside = || RoomError::forbidden("your server is not in this room");
+    ) -> Result<Arc<RoomHead>, RoomError> {
         let room = self.store.room_sn(room_id).await?.ok_or_else(outside)?;
         let head = self.store.room_head(room).await?.ok_or_else(outside)?;
         self.check_acl_of(room, server).await?;

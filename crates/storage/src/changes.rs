@@ -9,9 +9,11 @@ use std::{
 };
 
 use ruma::OwnedServerName;
-use tokio::sync::watch;
 
-use crate::{DeviceSn, EventSn, Position, RoomSn, UserSn};
+use crate::{
+    DeviceSn, EventSn, Position, RoomSn, UserSn,
+    head::{Head, HeadFollower},
+};
 
 /// Something that became visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ const RING: usize = 65_536;
 #[derive(Debug)]
 pub(crate) struct Stream {
     ring: RwLock<Ring>,
-    head: watch::Sender<Position>,
+    head: Head,
 }
 
 #[derive(Debug)]
@@ -144,7 +146,7 @@ impl Stream {
     pub(crate) fn new(head: Position) -> Self {
         Self {
             ring: RwLock::new(Ring { from: head, changes: VecDeque::new() }),
-            head: watch::Sender::new(head),
+            head: Head::new(head),
         }
     }
 
@@ -160,17 +162,17 @@ impl Stream {
                 }
             }
         }
-        self.head.send_replace(last);
+        self.head.move_to(last);
     }
 
     /// The newest visible position.
     pub(crate) fn head(&self) -> Position {
-        *self.head.borrow()
+        self.head.get()
     }
 
     /// Follows the head.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Position> {
-        self.head.subscribe()
+    pub(crate) fn subscribe(&self) -> HeadFollower {
+        self.head.follow()
     }
 
     /// The changes after `since` up to `until`, if memory reaches back that far.

@@ -85,6 +85,8 @@ pub(crate) enum Connection {
 
 const STATEMENT_CACHE: usize = 512;
 
+/// What all connections to an SQLite database have in common. What a connection writes when it is opened is for the
+/// writing one alone: the reading ones are opened while that may be in a transaction.
 fn sqlite_options(path: &PathBuf, relaxed_durability: bool) -> SqliteConnectOptions {
     let synchronous = if relaxed_durability { SqliteSynchronous::Normal } else { SqliteSynchronous::Full };
     SqliteConnectOptions::new()
@@ -92,8 +94,6 @@ fn sqlite_options(path: &PathBuf, relaxed_durability: bool) -> SqliteConnectOpti
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
-        .page_size(8192)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(false)
         .pragma("temp_store", "MEMORY")
@@ -128,7 +128,13 @@ impl Engine {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .connect_with(options.clone().pragma("cache_size", "-65536"))
+            .connect_with(
+                options
+                    .clone()
+                    .auto_vacuum(SqliteAutoVacuum::Incremental)
+                    .page_size(8192)
+                    .pragma("cache_size", "-65536"),
+            )
             .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(readers.max(1))
@@ -187,7 +193,7 @@ impl Engine {
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StorageError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let _turn = self.turn(Work::Read).await;
+        let _turn = self.turn(Work::Read(statement.name)).await;
         match &self.pools {
             Pools::Sqlite { read, .. } => fetch_sqlite(read, statement.text.into(), values).await,
             Pools::Postgres(pool) => fetch_postgres(pool, statement.text.into(), values).await,
@@ -224,7 +230,7 @@ impl Engine {
             values.resize(fixed.len() + padded, last);
             let text = statement.expand(padded);
             self.reads.fetch_add(1, Ordering::Relaxed);
-            let _turn = self.turn(Work::Read).await;
+            let _turn = self.turn(Work::Read(statement.name)).await;
             rows.extend(match &self.pools {
                 Pools::Sqlite { read, .. } => fetch_sqlite(read, text, values).await?,
                 Pools::Postgres(pool) => fetch_postgres(pool, text, values).await?,

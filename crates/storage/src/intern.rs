@@ -76,8 +76,9 @@ impl Store {
     ) -> Result<HashMap<OwnedUserId, UserSn>, StorageError> {
         let mut found = HashMap::with_capacity(user_ids.len());
         self.find_users(user_ids, &mut found).await?;
-        let unknown: Vec<&OwnedUserId> =
+        let mut unknown: Vec<&OwnedUserId> =
             user_ids.iter().filter(|user_id| !found.contains_key(*user_id)).collect();
+        unknown.sort();
         if unknown.is_empty() {
             return Ok(found);
         }

@@ -6,8 +6,8 @@ use std::{any::Any, fmt, future::Future, pin::Pin, sync::Arc};
 /// A piece of the database's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
-    /// A reading statement.
-    Read,
+    /// A reading statement, by its name.
+    Read(&'static str),
     /// A transaction, up to its commit.
     Write,
     /// The commit of a transaction: before it everything is lost by a crash, after it nothing is.

@@ -2,10 +2,10 @@
 //!
 //! The servers of a room are counted once, kept beside its members and changed with each commit.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use parvis_events::Membership;
-use ruma::{OwnedServerName, ServerName};
+use ruma::{OwnedServerName, ServerName, UserId};
 
 use crate::{
     EventSn, Position, RoomSn, UserSn,
@@ -20,6 +20,13 @@ statements! {
     SERVERS_OF_ROOM =
         "SELECT u.server, COUNT(*) FROM members m JOIN users u ON u.user_sn = m.user_sn
          WHERE m.room_sn = $1 AND m.membership = 'join' GROUP BY u.server";
+    FORMER_SERVERS_OF_ROOM =
+        "SELECT DISTINCT u.server FROM members m JOIN users u ON u.user_sn = m.user_sn
+         WHERE m.room_sn = $1 AND m.membership IN ('leave', 'ban') ORDER BY u.server";
+    LEFT_OF_SERVER =
+        "SELECT m.event_sn, m.position FROM users u JOIN members m ON m.user_sn = u.user_sn
+         WHERE u.server = $1 AND m.room_sn = $2 AND m.membership IN ('leave', 'ban')
+         ORDER BY m.position DESC LIMIT $3";
     USERS_CHANGED_IN_ROOM = "SELECT user_sn FROM members WHERE room_sn = $1 AND position > $2";
     ALL_SERVERS =
         "SELECT DISTINCT u.server FROM users u JOIN members m ON m.user_sn = u.user_sn
@@ -46,6 +53,8 @@ statements! {
          ORDER BY e.position DESC LIMIT $5";
 }
 
+/// How many times somebody was put out in a row, at most, when it is looked for where they were in.
+const MOST_DEPARTURES: usize = 10;
 /// How often the servers at an event are worked out anew because a membership changed meanwhile.
 const ATTEMPTS: usize = 4;
 
@@ -54,6 +63,67 @@ impl Store {
     pub async fn servers_of_room(&self, room: RoomSn) -> Result<Arc<RoomServers>, StorageError> {
         let members = self.members_of_room(room).await?;
         self.count_servers(room, &members).await
+    }
+
+    /// The servers of those who have left a room or were put out of it, of whom others may still be in it.
+    pub async fn former_servers_of_room(&self, room: RoomSn) -> Result<Vec<OwnedServerName>, StorageError> {
+        let rows = self.engine.fetch(&FORMER_SERVERS_OF_ROOM, vec![room.into()]).await?;
+        rows.iter().map(|row| server_from(row, 0)).collect()
+    }
+
+    /// The memberships by which users of a server are out of a room, the newest first, at most `limit`: where they
+    /// changed, and the event; where forks met, that may be the last one that said something else.
+    pub async fn left_of_server(
+        &self,
+        room: RoomSn,
+        server: &ServerName,
+        limit: usize,
+    ) -> Result<Vec<(Position, EventSn)>, StorageError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = vec![server.as_str().into(), room.into(), limit.into()];
+        let rows = self.engine.fetch(&LEFT_OF_SERVER, values).await?;
+        rows.iter().map(numbered).collect()
+    }
+
+    /// The servers that had users in the room after one of the events that this one follows, and have none there
+    /// before it any more: where forks met, they were put out without an event that says so.
+    pub async fn servers_lost_before(
+        &self,
+        event: &StoredEvent,
+    ) -> Result<BTreeSet<OwnedServerName>, StorageError> {
+        let mut lost = BTreeSet::new();
+        if event.prev.len() < 2 {
+            return Ok(lost);
+        }
+        for prev in self.events(&event.prev).await? {
+            let differences = self.state_diff(event.state_root, prev.state_root).await?;
+            let sns: Vec<EventSn> = differences.iter().filter_map(|difference| difference.after).collect();
+            let events = self.events(&sns).await?;
+            let joined = events.iter().chain([&prev]).filter(|one| one.pdu.membership() == Some(Membership::Join));
+            let users = joined.filter_map(|one| <&UserId>::try_from(one.pdu.state_key()?).ok());
+            lost.extend(users.map(|user| user.server_name().to_owned()));
+        }
+        Ok(lost)
+    }
+
+    /// For an event by which a user is out of a room, the one by which they left it after they were in: itself, or
+    /// one before it, where somebody was kicked and then banned, say. Nothing for who never was in.
+    pub async fn departure(
+        &self,
+        out: &Arc<StoredEvent>,
+    ) -> Result<Option<Arc<StoredEvent>>, StorageError> {
+        let mut event = Arc::clone(out);
+        for _ in 0..MOST_DEPARTURES {
+            let user = event.pdu.state_key().unwrap_or_default();
+            let before = self.state_event(event.room, event.state_root, "m.room.member", user).await?;
+            let Some(before) = before else { return Ok(None) };
+            match before.pdu.membership() {
+                Some(Membership::Join) => return Ok(Some(event)),
+                Some(Membership::Leave | Membership::Ban) => event = before,
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// The servers of a room's members, counted now if they are not.

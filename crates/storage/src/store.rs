@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::{
     changes::Announced,
     engine::{DatabaseSettings, Engine, EngineKind},
     error::{CommitError, StorageError},
+    head::HeadFollower,
     migrate::migrate,
     numbers::Position,
     pace::Pace,
@@ -112,7 +113,7 @@ impl Store {
     }
 
     /// Follows the newest visible position.
-    pub fn follow(&self) -> watch::Receiver<Position> {
+    pub fn follow(&self) -> HeadFollower {
         self.shared.stream.subscribe()
     }
 

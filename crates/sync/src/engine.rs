@@ -6,7 +6,7 @@ mod others;
 mod tasks;
 
 use std::{
-    collections::HashSet,
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -75,7 +75,7 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct PresenceNews {
-    users: HashSet<UserSn>,
+    users: BTreeSet<UserSn>,
     due: Option<Timestamp>,
 }
 
@@ -84,7 +84,7 @@ impl SyncEngine {
     pub fn start(store: Store, view: View, ambient: Ambient, settings: SyncSettings) -> Self {
         let run = u32::try_from(ambient.chance.number() >> 32).unwrap_or_default();
         let mut head = store.follow();
-        let seen = *head.borrow_and_update();
+        let seen = head.see();
         let engine = Self(Arc::new(Inner {
             receipts: Receipts::new(store.clone(), ambient.clone()),
             parts: Parts::new(store, view, ambient.clone(), run, settings.presence),
@@ -155,6 +155,7 @@ impl SyncEngine {
                 }
                 // The device was taken away while it waited: whoever asks for it will say so.
                 tokio::select! {
+                    biased;
                     () = &mut timeout => return Ok(answer),
                     _ = closing.changed() => return Ok(answer),
                 }
@@ -162,6 +163,7 @@ impl SyncEngine {
             // Nothing up to here concerned the reader, so the next look begins here.
             since = Some(next);
             tokio::select! {
+                biased;
                 () = waiting.woken() => {}
                 () = &mut timeout => return Ok(answer),
                 _ = closing.changed() => return Ok(answer),

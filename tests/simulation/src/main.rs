@@ -44,6 +44,9 @@ struct Arguments {
     /// Play each world so often, and compare what happens.
     #[arg(long, default_value_t = 1)]
     times: usize,
+    /// Let the trace tell of each turn of a database.
+    #[arg(long)]
+    turns: bool,
     /// Show what happens.
     #[arg(long)]
     trace: bool,
@@ -56,7 +59,7 @@ impl Arguments {
             Some("forgetful") => Some(Planted::Forgetful(0)),
             _ => None,
         };
-        Settings { seed, acts: self.acts, servers: self.servers, fair: self.fair, planted }
+        Settings { seed, acts: self.acts, servers: self.servers, fair: self.fair, turns: self.turns, planted }
     }
 }
 
@@ -101,13 +104,16 @@ fn main() -> ExitCode {
 /// Plays a world, as often as wanted.
 fn play(arguments: &Arguments, seed: u64) -> Report {
     let mut reports: Vec<Report> = (0..arguments.times.max(1)).map(|_| play_once(arguments, seed)).collect();
-    let first = reports.remove(0);
+    let mut first = reports.remove(0);
     for (number, other) in reports.iter().enumerate() {
         let same = first.trace.iter().zip(&other.trace).take_while(|(one, two)| one == two).count();
         let lengths = (first.trace.len(), other.trace.len());
         println!("seed {seed}, run {}: {same} lines alike, of {lengths:?}", number + 2);
         if same < lengths.0.max(lengths.1) {
-            println!("  {:?}\n  {:?}", first.trace.get(same), other.trace.get(same));
+            for line in same.saturating_sub(4)..same + 3 {
+                println!("  {:?}\n  {:?}", first.trace.get(line), other.trace.get(line));
+            }
+            first.faults.push(format!("run {} of the same seed is another after {same} lines", number + 2));
         }
     }
     if arguments.trace {

@@ -29,6 +29,8 @@ pub struct Settings {
     pub servers: usize,
     /// Whether the network and the machines are good.
     pub fair: bool,
+    /// Whether the trace tells of each turn of a database.
+    pub turns: bool,
     /// A fault to be found.
     pub planted: Option<Planted>,
 }
@@ -51,6 +53,9 @@ pub fn run(settings: Settings) -> Report {
     let chosen = 2 + dice.index(NAMES.len() - 1);
     let count = if settings.servers > 0 { settings.servers.min(NAMES.len()) } else { chosen };
     let world = World::new(fate, Weather::FAIR, &NAMES[..count], &[]);
+    if settings.turns {
+        world.note_turns();
+    }
     let follower = |server| {
         let who = Who { server, number: 0 };
         Follower::new(who, who.id(&world))

@@ -27,6 +27,7 @@ impl Turn<'_> {
     /// authorises them, are passed over. Costs a look-up for all together, and no more for each.
     pub(crate) async fn add_outliers(&mut self, pdus: Vec<Pdu>) -> Result<(), RoomError> {
         let pdus: Vec<Pdu> = pdus.into_iter().filter(|pdu| *pdu.room_id() == *self.head.room_id).collect();
+        self.settle().await?;
         let mut authorities = self.authorities(&pdus).await?;
         let new: Vec<Pdu> = in_order_of_authority(pdus)
             .into_iter()
@@ -56,11 +57,13 @@ impl Turn<'_> {
 
     /// Stages an event of which only itself is known, such as an invitation to a room elsewhere; gives its number.
     pub(crate) async fn stage_outlier(&mut self, pdu: &Pdu) -> Result<EventSn, RoomError> {
+        self.settle().await?;
         if let Some(sn) = self.rooms.store.event_sn(pdu.event_id()).await? {
             return Ok(sn);
         }
         let cited: Vec<&EventId> = unique(pdu.auth_events()).map(|id| &**id).collect();
-        let auth = self.find_events(&cited).await?.values().map(|event| event.sn).collect();
+        let found = self.find_events(&cited).await?;
+        let auth = cited.iter().filter_map(|id| found.get(*id)).map(|event| event.sn).collect();
         let sender = self.rooms.store.intern_user(pdu.sender()).await?;
         let entry = Entry { sender, flags: EventFlags::OUTLIER, auth, ..Entry::of(pdu.clone()) };
         Ok(self.enter(entry).await?.sn)

@@ -128,6 +128,8 @@ impl Turn<'_> {
         if *pdu.room_id() != *self.head.room_id {
             return Ok(Judged::Refused("the event is of another room"));
         }
+        // The event, or what it follows, may have been submitted a moment ago.
+        self.settle().await?;
         let id = pdu.event_id();
         let stored = self.find_events(&[id]).await?.remove(id);
         if let Some(event) = stored.as_ref().filter(|event| event.has_state()) {

@@ -7,7 +7,7 @@
 //! the chains of the whole state.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -144,8 +144,7 @@ impl Turn<'_> {
     async fn bring_up_to_date(&self, graph: &mut AuthGraph) -> Result<(usize, i64), RoomError> {
         let store = &self.rooms.store;
         if self.expected.is_some() {
-            // What others have submitted at this desk is settled, so that it can be read.
-            store.settle().await?;
+            self.settle().await?;
             let edges = store.auth_edges(self.head.room, graph.next_index()).await?;
             graph.extend(&edges);
         }
@@ -341,7 +340,8 @@ impl Turn<'_> {
             }
         }
         // What comes back from the auth chains fills what is empty on all sides; else what is agreed wins.
-        for ((kind, state_key), id) in state {
+        let left: BTreeMap<(String, String), OwnedEventId> = state.into_iter().collect();
+        for ((kind, state_key), id) in left {
             let Some(type_sn) = self.rooms.store.find_type(&kind).await? else { continue };
             let Some(slot) = self.slot(type_sn, &state_key).await? else { continue };
             let held = self.rooms.store.slots_in(&self.set, &[(conflict.roots[0], slot)]).await?;

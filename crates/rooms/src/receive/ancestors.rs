@@ -5,7 +5,7 @@
 //! An event enters only with all that authorises it and with a state before it. Where that cannot be had it does
 //! not enter; what follows it may, with a hole in its place.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
@@ -31,7 +31,7 @@ const DETOURS: usize = 3;
 pub(super) struct Search<'a> {
     pub(super) asking: Asking<'a>,
     /// The event, and those of its ancestors that were found and are not here yet.
-    pub(super) pool: HashMap<OwnedEventId, Pdu>,
+    pub(super) pool: BTreeMap<OwnedEventId, Pdu>,
     /// The state after events that stay unknown.
     pub(super) given: StateGiven,
     /// Events that cannot enter: they count as unknown.
@@ -49,7 +49,7 @@ impl Rooms {
         skip: &HashSet<OwnedEventId>,
     ) -> Result<bool, RoomError> {
         let asking = self.asking(room, Some(origin)).await?;
-        let pool = HashMap::from([(pdu.owned_event_id().clone(), pdu.clone())]);
+        let pool = BTreeMap::from([(pdu.owned_event_id().clone(), pdu.clone())]);
         let mut search = Search { asking, pool, given: StateGiven::new(), barred: HashSet::new() };
         self.fetch_between(&mut search, skip).await?;
         for _ in 0..DETOURS {
@@ -74,8 +74,8 @@ impl Rooms {
     pub(super) async fn edges(
         &self,
         search: &Search<'_>,
-    ) -> Result<HashMap<OwnedEventId, OwnedEventId>, RoomError> {
-        let mut edges: HashMap<OwnedEventId, OwnedEventId> = HashMap::new();
+    ) -> Result<BTreeMap<OwnedEventId, OwnedEventId>, RoomError> {
+        let mut edges: BTreeMap<OwnedEventId, OwnedEventId> = BTreeMap::new();
         for pdu in search.pool.values() {
             for prev in pdu.prev_events().iter().filter(|prev| !search.pool.contains_key(*prev)) {
                 edges.insert(prev.clone(), pdu.owned_event_id().clone());
@@ -127,7 +127,7 @@ impl Rooms {
     async fn find_in_inbox(
         &self,
         search: &mut Search<'_>,
-        edges: &HashMap<OwnedEventId, OwnedEventId>,
+        edges: &BTreeMap<OwnedEventId, OwnedEventId>,
         skip: &HashSet<OwnedEventId>,
     ) -> Result<(), RoomError> {
         let ids: Vec<&EventId> = edges.keys().filter(|id| !skip.contains(*id)).map(|id| &**id).collect();
@@ -163,7 +163,7 @@ impl Rooms {
         let mut events = told.fetched;
         let own = self.store.event_by_id(id).await?;
         if own.is_none() {
-            let fetched = asking.events(std::slice::from_ref(id)).await?;
+            let fetched = asking.events(std::slice::from_ref(id)).await?.events;
             if fetched.is_empty() {
                 return Ok(None);
             }
@@ -203,14 +203,14 @@ impl Rooms {
         self.keep_outliers(search.asking.room, chain).await?;
         unknown = self.unknown_authority(search).await?;
         if !unknown.is_empty() {
-            let events = search.asking.events(&unknown).await?;
+            let events = search.asking.events(&unknown).await?.events;
             self.keep_outliers(search.asking.room, events).await?;
         }
         Ok(())
     }
 
     async fn unknown_authority(&self, search: &Search<'_>) -> Result<Vec<OwnedEventId>, RoomError> {
-        let cited: HashSet<&EventId> = search
+        let cited: BTreeSet<&EventId> = search
             .pool
             .values()
             .flat_map(|pdu| pdu.auth_events())

@@ -1,7 +1,10 @@
 //! Asking other servers of a room for events and states. Everything that comes back is verified; what fails is
 //! left out. Bounded in requests, events and bytes.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use parvis_events::Pdu;
@@ -39,6 +42,19 @@ pub(super) struct ToldState {
     pub(super) fetched: Vec<Pdu>,
 }
 
+/// Events that were asked for.
+pub(super) struct ToldEvents {
+    /// The events, as far as those who answered have them.
+    pub(super) events: Vec<Pdu>,
+    /// Whether some are missing that somebody may have who did not answer.
+    pub(super) is_open: bool,
+}
+
+/// Whether who has failed to answer may answer another time.
+fn may_answer_later(error: &PeerError) -> bool {
+    error.is_silence() || error.status().is_some_and(|status| status.is_server_error() || status == 429)
+}
+
 /// Somebody to ask about a room.
 pub(super) struct Asking<'a> {
     rooms: &'a Rooms,
@@ -62,6 +78,20 @@ impl Rooms {
         servers.extend(others.filter(|server| server != own && first != Some(&**server)).take(OTHERS));
         Ok(Asking { rooms: self, room, head: (*head).clone(), servers })
     }
+
+    /// Prepares to ask about a room's past: those who are in it, and where these are few, those who were. Somebody
+    /// who has left may be the last who knows.
+    pub(super) async fn asking_of_the_past(&self, room: RoomSn) -> Result<Asking<'_>, RoomError> {
+        let mut asking = self.asking(room, None).await?;
+        if asking.servers.len() < OTHERS {
+            let own = self.server_name();
+            let former = self.store.former_servers_of_room(room).await?;
+            let former = former.into_iter().filter(|server| server != own && !asking.servers.contains(server));
+            let former: Vec<OwnedServerName> = former.take(OTHERS - asking.servers.len()).collect();
+            asking.servers.extend(former);
+        }
+        Ok(asking)
+    }
 }
 
 impl Asking<'_> {
@@ -79,13 +109,20 @@ impl Asking<'_> {
             + ruma::api::Metadata<PathBuilder = ruma::api::path_builder::SinglePath>,
         R::Authentication: parvis_peers::Authentication,
     {
+        self.question(server, request).await.ok()
+    }
+
+    async fn question<R>(&self, server: &ServerName, request: R) -> Result<R::IncomingResponse, PeerError>
+    where
+        R: ruma::api::OutgoingRequest
+            + ruma::api::Metadata<PathBuilder = ruma::api::path_builder::SinglePath>,
+        R::Authentication: parvis_peers::Authentication,
+    {
         // Whoever has sent an event can be reached; and must not hold a room up for long.
         let despite_back_off = self.servers.first().is_some_and(|first| first == server);
         let limits = Limits { despite_back_off, timeout: PATIENCE, ..Limits::HISTORY };
         let answer: Result<_, PeerError> = self.rooms.others.federation.call(server, request, limits).await;
-        answer
-            .inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))
-            .ok()
+        answer.inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))
     }
 
     /// The events between what is here and some others, from the server that must know them.
@@ -108,36 +145,47 @@ impl Asking<'_> {
     }
 
     /// These events and what comes before them, from a server that has them.
-    pub(super) async fn history(&self, from: &[OwnedEventId]) -> Result<Vec<Pdu>, RoomError> {
+    pub(super) async fn history(&self, from: &[OwnedEventId]) -> Result<ToldEvents, RoomError> {
+        let mut is_open = false;
         for server in &self.servers {
             let room_id = self.head.room_id.clone();
             let request = get_backfill::v1::Request::new(room_id, from.to_vec(), uint!(100));
-            let Some(answer) = self.call(server, request).await else { continue };
-            let pdus = self.verify(answer.pdus).await?;
-            if pdus.iter().any(|pdu| from.contains(pdu.owned_event_id())) {
-                return Ok(pdus);
+            let answer = match self.question(server, request).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    is_open |= may_answer_later(&error);
+                    continue;
+                }
+            };
+            let events = self.verify(answer.pdus).await?;
+            if events.iter().any(|pdu| from.contains(pdu.owned_event_id())) {
+                return Ok(ToldEvents { events, is_open: false });
             }
         }
-        Ok(Vec::new())
+        Ok(ToldEvents { events: Vec::new(), is_open })
     }
 
     /// Single events, as far as they can be had.
-    pub(super) async fn events(&self, ids: &[OwnedEventId]) -> Result<Vec<Pdu>, RoomError> {
-        let raw = stream::iter(ids.to_vec()).map(|id| self.event(id)).buffer_unordered(SIDE_BY_SIDE);
-        let raw: Vec<Option<Box<RawValue>>> = raw.collect().await;
+    pub(super) async fn events(&self, ids: &[OwnedEventId]) -> Result<ToldEvents, RoomError> {
+        let told = stream::iter(ids.to_vec()).map(|id| self.event(id)).buffer_unordered(SIDE_BY_SIDE);
+        let told: Vec<Result<Box<RawValue>, bool>> = told.collect().await;
+        let is_open = told.iter().any(|told| matches!(told, Err(true)));
         let wanted: HashSet<&OwnedEventId> = ids.iter().collect();
-        let mut pdus = self.verify(raw.into_iter().flatten().collect()).await?;
-        pdus.retain(|pdu| wanted.contains(pdu.owned_event_id()));
-        Ok(pdus)
+        let mut events = self.verify(told.into_iter().flatten().collect()).await?;
+        events.retain(|pdu| wanted.contains(pdu.owned_event_id()));
+        Ok(ToldEvents { events, is_open })
     }
 
-    async fn event(&self, id: OwnedEventId) -> Option<Box<RawValue>> {
+    /// One event; if nobody gives it, whether somebody may have it who did not answer.
+    async fn event(&self, id: OwnedEventId) -> Result<Box<RawValue>, bool> {
+        let mut is_open = false;
         for server in &self.servers {
-            if let Some(answer) = self.call(server, get_event::v1::Request::new(id.clone())).await {
-                return Some(answer.pdu);
+            match self.question(server, get_event::v1::Request::new(id.clone())).await {
+                Ok(answer) => return Ok(answer.pdu),
+                Err(error) => is_open |= may_answer_later(&error),
             }
         }
-        None
+        Err(is_open)
     }
 
     /// Everything that authorises an event, directly or not.
@@ -156,7 +204,7 @@ impl Asking<'_> {
         for server in &self.servers {
             let request = get_room_state_ids::v1::Request::new(id.to_owned(), self.head.room_id.clone());
             let Some(ids) = self.call(server, request).await else { continue };
-            let all: HashSet<&EventId> =
+            let all: BTreeSet<&EventId> =
                 ids.pdu_ids.iter().chain(&ids.auth_chain_ids).map(|id| &**id).collect();
             if all.len() > MOST_EVENTS {
                 continue;
@@ -167,7 +215,15 @@ impl Asking<'_> {
                 all.into_iter().filter(|id| !known.contains_key(*id)).map(ToOwned::to_owned).collect();
             let fetched = match unknown.len() {
                 0 => Vec::new(),
-                1..=MANY => self.events(&unknown).await?,
+                1..=MANY => {
+                    let told = self.events(&unknown).await?;
+                    if told.is_open {
+                        // A state with a part missing is another state, and whoever takes it for the whole has
+                        // another room than all others.
+                        return Ok(None);
+                    }
+                    told.events
+                }
                 _ => {
                     let request = get_room_state::v1::Request::new(id.to_owned(), self.head.room_id.clone());
                     let Some(state) = self.call(server, request).await else { continue };

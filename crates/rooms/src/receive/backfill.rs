@@ -6,7 +6,7 @@
 //! <https://spec.matrix.org/v1.19/server-server-api/#backfilling-and-retrieving-missing-events>
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -17,7 +17,7 @@ use parvis_storage::{Direction, EventFlags, EventSn, MissingEvent, Place, RoomSn
 use ruma::{EventId, OwnedEventId};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::ancestors::Search;
+use super::{ancestors::Search, asking::ToldEvents};
 use crate::{
     RoomError, Rooms,
     admit::{Attempts, Judged, StateGiven},
@@ -27,7 +27,7 @@ use crate::{
 const ROOMS: u64 = 10_000;
 /// How many holes are looked at together.
 const HOLES: usize = 20;
-/// How many times in a row something is fetched for one page.
+/// How many times in a row something is asked for, for one page.
 const ROUNDS: usize = 3;
 /// How far apart fetched events stand, so that more fit between them.
 const STEP: i64 = 16;
@@ -50,52 +50,72 @@ impl Filling {
     }
 }
 
+/// What came of looking for what is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filled {
+    /// Whether something has come.
+    pub(crate) any: bool,
+    /// Whether something is still missing that somebody may have who did not answer.
+    pub(crate) is_open: bool,
+}
+
+impl Filled {
+    /// Something has come.
+    const SOME: Self = Self { any: true, is_open: false };
+    /// Nobody has it.
+    const NOBODY: Self = Self { any: false, is_open: false };
+    /// Who may have it did not answer.
+    const OPEN: Self = Self { any: false, is_open: true };
+}
+
 impl Rooms {
     /// Fetches what is missing in the history of a room right below the events between two places, newest first,
-    /// as far as it can be had. Says whether something has come.
+    /// as far as it can be had. A hole that cannot be filled does not hide those below it.
     pub(crate) async fn fill_holes(
         &self,
         room: RoomSn,
         after: Place,
-        until: Place,
-    ) -> Result<bool, RoomError> {
-        let until = Place(until.0.saturating_add(1));
-        let mut filled = false;
+        mut until: Place,
+    ) -> Result<Filled, RoomError> {
+        let mut filled = Filled::default();
         for _ in 0..ROUNDS {
             let holes = self.store.missing_events(room, after, until, HOLES).await?;
             let Some(first) = holes.first() else { return Ok(filled) };
             let place = first.place;
             let holes: Vec<MissingEvent> = holes.into_iter().filter(|hole| hole.place == place).collect();
-            if !self.fill(room, place, &holes).await? {
-                return Ok(filled);
+            let came = self.fill(room, place, &holes).await?;
+            filled.any |= came.any;
+            filled.is_open |= came.is_open;
+            if !came.any {
+                until = Place(place.0 - 1);
             }
-            filled = true;
         }
         Ok(filled)
     }
 
     /// Fetches events that are missing below a place.
-    async fn fill(&self, room: RoomSn, place: Place, holes: &[MissingEvent]) -> Result<bool, RoomError> {
+    async fn fill(&self, room: RoomSn, place: Place, holes: &[MissingEvent]) -> Result<Filled, RoomError> {
         let _alone = self.filling.lock(room).await;
         let missing: Vec<OwnedEventId> = holes.iter().map(|hole| hole.event_id.clone()).collect();
         if self.forget_found(room, &missing).await? {
-            return Ok(true);
+            return Ok(Filled::SOME);
         }
-        let asking = self.asking(room, None).await?;
-        let mut found = asking.history(&missing).await?;
+        let asking = self.asking_of_the_past(room).await?;
+        let ToldEvents { events: mut found, is_open } = asking.history(&missing).await?;
         // What lies beyond an event that is here belongs to another hole.
         let known = self.placed_among(&found).await?;
         found.retain(|pdu| !known.contains(pdu.event_id()));
         let mut search = Search::new(asking);
         search.connect_from(missing.clone(), found);
         let Some(newest) = missing.iter().find_map(|id| search.pool.get(id)).cloned() else {
-            return Ok(false);
+            return Ok(if is_open { Filled::OPEN } else { Filled::NOBODY });
         };
         if !self.states_at_edges(&mut search).await? {
-            return Ok(false);
+            return Ok(Filled::OPEN);
         }
         self.fetch_authority(&search, &newest).await?;
-        self.take_past(&search, place, &missing).await
+        let any = self.take_past(&search, place, &missing).await?;
+        Ok(if any { Filled::SOME } else { Filled::NOBODY })
     }
 
     /// Crosses off what is here by now. Says whether there was such.
@@ -125,7 +145,7 @@ impl Rooms {
     /// Asks for the state before the oldest events. Says whether all could be had.
     async fn states_at_edges(&self, search: &mut Search<'_>) -> Result<bool, RoomError> {
         let edges = self.edges(search).await?;
-        let oldest: HashSet<&OwnedEventId> = edges.values().collect();
+        let oldest: BTreeSet<&OwnedEventId> = edges.values().collect();
         if oldest.len() > MOST_EDGES {
             return Ok(false);
         }
@@ -186,6 +206,6 @@ impl Rooms {
 impl<'a> Search<'a> {
     /// A search that has found nothing yet.
     fn new(asking: super::asking::Asking<'a>) -> Self {
-        Self { asking, pool: HashMap::new(), given: StateGiven::new(), barred: HashSet::new() }
+        Self { asking, pool: BTreeMap::new(), given: StateGiven::new(), barred: HashSet::new() }
     }
 }

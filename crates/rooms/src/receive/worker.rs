@@ -113,8 +113,9 @@ impl Rooms {
     async fn work(self, room: RoomSn, wakeup: Arc<Wakeup>) {
         let mut closing = self.receiving.closing.subscribe();
         tokio::select! {
-            () = self.take_all(room, &wakeup) => {}
+            biased;
             _ = closing.wait_for(|closing| *closing) => {}
+            () = self.take_all(room, &wakeup) => {}
         }
     }
 
@@ -135,8 +136,9 @@ impl Rooms {
                 }
             };
             tokio::select! {
-                () = self.ambient.clock.sleep(rest) => {}
+                biased;
                 () = wakeup.notify.notified() => {}
+                () = self.ambient.clock.sleep(rest) => {}
             }
         }
     }

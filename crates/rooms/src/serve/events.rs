@@ -6,10 +6,10 @@ use std::{
 };
 
 use parvis_events::Pdu;
-use parvis_storage::{Direction, EventFlags, EventSn, RoomSn, StoredEvent};
+use parvis_storage::{Direction, EventFlags, EventSn, StoredEvent};
 use ruma::{EventId, OwnedEventId, RoomId, ServerName};
 
-use super::view::ServerView;
+use super::{Served, outside, view::ServerView};
 use crate::{RoomError, Rooms};
 
 /// The most events in an answer, whatever is asked for.
@@ -31,8 +31,11 @@ impl Rooms {
         let event = self.store.event_by_id(event_id).await?.filter(|event| is_servable(event));
         let event = event.ok_or(RoomError::NotFound("there is no such event"))?;
         let room_id = self.store.room_id(event.room).await?;
-        let head = self.served(&room_id, server).await?;
-        ServerView::new(self, &head, server).show(&event).await
+        let served = self.served_past(&room_id, server).await?;
+        if !served.covers(&event) {
+            return Err(outside());
+        }
+        ServerView::new(self, &served.head, server).show(&event).await
     }
 
     /// Events and what came before them, newest first: at most `limit`.
@@ -46,11 +49,11 @@ impl Rooms {
         from: &[OwnedEventId],
         limit: usize,
     ) -> Result<Vec<Pdu>, RoomError> {
-        let head = self.served(room_id, server).await?;
-        let mut walk = Walk::new(self, head.room);
+        let served = self.served_past(room_id, server).await?;
+        let mut walk = Walk::new(self, &served);
         walk.add(from.iter().take(MOST_ENDS)).await?;
         let events = walk.take(limit.min(MOST_BACKFILLED)).await?;
-        let mut view = ServerView::new(self, &head, server);
+        let mut view = ServerView::new(self, &served.head, server);
         let mut shown = Vec::with_capacity(events.len());
         for event in events {
             shown.push(view.show(&event).await?);
@@ -70,20 +73,20 @@ impl Rooms {
         (earliest, latest): (&[OwnedEventId], &[OwnedEventId]),
         limit: usize,
     ) -> Result<Vec<Pdu>, RoomError> {
-        let head = self.served(room_id, server).await?;
-        let mut walk = Walk::new(self, head.room);
+        let served = self.served_past(room_id, server).await?;
+        let mut walk = Walk::new(self, &served);
         walk.leave_out(earliest.iter().take(MOST_ENDS)).await?;
         let latest: Vec<&EventId> = latest.iter().take(MOST_ENDS).map(|id| &**id).collect();
         let sns = self.store.event_sns(&latest).await?;
         let latest = self.store.events(&sns.into_values().collect::<Vec<_>>()).await?;
-        let latest: Vec<_> = latest.into_iter().filter(|event| event.room == head.room).collect();
+        let latest: Vec<_> = latest.into_iter().filter(|event| event.room == served.head.room).collect();
         walk.seen.extend(latest.iter().map(|event| event.sn));
         for event in &latest {
             walk.add(event.pdu.prev_events()).await?;
         }
         let mut events = walk.take(limit.min(MOST_MISSING)).await?;
         events.reverse();
-        let mut view = ServerView::new(self, &head, server);
+        let mut view = ServerView::new(self, &served.head, server);
         let mut shown = Vec::with_capacity(events.len());
         for event in events {
             shown.push(view.show(&event).await?);
@@ -116,14 +119,14 @@ pub(super) fn is_servable(event: &StoredEvent) -> bool {
 /// A walk back through the graph of a room, deepest events first.
 struct Walk<'a> {
     rooms: &'a Rooms,
-    room: RoomSn,
+    served: &'a Served,
     seen: HashSet<EventSn>,
     waiting: BinaryHeap<(i64, EventSn)>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(rooms: &'a Rooms, room: RoomSn) -> Self {
-        Self { rooms, room, seen: HashSet::new(), waiting: BinaryHeap::new() }
+    fn new(rooms: &'a Rooms, served: &'a Served) -> Self {
+        Self { rooms, served, seen: HashSet::new(), waiting: BinaryHeap::new() }
     }
 
     /// Goes no further than these.
@@ -139,7 +142,7 @@ impl<'a> Walk<'a> {
         let sns = self.rooms.store.event_sns(&ids).await?;
         let new: Vec<EventSn> = sns.into_values().filter(|sn| self.seen.insert(*sn)).collect();
         for event in self.rooms.store.events(&new).await? {
-            if event.room == self.room && !event.flags.contains(EventFlags::OUTLIER) {
+            if event.room == self.served.head.room && !event.flags.contains(EventFlags::OUTLIER) {
                 self.waiting.push((event.pdu.depth(), event.sn));
             }
         }
@@ -154,7 +157,7 @@ impl<'a> Walk<'a> {
             let Some((_, sn)) = self.waiting.pop() else { break };
             let event = self.rooms.store.event(sn).await?;
             self.add(event.pdu.prev_events()).await?;
-            if is_servable(&event) {
+            if is_servable(&event) && self.served.covers(&event) {
                 found.push(event);
             } else {
                 passed += 1;

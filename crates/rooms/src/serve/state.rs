@@ -3,10 +3,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use parvis_events::Pdu;
-use parvis_storage::{EventFlags, EventSn, RoomHead, StoredEvent};
+use parvis_storage::{EventFlags, EventSn, StoredEvent};
 use ruma::{EventId, OwnedEventId, RoomId, ServerName};
 
-use super::{events::is_servable, view::ServerView};
+use super::{Served, events::is_servable, view::ServerView};
 use crate::{RoomError, Rooms};
 
 /// How many events are read together.
@@ -42,11 +42,11 @@ impl Rooms {
         room_id: &RoomId,
         event_id: &EventId,
     ) -> Result<ServedState, RoomError> {
-        let head = self.served(room_id, server).await?;
-        let event = self.event_in_graph(&head, event_id).await?;
+        let served = self.served_past(room_id, server).await?;
+        let event = self.event_in_graph(&served, event_id).await?;
         let state = self.store.state_events(event.state_root).await?;
         let chain = self.auth_chain(&state).await?;
-        let mut view = ServerView::new(self, &head, server);
+        let mut view = ServerView::new(self, &served.head, server);
         // Who sees the event has seen the state that it met.
         let whole = view.may_see(&event).await?;
         let (mut shown, mut shown_chain) = (Vec::with_capacity(state.len()), Vec::with_capacity(chain.len()));
@@ -68,8 +68,8 @@ impl Rooms {
         room_id: &RoomId,
         event_id: &EventId,
     ) -> Result<ServedStateIds, RoomError> {
-        let head = self.served(room_id, server).await?;
-        let event = self.event_in_graph(&head, event_id).await?;
+        let served = self.served_past(room_id, server).await?;
+        let event = self.event_in_graph(&served, event_id).await?;
         let state = self.store.state_events(event.state_root).await?;
         let auth_chain = self.auth_chain(&state).await?;
         let ids = |events: Vec<Arc<StoredEvent>>| {
@@ -88,12 +88,12 @@ impl Rooms {
         room_id: &RoomId,
         event_id: &EventId,
     ) -> Result<Vec<Pdu>, RoomError> {
-        let head = self.served(room_id, server).await?;
+        let served = self.served_past(room_id, server).await?;
         let event = self.store.event_by_id(event_id).await?;
-        let event = event.filter(|event| event.room == head.room && is_servable(event));
+        let event = event.filter(|event| served.covers(event) && is_servable(event));
         let event = event.ok_or(RoomError::NotFound("there is no such event in this room"))?;
         let chain = self.auth_chain(std::slice::from_ref(&event)).await?;
-        let mut view = ServerView::new(self, &head, server);
+        let mut view = ServerView::new(self, &served.head, server);
         let whole = view.may_see(&event).await?;
         let mut shown = Vec::with_capacity(chain.len());
         for event in &chain {
@@ -105,11 +105,11 @@ impl Rooms {
     /// An event of a room at which the state is known.
     async fn event_in_graph(
         &self,
-        head: &RoomHead,
+        served: &Served,
         event_id: &EventId,
     ) -> Result<Arc<StoredEvent>, RoomError> {
         let in_graph = |event: &Arc<StoredEvent>| {
-            event.room == head.room && is_servable(event) && !event.flags.contains(EventFlags::OUTLIER)
+            served.covers(event) && is_servable(event) && !event.flags.contains(EventFlags::OUTLIER)
         };
         let event = self.store.event_by_id(event_id).await?.filter(in_graph);
         event.ok_or(RoomError::NotFound("there is no such event in this room"))

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use parvis_policy::Preset;
-use parvis_rooms::{Actor, CreateRoom, Direction, SendEvent};
+use parvis_rooms::{Action, Actor, CreateRoom, Direction, SendEvent};
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, ServerName};
 use serde_json::{json, value::RawValue};
 
@@ -146,7 +146,7 @@ async fn hole_is_bridged_by_the_state_and_filled_in_place_later() {
 }
 
 #[tokio::test]
-async fn hole_that_cannot_be_filled_is_not_the_end() {
+async fn hole_that_cannot_be_filled_now_is_not_the_end() {
     let (world, _, bob, room_id) = together().await;
     world.set_down("a.test", true);
     let b = world.server("b.test");
@@ -154,10 +154,87 @@ async fn hole_that_cannot_be_filled_is_not_the_end() {
     assert_eq!(page.events.len(), 1, "only the join is here");
     let older = b.rooms.messages(&bob, &room_id, page.end, None, Direction::Backward, 10).await.unwrap();
     assert!(older.events.is_empty());
-    assert_eq!(older.end, page.end, "there is more");
+    assert!(older.end.is_some(), "there is more");
     world.set_down("a.test", false);
-    let older = b.rooms.messages(&bob, &room_id, page.end, None, Direction::Backward, 100).await.unwrap();
+    let older = b.rooms.messages(&bob, &room_id, older.end, None, Direction::Backward, 100).await.unwrap();
     assert!(older.events.iter().any(|event| event.pdu.is_create()));
+}
+
+#[tokio::test]
+async fn history_ends_though_who_knows_what_is_missing_never_answers() {
+    let (world, _, bob, room_id) = together().await;
+    world.set_down("a.test", true);
+    let b = world.server("b.test");
+    let mut from = None;
+    let mut tokens = Vec::new();
+    for _ in 0..20 {
+        let page = b.rooms.messages(&bob, &room_id, from, None, Direction::Backward, 10).await.unwrap();
+        let Some(end) = page.end else {
+            assert!(tokens.len() > 1, "it ended at once");
+            return;
+        };
+        assert!(tokens.iter().all(|token| *token > end.0), "{end} was there before");
+        tokens.push(end.0);
+        from = page.end;
+    }
+    panic!("it goes on for ever");
+}
+
+#[tokio::test]
+async fn hole_that_nobody_can_fill_is_the_end() {
+    let (world, _, bob, room_id) = together().await;
+    world.tamper("a.test", |path, body| {
+        if path.contains("backfill") {
+            body["pdus"] = json!([]);
+        }
+    });
+    let b = world.server("b.test");
+    let page = b.rooms.messages(&bob, &room_id, None, None, Direction::Backward, 10).await.unwrap();
+    let older = b.rooms.messages(&bob, &room_id, page.end, None, Direction::Backward, 10).await.unwrap();
+    assert!(older.events.is_empty());
+    assert_eq!(older.end, None);
+}
+
+#[tokio::test]
+async fn who_has_left_is_asked_for_what_nobody_else_knows() {
+    let (world, alice, bob, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    a.leave(&alice, &room_id).await.unwrap();
+    let left = newest(a, &room_id).await;
+    carry(a, b, &left).await.unwrap();
+    seen(b, &room_id, &left).await;
+    let all = bodies(b, &bob, &room_id).await;
+    assert_eq!(all, ["before 4", "before 3", "before 2", "before 1", "before 0", "create"]);
+}
+
+/// The event at the end of a room.
+async fn newest(server: &Server, room_id: &RoomId) -> OwnedEventId {
+    let room = server.rooms.find(room_id).await.unwrap();
+    let head = server.store.room_head(room).await.unwrap().unwrap();
+    server.store.event(head.heads[0]).await.unwrap().pdu.owned_event_id().clone()
+}
+
+#[tokio::test]
+async fn server_that_was_put_out_while_it_was_cut_off_learns_why_and_no_more() {
+    let (world, alice, bob, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let missed = say(a, &alice, &room_id, "missed").await;
+    let room = a.rooms.find(&room_id).await.unwrap();
+    a.rooms.act_on_member(&alice, room, &bob.user_id, Action::Kick, None).await.unwrap();
+    let kick = newest(a, &room_id).await;
+    let after = say(a, &alice, &room_id, "after").await;
+    carry(a, b, &kick).await.unwrap();
+    seen(b, &room_id, &kick).await;
+    seen(b, &room_id, &missed).await;
+    assert_eq!(b.membership(&bob.user_id, &room_id).await, Some("leave"));
+    let server = ServerName::parse("b.test").unwrap();
+    assert!(a.rooms.serve_event(&server, &missed).await.is_ok());
+    assert!(a.rooms.serve_event(&server, &after).await.is_err());
+    let since = [after.clone()];
+    let served = a.rooms.serve_backfill(&server, &room_id, &since, 100).await.unwrap();
+    assert!(served.iter().all(|event| *event.event_id() != *after), "{served:?}");
+    let stranger = ServerName::parse("c.test").unwrap();
+    assert!(a.rooms.serve_event(&stranger, &missed).await.is_err());
 }
 
 #[tokio::test]

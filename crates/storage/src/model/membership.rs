@@ -3,7 +3,7 @@
 //! Both views are shared with those who read them, and changed in place when a commit changes a membership.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -74,12 +74,12 @@ impl UserRooms {
 pub struct RoomMembers(RwLock<Tally>);
 
 /// The servers with users in a room, and how many each has there.
-pub type RoomServers = HashMap<OwnedServerName, usize>;
+pub type RoomServers = BTreeMap<OwnedServerName, usize>;
 
 #[derive(Debug, Default)]
 struct Tally {
-    joined: HashSet<UserSn>,
-    invited: HashSet<UserSn>,
+    joined: BTreeSet<UserSn>,
+    invited: BTreeSet<UserSn>,
     /// The servers of those who are joined, once somebody has asked for them.
     servers: Option<Arc<RoomServers>>,
     /// Where a membership changed last.

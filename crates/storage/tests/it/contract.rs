@@ -218,7 +218,7 @@ async fn positions_are_seen_strictly_in_order_by_a_follower() {
                 let (mut head, mut cursor, mut seen) = (store.follow(), Position::START, Vec::new());
                 while seen.len() < 8 * 25 {
                     head.changed().await.unwrap();
-                    let until = *head.borrow_and_update();
+                    let until = head.see();
                     for change in store.changes_between(cursor, until).unwrap() {
                         if let Change::Event { event, .. } = change.change {
                             assert!(store.event(event).await.is_ok(), "an announced event can be read");

@@ -1,6 +1,6 @@
 //! What encryption needs: messages to the reader's device, and whose devices the reader has to look at anew.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use parvis_events::Membership;
 use parvis_storage::{EventSn, Member, Position, RoomSn, StorageError, UserSn};
@@ -15,11 +15,11 @@ const MOST_MESSAGES: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct DeviceMoves {
     /// Those whose lists of devices have changed, whoever they are.
-    pub(super) users: HashSet<UserSn>,
+    pub(super) users: BTreeSet<UserSn>,
     /// Those whose keys the reader has signed.
-    pub(super) signed: HashSet<UserSn>,
+    pub(super) signed: BTreeSet<UserSn>,
     /// Whose memberships have changed in rooms of the reader, and by which events, where that is known.
-    pub(super) members: HashMap<(RoomSn, UserSn), Option<Vec<EventSn>>>,
+    pub(super) members: BTreeMap<(RoomSn, UserSn), Option<Vec<EventSn>>>,
     /// Whether the device's own one-time keys are others now.
     pub(super) own_keys: bool,
     /// Whether the device was taken away.
@@ -105,7 +105,7 @@ impl Classic<'_> {
         moves: &DeviceMoves,
         found: &mut Found,
     ) -> Result<(), StorageError> {
-        let joined: HashSet<RoomSn> = rooms_joined(rooms).collect();
+        let joined: BTreeSet<RoomSn> = rooms_joined(rooms).collect();
         let others = moves.members.iter().filter(|((_, user), _)| *user != self.reader.user);
         for ((room, user), events) in others {
             let is = self.parts.store.members_of_room(*room).await?.is_joined(*user);

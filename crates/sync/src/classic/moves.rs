@@ -4,7 +4,7 @@
 //! was away for longer, from indexes of positions.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -16,11 +16,11 @@ use super::{Classic, devices::DeviceMoves};
 /// What has moved.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    rooms: HashMap<RoomSn, RoomMoves>,
+    rooms: BTreeMap<RoomSn, RoomMoves>,
     /// Account-wide data that has changed.
     pub(super) account_data: Vec<Arc<AccountData>>,
     /// Data about rooms that has changed, whatever the user's membership.
-    pub(super) room_account_data: HashMap<RoomSn, Vec<Arc<AccountData>>>,
+    pub(super) room_account_data: BTreeMap<RoomSn, Vec<Arc<AccountData>>>,
     /// What bears on whose devices the reader follows.
     pub(super) devices: DeviceMoves,
 }
@@ -60,15 +60,15 @@ impl Moves {
 }
 
 /// The pieces of account data that memory says have changed.
-type Touched = HashSet<(Option<RoomSn>, Arc<str>)>;
+type Touched = BTreeSet<(Option<RoomSn>, Arc<str>)>;
 
 /// The rooms whose members matter to the reader.
 #[derive(Debug, Default)]
 struct Concerned {
     /// Those in which the reader is.
-    joined: HashSet<RoomSn>,
+    joined: BTreeSet<RoomSn>,
     /// Those in which the reader was until lately.
-    left: HashSet<RoomSn>,
+    left: BTreeSet<RoomSn>,
 }
 
 impl Classic<'_> {
@@ -104,7 +104,7 @@ impl Classic<'_> {
     }
 
     /// All rooms and all data.
-    async fn everything(&self, joined: &HashSet<RoomSn>) -> Result<Moves, StorageError> {
+    async fn everything(&self, joined: &BTreeSet<RoomSn>) -> Result<Moves, StorageError> {
         let mut moves = Moves {
             rooms: joined.iter().map(|room| (*room, RoomMoves::unknown())).collect(),
             ..Moves::default()
@@ -132,7 +132,7 @@ impl Classic<'_> {
         Ok(Some(moves))
     }
 
-    fn look(&self, change: &Change, joined: &HashSet<RoomSn>, moves: &mut Moves, touched: &mut Touched) {
+    fn look(&self, change: &Change, joined: &BTreeSet<RoomSn>, moves: &mut Moves, touched: &mut Touched) {
         let user = self.reader.user;
         match change {
             Change::Event { room, event, member } if joined.contains(room) => {

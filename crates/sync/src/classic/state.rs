@@ -4,7 +4,7 @@
 //! It is the difference of two states, never "the state events since": a gap may lie between, and resolution
 //! may change state without an event.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use parvis_storage::{EventSn, Position, RoomSn, StateRoot, StorageError, StoredEvent};
 use ruma::{OwnedUserId, RoomId};
@@ -43,7 +43,7 @@ impl Classic<'_> {
         };
         if self.request.filter.lazy.is_some() {
             let needed = self.needed_members(span, telling, named).await?;
-            let known: HashSet<EventSn> = events.iter().map(|event| event.sn).collect();
+            let known: BTreeSet<EventSn> = events.iter().map(|event| event.sn).collect();
             events.extend(needed.into_iter().filter(|event| !known.contains(&event.sn)));
         }
         events.retain(|event| self.request.filter.state.has_event(&event.pdu));
@@ -99,7 +99,7 @@ impl Classic<'_> {
     /// State that changes within the timeline without being on it, since the filter leaves it out or since
     /// resolution brought it back.
     async fn unseen_changes(&self, span: &Span<'_>) -> Result<Vec<EventSn>, StorageError> {
-        let on_it: HashSet<EventSn> = span.events.iter().map(|shown| shown.event.sn).collect();
+        let on_it: BTreeSet<EventSn> = span.events.iter().map(|shown| shown.event.sn).collect();
         let mut changed = self.changed(span.start, span.end).await?;
         changed.retain(|event| !on_it.contains(event));
         Ok(changed)
@@ -113,7 +113,7 @@ impl Classic<'_> {
         events: &mut Vec<Arc<StoredEvent>>,
     ) -> Result<(), StorageError> {
         if span.limited && events.iter().any(is_member) {
-            let near: HashSet<EventSn> = self.changed(span.start, span.end).await?.into_iter().collect();
+            let near: BTreeSet<EventSn> = self.changed(span.start, span.end).await?.into_iter().collect();
             events.retain(|event| !is_member(event) || near.contains(&event.sn));
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Classic<'_> {
         telling: Telling,
         named: &[OwnedUserId],
     ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
-        let mut users: HashSet<&OwnedUserId> =
+        let mut users: BTreeSet<&OwnedUserId> =
             span.events.iter().map(|shown| shown.event.pdu.owned_sender()).collect();
         users.extend(named);
         if telling == Telling::Whole {
@@ -152,7 +152,7 @@ impl Classic<'_> {
         &self,
         room: RoomSn,
         root: StateRoot,
-        users: HashSet<&OwnedUserId>,
+        users: BTreeSet<&OwnedUserId>,
     ) -> Result<Vec<EventSn>, StorageError> {
         let store = &self.parts.store;
         let Some(kind) = store.find_type("m.room.member").await? else { return Ok(Vec::new()) };

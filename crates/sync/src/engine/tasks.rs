@@ -2,13 +2,13 @@
 //! typing ends and presence changes by itself. They hold the engine weakly, and end with it.
 
 use std::{
-    collections::HashSet,
+    collections::BTreeSet,
     sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
 use parvis_events::Membership;
-use parvis_storage::{Announced, Change, EventSn, Position, RoomSn, StorageError, StoredEvent, UserSn};
+use parvis_storage::{Announced, Change, EventSn, HeadFollower, Position, RoomSn, StorageError, StoredEvent, UserSn};
 use tokio::sync::watch;
 
 use super::{Inner, Passing};
@@ -18,7 +18,7 @@ use super::{Inner, Passing};
 const GATHER: Duration = Duration::from_millis(500);
 
 /// Starts the tasks. `seen` is the head that whoever waits has seen.
-pub(super) fn start(inner: &Arc<Inner>, seen: Position, head: watch::Receiver<Position>) {
+pub(super) fn start(inner: &Arc<Inner>, seen: Position, head: HeadFollower) {
     tokio::spawn(follow(Arc::downgrade(inner), seen, head, inner.closing.subscribe()));
     tokio::spawn(keep_time(Arc::downgrade(inner), inner.closing.subscribe()));
 }
@@ -27,15 +27,16 @@ pub(super) fn start(inner: &Arc<Inner>, seen: Position, head: watch::Receiver<Po
 async fn follow(
     inner: Weak<Inner>,
     mut seen: Position,
-    mut head: watch::Receiver<Position>,
+    mut head: HeadFollower,
     mut closing: watch::Receiver<bool>,
 ) {
     loop {
         tokio::select! {
-            changed = head.changed() => if changed.is_err() { return },
+            biased;
             _ = closing.changed() => return,
+            changed = head.changed() => if changed.is_err() { return },
         }
-        let until = *head.borrow_and_update();
+        let until = head.see();
         let Some(inner) = inner.upgrade() else { return };
         if let Err(error) = inner.notice(seen, until).await {
             tracing::error!(%error, "cannot tell whom changes concern, waking everybody");
@@ -62,9 +63,10 @@ async fn keep_time(inner: Weak<Inner>, mut closing: watch::Receiver<bool>) {
             }
         };
         tokio::select! {
-            () = sleep => {}
-            () = nudge.notified() => {}
+            biased;
             _ = closing.changed() => return,
+            () = nudge.notified() => {}
+            () = sleep => {}
         }
     }
 }
@@ -86,7 +88,7 @@ impl Inner {
                 Change::Receipt { room, private: false, .. } => self.wake_room(room).await?,
                 Change::Devices { user, .. } => {
                     self.waiters.wake(user);
-                    self.wake_companions(HashSet::from([user])).await?;
+                    self.wake_companions(BTreeSet::from([user])).await?;
                 }
                 Change::ToDevice { devices } => {
                     devices.iter().for_each(|(user, _)| self.waiters.wake(*user));
@@ -184,7 +186,7 @@ impl Inner {
     }
 
     /// Has other servers told of the presence of users of this one.
-    async fn tell_elsewhere(&self, users: &HashSet<UserSn>) -> Result<(), StorageError> {
+    async fn tell_elsewhere(&self, users: &BTreeSet<UserSn>) -> Result<(), StorageError> {
         let presence = &self.parts.presence;
         for user in users.iter().copied().filter(|user| presence.is_told_elsewhere(*user)) {
             let Some(shown) = presence.of(user) else { continue };
@@ -196,8 +198,8 @@ impl Inner {
     }
 
     /// Wakes those who share a room with one of these users.
-    async fn wake_companions(&self, users: HashSet<UserSn>) -> Result<(), StorageError> {
-        let mut rooms = HashSet::new();
+    async fn wake_companions(&self, users: BTreeSet<UserSn>) -> Result<(), StorageError> {
+        let mut rooms = BTreeSet::new();
         for user in users {
             let all = self.parts.store.rooms_of_user(user).await?.all();
             rooms.extend(all.iter().filter(|room| room.1.membership == Membership::Join).map(|room| room.0));

@@ -1,7 +1,7 @@
 //! What is said about events: gathered for all of them together.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Bundle, Reading, Relations, ShownEvent, ThreadSummary, View, standing::Seen};
 
-type Shown = HashMap<EventSn, ShownEvent>;
+type Shown = BTreeMap<EventSn, ShownEvent>;
 
 /// Among how many of the newest edits of an event the newest valid one is looked for.
 const EDITS: usize = 16;
@@ -27,7 +27,7 @@ impl View {
     ) -> Result<Vec<ShownEvent>, StorageError> {
         let mentioned = self.mentioned(&seen).await?;
         let mut relations = match bundle {
-            Bundle::Nothing => HashMap::new(),
+            Bundle::Nothing => BTreeMap::new(),
             _ => Box::pin(self.relations(reading, &seen, bundle)).await?,
         };
         let dress = |seen: Seen| {
@@ -52,7 +52,7 @@ impl View {
             .collect();
         let places: Vec<_> = state.iter().map(|(_, place)| *place).collect();
         let found = self.store.slots_at(&places).await?;
-        let replaced: HashMap<EventSn, EventSn> =
+        let replaced: BTreeMap<EventSn, EventSn> =
             state.iter().zip(found).filter_map(|((sn, _), before)| Some((*sn, before?))).collect();
         let mut wanted: Vec<EventSn> = replaced.values().copied().collect();
         wanted.extend(seen.iter().filter_map(|seen| seen.event.redacted_by));
@@ -63,7 +63,7 @@ impl View {
     pub(super) async fn replaced(
         &self,
         events: &[Arc<StoredEvent>],
-    ) -> Result<HashMap<EventSn, Arc<StoredEvent>>, StorageError> {
+    ) -> Result<BTreeMap<EventSn, Arc<StoredEvent>>, StorageError> {
         let state: Vec<_> =
             events.iter().filter_map(|event| Some((event.sn, (event.state_root, event.slot?)))).collect();
         let places: Vec<_> = state.iter().map(|(_, place)| *place).collect();
@@ -74,7 +74,7 @@ impl View {
         Ok(pairs.filter_map(|((sn, _), replaced)| Some((*sn, before.get(&replaced?)?.clone()))).collect())
     }
 
-    async fn by_number(&self, sns: &[EventSn]) -> Result<HashMap<EventSn, Arc<StoredEvent>>, StorageError> {
+    async fn by_number(&self, sns: &[EventSn]) -> Result<BTreeMap<EventSn, Arc<StoredEvent>>, StorageError> {
         let events = self.store.events(sns).await?;
         Ok(events.into_iter().map(|event| (event.sn, event)).collect())
     }
@@ -85,10 +85,10 @@ impl View {
         reading: &Reading,
         seen: &[Seen],
         bundle: Bundle,
-    ) -> Result<HashMap<EventSn, Box<Relations>>, StorageError> {
+    ) -> Result<BTreeMap<EventSn, Box<Relations>>, StorageError> {
         let parents = self.parents(reading, seen).await?;
         if parents.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(BTreeMap::new());
         }
         let mut edits: Vec<EventSn> = Vec::new();
         let mut latest: Vec<EventSn> = Vec::new();
@@ -117,7 +117,7 @@ impl View {
 
     /// Those of the events that have children of which something can be said.
     async fn parents(&self, reading: &Reading, seen: &[Seen]) -> Result<Vec<Parent>, StorageError> {
-        let mut by_end: HashMap<Option<Position>, Vec<&Arc<StoredEvent>>> = HashMap::new();
+        let mut by_end: BTreeMap<Option<Position>, Vec<&Arc<StoredEvent>>> = BTreeMap::new();
         for seen in seen.iter().filter(|seen| may_have_children(&seen.event.pdu)) {
             // Who has left sees what was said until then.
             let event = &seen.event;
@@ -144,9 +144,9 @@ impl View {
         &self,
         reading: &Reading,
         children: &Aggregation,
-    ) -> Result<HashSet<UserSn>, StorageError> {
+    ) -> Result<BTreeSet<UserSn>, StorageError> {
         if reading.ignored.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(BTreeSet::new());
         }
         let threads = children.thread.iter().map(|part| part.sender);
         let senders: Vec<UserSn> = children.references.iter().map(|child| child.1).chain(threads).collect();
@@ -172,15 +172,15 @@ impl View {
 
 /// The events that other events mention.
 struct Mentioned {
-    replaced: HashMap<EventSn, EventSn>,
-    events: HashMap<EventSn, Arc<StoredEvent>>,
+    replaced: BTreeMap<EventSn, EventSn>,
+    events: BTreeMap<EventSn, Arc<StoredEvent>>,
 }
 
 /// An event with children, and whom of their senders the reader ignores.
 struct Parent {
     event: Arc<StoredEvent>,
     children: Arc<Aggregation>,
-    ignored: HashSet<UserSn>,
+    ignored: BTreeSet<UserSn>,
 }
 
 impl Parent {
@@ -239,7 +239,7 @@ fn is_replacement(pdu: &Pdu) -> bool {
     #[derive(Deserialize)]
     struct Content {
         #[serde(rename = "m.new_content")]
-        _new_content: HashMap<String, IgnoredAny>,
+        _new_content: BTreeMap<String, IgnoredAny>,
     }
     pdu.kind() == "m.room.encrypted" || pdu.content_as::<Content>().is_ok()
 }

@@ -3,7 +3,7 @@
 //! Both follow from the state before the event, which never changes: one look-up serves all events that share
 //! that state, for ever.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use moka::sync::Cache;
 use parvis_dag::{HistoryVisibility, Standing};
@@ -61,7 +61,7 @@ impl Standings {
         events: Vec<Arc<StoredEvent>>,
     ) -> Result<Vec<Seen>, StorageError> {
         let standings = self.standings(user, user_id, &events).await?;
-        let mut left: HashMap<RoomSn, Position> = HashMap::new();
+        let mut left: BTreeMap<RoomSn, Position> = BTreeMap::new();
         let mut seen = Vec::with_capacity(events.len());
         for event in events {
             let Some(before) = standings.get(&(event.room, event.state_root)).copied() else { continue };
@@ -81,8 +81,8 @@ impl Standings {
         user: UserSn,
         user_id: &UserId,
         events: &[Arc<StoredEvent>],
-    ) -> Result<HashMap<RoomState, Standing>, StorageError> {
-        let mut standings = HashMap::new();
+    ) -> Result<BTreeMap<RoomState, Standing>, StorageError> {
+        let mut standings = BTreeMap::new();
         let mut unknown: Vec<RoomState> = Vec::new();
         for event in events {
             let place = (event.room, event.state_root);
@@ -120,7 +120,7 @@ impl Standings {
         let mut sns: Vec<EventSn> = found.iter().flatten().copied().collect();
         sns.sort_unstable();
         sns.dedup();
-        let events: HashMap<EventSn, Arc<StoredEvent>> =
+        let events: BTreeMap<EventSn, Arc<StoredEvent>> =
             self.store.events(&sns).await?.into_iter().map(|event| (event.sn, event)).collect();
         let mut found = found.into_iter().map(|sn| sn.and_then(|sn| events.get(&sn)));
         let standing = |(room, root): &RoomState| {
@@ -141,10 +141,10 @@ impl Standings {
         &self,
         user_id: &UserId,
         places: &[RoomState],
-    ) -> Result<HashMap<RoomSn, [Option<Slot>; 2]>, StorageError> {
+    ) -> Result<BTreeMap<RoomSn, [Option<Slot>; 2]>, StorageError> {
         let visibility = self.store.find_type("m.room.history_visibility").await?;
         let member = self.store.find_type("m.room.member").await?;
-        let mut slots = HashMap::new();
+        let mut slots = BTreeMap::new();
         for (room, _) in places {
             if slots.contains_key(room) {
                 continue;

@@ -1,11 +1,12 @@
 //! Time and the database's turns, as a simulated server sees them.
 
 use std::{
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -55,11 +56,41 @@ impl Clock for WorldClock {
 pub(crate) struct Gate {
     working: AtomicUsize,
     changed: Notify,
-    /// Whether the database works at once, as long as a server starts.
-    pub(crate) open: AtomicBool,
+    /// As long as a server starts: the turns that are waited for, one of which is given at a time, at once.
+    starting: Mutex<Option<VecDeque<oneshot::Sender<Turn>>>>,
 }
 
 impl Gate {
+    /// The gate of a server that starts.
+    pub(crate) fn starting() -> Self {
+        Self { starting: Mutex::new(Some(VecDeque::new())), ..Self::default() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<VecDeque<oneshot::Sender<Turn>>>> {
+        self.starting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on turns are the world's to give.
+    pub(crate) fn end_start(&self) {
+        *self.waiting() = None;
+    }
+
+    /// As long as a server starts, waits for a turn beside those that wait already.
+    fn queue(&self) -> Option<oneshot::Receiver<Turn>> {
+        let (worker, turn) = oneshot::channel();
+        self.waiting().as_mut()?.push_back(worker);
+        Some(turn)
+    }
+
+    /// Gives the next turn to who waits for one while a server starts. Says whether somebody did.
+    pub(crate) fn grant_next(self: &Arc<Self>) -> bool {
+        let next = self.waiting().as_mut().and_then(VecDeque::pop_front);
+        next.is_some_and(|worker| {
+            drop(worker.send(self.turn()));
+            true
+        })
+    }
+
     /// A turn that counts as work until it is dropped.
     pub(crate) fn turn(self: &Arc<Self>) -> Turn {
         self.working.fetch_add(1, Ordering::AcqRel);
@@ -103,35 +134,50 @@ impl std::fmt::Debug for WorldPace {
 
 impl Pace for WorldPace {
     fn turn(&self, work: Work) -> Pin<Box<dyn Future<Output = Turn> + Send + '_>> {
-        if self.gate.open.load(Ordering::Acquire) {
-            return Box::pin(std::future::ready(self.gate.turn()));
+        if let Some(turn) = self.gate.queue() {
+            return Box::pin(granted(turn));
         }
         let (worker, turn) = oneshot::channel();
         let mut state = self.core.state();
-        let about = self.server as u64;
-        let nth = state.nth("work", about);
+        // Which of several tasks goes first where all are woken at once is not the seed's to say; so a statement's
+        // time follows from what it is and not from what others ask for.
+        let name = match work {
+            Work::Read(name) => name,
+            Work::Write => "a transaction",
+            Work::Commit => "a commit",
+            Work::Committed => "after a commit",
+        };
+        let server = self.server as u64;
+        let nth = state.nth(name, server);
+        let about = [server, nth];
         let delay = match work {
-            Work::Read | Work::Write => 20 + state.fate.below(400, "work", &[about, nth]),
+            Work::Read(_) | Work::Write => 20 + state.fate.below(400, name, &about),
             // Now and then a disk takes its time.
-            Work::Commit if state.fate.per_mille(30, "slow disk", &[about, nth]) => {
-                state.fate.below(80_000, "slow disk for", &[about, nth])
+            Work::Commit if state.fate.per_mille(30, "slow disk", &about) => {
+                state.fate.below(80_000, "slow disk for", &about)
             }
-            Work::Commit => 100 + state.fate.below(2_000, "work", &[about, nth]),
-            Work::Committed => state.fate.below(200, "work", &[about, nth]),
+            Work::Commit => 100 + state.fate.below(2_000, name, &about),
+            Work::Committed => state.fate.below(200, name, &about),
         };
         match work {
-            Work::Read => state.counts.reads += 1,
+            Work::Read(_) => state.counts.reads += 1,
             Work::Write => state.counts.writes += 1,
             Work::Commit | Work::Committed => {}
         }
+        if state.turns_are_noted {
+            state.note(|| format!("{server} {work:?} {nth}"));
+        }
         state.after(Duration::from_micros(delay), Entry::Turn { server: self.server, work, worker });
         drop(state);
-        Box::pin(async move {
-            match turn.await {
-                Ok(turn) => turn,
-                // The world has ended.
-                Err(_) => std::future::pending().await,
-            }
-        })
+        Box::pin(granted(turn))
+    }
+}
+
+/// A turn, as soon as it is given.
+async fn granted(turn: oneshot::Receiver<Turn>) -> Turn {
+    match turn.await {
+        Ok(turn) => turn,
+        // The world has ended.
+        Err(_) => std::future::pending().await,
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct State {
     pub(crate) names: Vec<String>,
     /// What happened, for comparing runs.
     pub(crate) trace: Vec<String>,
+    /// Whether the turns of databases are written down too.
+    pub(crate) turns_are_noted: bool,
 }
 
 impl Core {
@@ -89,6 +91,7 @@ impl Core {
             lost: Vec::new(),
             names,
             trace: Vec::new(),
+            turns_are_noted: false,
         })))
     }
 

@@ -6,10 +6,13 @@
 //! has an asynchronous runtime of its own, which runs only then; a crash drops it between two commits, and a
 //! restart opens the same database file.
 //!
-//! Not simulated: SQLite itself, which works in real time on its own threads while the world waits for it; and
-//! what the standard library draws by itself (the order of hash maps, which branch of a `select!` goes first). So
-//! a run with the same seed has the same operations, partitions and fates of messages, and nearly always the same
-//! trace; see `trace`.
+//! Not simulated: SQLite itself, which works in real time on its own threads, for one statement or commit at a
+//! time, while the world waits for it; and the thread for work that blocks, which works only while nothing else
+//! does. So what they give back is noticed in the same order each time, and a run with the same seed is the same
+//! run, to the microsecond. What breaks this is chance that the standard library or the runtime draws by
+//! themselves: where the order of things follows from that of a hash map, from a `select!` that is not `biased`, or
+//! from who is told first of what a `watch` channel carries. Then the test of this finds it; `--times 2 --turns`
+//! shows where two runs part.
 
 mod ambient;
 mod core;

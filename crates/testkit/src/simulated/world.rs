@@ -122,6 +122,11 @@ impl World {
         self.core.state().trace.clone()
     }
 
+    /// Writes the turns of databases down too, from now on.
+    pub fn note_turns(&self) {
+        self.core.state().turns_are_noted = true;
+    }
+
     /// Writes something down in the trace.
     pub fn note(&self, text: &str) {
         self.core.state().note(|| text.to_owned());
@@ -178,6 +183,11 @@ impl World {
         let Some(entry) = entry else { return false };
         match entry {
             Entry::Wake { server, sleeper } => {
+                let mut state = self.core.state();
+                if state.turns_are_noted && !sleeper.is_closed() {
+                    state.note(|| format!("{server} wakes"));
+                }
+                drop(state);
                 if sleeper.send(()).is_ok() {
                     self.go_on(server);
                 }

@@ -44,13 +44,13 @@ pub(super) async fn handle(api: ClientApi, call: Stream<Session>) -> Result<Resp
         let page = api.rooms.messages(&actor, room_id, from, to, direction, limit - shown.len()).await?;
         let MessagesPage { mut events, start: page_start, end } = page;
         start.get_or_insert(page_start);
+        let is_empty = events.is_empty();
         events.retain(|event| wanted.wants(&event.pdu));
         shown.extend(api.view.show(reader, &events).await?);
         // Where these pages were the last, one more says so by being empty.
         next = end.or(next);
-        let stays = end == from;
         from = end;
-        if end.is_none() || stays || shown.len() >= limit {
+        if end.is_none() || is_empty || shown.len() >= limit {
             break;
         }
     }
