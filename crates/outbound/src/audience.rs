@@ -10,6 +10,8 @@ use ruma::{OwnedServerName, ServerName, UserId};
 
 /// How many events by which the users of a server have left one room are told it when it is back.
 const MOST_DEPARTURES: usize = 50;
+/// How many of our events in a room are looked at for the newest that concerned a server which is out of it now.
+const MOST_OF_OURS: usize = 20;
 /// How many events of one room that are passed on for others are told a server when it is back.
 const MOST_RELAYED: usize = 10;
 
@@ -106,7 +108,17 @@ pub(crate) async fn missed(
                 events.push((event.position, event.sn));
             }
         }
-        events.extend(store.newest_event_of_server(room, own, after, until).await?);
+        let is_in_room = store.servers_of_room(room).await?.contains_key(server);
+        let looked_at = if is_in_room { 1 } else { MOST_OF_OURS };
+        for (position, sn) in store.newest_events_of_server(room, own, after, until, looked_at).await? {
+            // Who is in the room is told the newest of ours; who is out, the newest that concerned them still.
+            let event = store.event(sn).await?;
+            if is_in_room || Audience::of(store, own, &event).await?.is_some_and(|told| told.contains(server))
+            {
+                events.push((position, sn));
+                break;
+            }
+        }
         events.extend(
             store.newest_events_with_flags(room, EventFlags::RELAYED, after, until, MOST_RELAYED).await?,
         );
@@ -119,7 +131,7 @@ pub(crate) async fn missed(
                 missed.events.push((position, sn));
             }
         }
-        if store.servers_of_room(room).await?.contains_key(server) {
+        if is_in_room {
             let receipts = store.receipts_of_room(room).await?.between(after, until);
             let told = receipts
                 .iter()

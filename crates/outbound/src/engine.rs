@@ -15,7 +15,9 @@ use std::{
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_events::Membership;
 use parvis_peers::Federation;
-use parvis_storage::{Change, EventSn, HeadFollower, Position, RoomSn, StorageError, Store, UserSn, WriteSet};
+use parvis_storage::{
+    Change, EventSn, HeadFollower, Position, RoomSn, StorageError, Store, UserSn, WriteSet,
+};
 use ruma::{OwnedServerName, ServerName, api::federation::transactions::edu::PresenceUpdate};
 use tokio::sync::Notify;
 use tokio_util::{

@@ -33,8 +33,8 @@ pub type Received = (OwnedEventId, Result<(), String>);
 /// A room as it is addressed by events that are sent.
 #[derive(Clone)]
 enum Addressed {
-    /// This server knows it, and is in it or not.
-    Known { room: RoomSn, version: RoomVersion, is_resident: bool },
+    /// This server knows it, and follows it or not.
+    Known { room: RoomSn, version: RoomVersion, is_followed: bool },
     /// The sending server is shut out.
     Closed { version: RoomVersion, reason: String },
 }
@@ -43,7 +43,7 @@ enum Addressed {
 struct Sound {
     event: WellFormedPdu,
     room: RoomSn,
-    is_resident: bool,
+    is_followed: bool,
 }
 
 impl Rooms {
@@ -79,8 +79,8 @@ impl Rooms {
         let mut staged: Vec<(RoomSn, Pdu)> = Vec::with_capacity(sound.len());
         for (id, room, verified) in self.check_signatures(sound).await {
             match (verified, room) {
+                (Ok(pdu), _) if self.hear_outside(&pdu).await? => {}
                 (Ok(pdu), Some(room)) => staged.push((room, pdu)),
-                (Ok(pdu), None) if self.hear_outside(&pdu).await? => {}
                 (Ok(_), None) => {
                     outcomes.push((id, Err("this server is not in the room".to_owned())));
                     continue;
@@ -127,11 +127,14 @@ impl Rooms {
             }
         };
         Ok(Some(match room {
-            Addressed::Known { room, is_resident, .. } => Ok(Sound { event, room, is_resident }),
+            Addressed::Known { room, is_followed, .. } => Ok(Sound { event, room, is_followed }),
             Addressed::Closed { reason, .. } => Err((event.event_id().to_owned(), reason)),
         }))
     }
 
+    /// A room as it is addressed. One that this server has left is followed as long as somebody in it goes on to
+    /// send its events: they may know what undoes the departure, as where those who put our users out had lost the
+    /// right to.
     async fn addressed(
         &self,
         origin: &ServerName,
@@ -142,8 +145,9 @@ impl Rooms {
         let version = head.version;
         match self.check_server_acl(room_id, origin).await {
             Ok(()) => {
-                let is_resident = self.is_resident(room).await?;
-                Ok(Some(Addressed::Known { room, version, is_resident }))
+                let is_followed = self.is_resident(room).await?
+                    || (!head.heads.is_empty() && self.is_server_in_room(room, origin).await?);
+                Ok(Some(Addressed::Known { room, version, is_followed }))
             }
             Err(RoomError::Forbidden(reason)) => Ok(Some(Addressed::Closed { version, reason })),
             Err(error) => Err(error),
@@ -159,14 +163,14 @@ impl Rooms {
         Ok(judged.map(|event| event.pdu.owned_event_id().clone()).collect())
     }
 
-    /// Checks signatures and hashes of all events together. With each its room, where this server is in it.
+    /// Checks signatures and hashes of all events together. With each its room, where this server follows it.
     async fn check_signatures(
         &self,
         sound: Vec<Sound>,
     ) -> Vec<(OwnedEventId, Option<RoomSn>, Result<Pdu, String>)> {
         let places: Vec<(OwnedEventId, Option<RoomSn>)> = sound
             .iter()
-            .map(|sound| (sound.event.event_id().to_owned(), sound.is_resident.then_some(sound.room)))
+            .map(|sound| (sound.event.event_id().to_owned(), sound.is_followed.then_some(sound.room)))
             .collect();
         let events = sound.into_iter().map(|sound| sound.event).collect();
         let verified = parvis_peers::verify_events(events, &*self.others.keys).await;

@@ -109,11 +109,7 @@ impl Rooms {
     ///
     /// # Errors
     /// [`RoomError::Forbidden`], also where the room is not known: that is told to nobody outside.
-    async fn served(
-        &self,
-        room_id: &RoomId,
-        server: &ServerName,
-    ) -> Result<Arc<RoomHead>, RoomError> {
+    async fn served(&self, room_id: &RoomId, server: &ServerName) -> Result<Arc<RoomHead>, RoomError> {
         let room = self.store.room_sn(room_id).await?.ok_or_else(outside)?;
         let head = self.store.room_head(room).await?.ok_or_else(outside)?;
         self.check_acl_of(room, server).await?;

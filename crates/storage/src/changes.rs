@@ -144,10 +144,7 @@ struct Ring {
 impl Stream {
     /// A stream whose head stands at `head`, with nothing in memory.
     pub(crate) fn new(head: Position) -> Self {
-        Self {
-            ring: RwLock::new(Ring { from: head, changes: VecDeque::new() }),
-            head: Head::new(head),
-        }
+        Self { ring: RwLock::new(Ring { from: head, changes: VecDeque::new() }), head: Head::new(head) }
     }
 
     /// Makes changes visible. They are in order and follow the head.

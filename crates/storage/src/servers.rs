@@ -39,7 +39,7 @@ statements! {
     NEWEST_OF_SERVER =
         "SELECT e.event_sn, e.position FROM events e JOIN users u ON u.user_sn = e.sender_sn
          WHERE e.room_sn = $1 AND e.position > $2 AND e.position <= $3 AND u.server = $4
-         ORDER BY e.position DESC LIMIT 1";
+         ORDER BY e.position DESC LIMIT $5";
     NEWEST_WITH_FLAGS =
         "SELECT event_sn, position FROM events
          WHERE room_sn = $1 AND position > $2 AND position <= $3 AND (flags & $4) <> 0
@@ -99,7 +99,8 @@ impl Store {
             let differences = self.state_diff(event.state_root, prev.state_root).await?;
             let sns: Vec<EventSn> = differences.iter().filter_map(|difference| difference.after).collect();
             let events = self.events(&sns).await?;
-            let joined = events.iter().chain([&prev]).filter(|one| one.pdu.membership() == Some(Membership::Join));
+            let joined =
+                events.iter().chain([&prev]).filter(|one| one.pdu.membership() == Some(Membership::Join));
             let users = joined.filter_map(|one| <&UserId>::try_from(one.pdu.state_key()?).ok());
             lost.extend(users.map(|user| user.server_name().to_owned()));
         }
@@ -108,10 +109,7 @@ impl Store {
 
     /// For an event by which a user is out of a room, the one by which they left it after they were in: itself, or
     /// one before it, where somebody was kicked and then banned, say. Nothing for who never was in.
-    pub async fn departure(
-        &self,
-        out: &Arc<StoredEvent>,
-    ) -> Result<Option<Arc<StoredEvent>>, StorageError> {
+    pub async fn departure(&self, out: &Arc<StoredEvent>) -> Result<Option<Arc<StoredEvent>>, StorageError> {
         let mut event = Arc::clone(out);
         for _ in 0..MOST_DEPARTURES {
             let user = event.pdu.state_key().unwrap_or_default();
@@ -211,18 +209,20 @@ impl Store {
         rows.iter().map(|row| row.int(0).map(RoomSn)).collect()
     }
 
-    /// The newest event of a room's timeline, between two positions (`after` excluded, `until` included), that a
-    /// user of a server has sent.
-    pub async fn newest_event_of_server(
+    /// The newest events of a room's timeline, between two positions (`after` excluded, `until` included), that
+    /// users of a server have sent; at most `limit`, the newest first.
+    pub async fn newest_events_of_server(
         &self,
         room: RoomSn,
         server: &ServerName,
         after: Position,
         until: Position,
-    ) -> Result<Option<(Position, EventSn)>, StorageError> {
-        let values = vec![room.into(), after.into(), until.into(), server.as_str().into()];
-        let row = self.engine.fetch_one(&NEWEST_OF_SERVER, values).await?;
-        row.as_ref().map(numbered).transpose()
+        limit: usize,
+    ) -> Result<Vec<(Position, EventSn)>, StorageError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = vec![room.into(), after.into(), until.into(), server.as_str().into(), limit.into()];
+        let rows = self.engine.fetch(&NEWEST_OF_SERVER, values).await?;
+        rows.iter().map(numbered).collect()
     }
 
     /// The newest events of a room's timeline, between two positions (`after` excluded, `until` included), that

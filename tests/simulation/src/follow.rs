@@ -99,14 +99,10 @@ impl Follower {
         let state = self.states.entry(room.to_owned()).or_default();
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let told = list(&section["state_after"]["events"]);
-        let own = ("m.room.member".to_owned(), self.id.clone());
-        let moved = |event: &Value| {
-            event["type"] == "m.room.member"
-                && event["state_key"] == self.id.as_str()
-                && event["event_id"].as_str() != state.get(&own).map(String::as_str)
-        };
-        if told.iter().any(moved) {
-            // Whoever has left and come back meanwhile is told all of the room again.
+        // Whoever has left and come back meanwhile is told all of the room again. Where forks have undone the
+        // departure, they came back by the same event as before.
+        if told.iter().any(|event| event["type"] == "m.room.member" && event["state_key"] == self.id.as_str())
+        {
             here.clear();
         }
         for event in &told {

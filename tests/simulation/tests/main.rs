@@ -55,3 +55,15 @@ fn homeserver_that_takes_nothing_in_is_found() {
     let report = run(settings);
     assert!(report.faults.iter().any(|fault| fault.contains(" on 0 and ")), "{:#?}", report.faults);
 }
+
+/// Seeds of worlds that once ended badly: a join refused, since what it follows was not yet written; a history that
+/// went on for ever; servers that were put out and never learned of it; states with a part missing.
+const ONCE_BAD: [u64; 10] = [37, 69, 92, 98, 127, 138, 147, 174, 177, 192];
+
+#[test]
+fn worlds_that_once_ended_badly_end_well() {
+    for seed in ONCE_BAD {
+        let report = run(Settings { servers: 0, ..alone(seed) });
+        assert!(report.faults.is_empty(), "seed {seed}: {:#?}", report.faults);
+    }
+}

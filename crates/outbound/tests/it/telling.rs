@@ -258,6 +258,27 @@ async fn who_is_put_out_is_told_and_hears_nothing_after() {
 }
 
 #[tokio::test]
+async fn who_was_kicked_and_then_banned_during_an_outage_is_told_of_both() {
+    let world = World::new().await;
+    let (alice, bob) = two(&world).await;
+    let mut room = Room::with(&world, "room", &[&alice, &bob]).await;
+    world.settle().await;
+    world.network.kill("other.test");
+    room.member(&alice, &bob, "leave").await;
+    room.member(&alice, &bob, "ban").await;
+    for _ in 0..9 {
+        world.pass(SECOND * 60).await;
+    }
+    world.network.revive("other.test");
+    world.network.forget();
+    world.outbound.heard_from(server_name!("other.test"));
+    world.settle().await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.settle().await;
+    assert_eq!(world.network.events_to("other.test"), ["m.room.member", "m.room.member"]);
+}
+
+#[tokio::test]
 async fn who_comes_is_not_told_what_was_before() {
     let world = World::new().await;
     let (alice, bob) = two(&world).await;

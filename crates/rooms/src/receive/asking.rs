@@ -86,7 +86,8 @@ impl Rooms {
         if asking.servers.len() < OTHERS {
             let own = self.server_name();
             let former = self.store.former_servers_of_room(room).await?;
-            let former = former.into_iter().filter(|server| server != own && !asking.servers.contains(server));
+            let former =
+                former.into_iter().filter(|server| server != own && !asking.servers.contains(server));
             let former: Vec<OwnedServerName> = former.take(OTHERS - asking.servers.len()).collect();
             asking.servers.extend(former);
         }
@@ -122,7 +123,8 @@ impl Asking<'_> {
         let despite_back_off = self.servers.first().is_some_and(|first| first == server);
         let limits = Limits { despite_back_off, timeout: PATIENCE, ..Limits::HISTORY };
         let answer: Result<_, PeerError> = self.rooms.others.federation.call(server, request, limits).await;
-        answer.inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))
+        answer
+            .inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))
     }
 
     /// The events between what is here and some others, from the server that must know them.

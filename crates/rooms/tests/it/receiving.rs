@@ -315,3 +315,40 @@ async fn event_whose_ancestors_are_withheld_delays_no_other_and_is_tried_again()
     seen(b, &room_id, &child).await;
     seen(b, &room_id, &withheld).await;
 }
+
+#[tokio::test]
+async fn departure_that_others_hold_void_is_undone_when_they_go_on() {
+    let (world, alice, bob, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let carol = b.person("carol").await;
+    b.join(&carol, &room_id, &["a.test"]).await.unwrap();
+    carry(b, a, &newest(b, &room_id).await).await.unwrap();
+    seen(a, &room_id, &newest(b, &room_id).await).await;
+    let levels = |bob_has: u32| {
+        let mut users = serde_json::Map::new();
+        users.insert(bob.user_id.to_string(), bob_has.into());
+        RawValue::from_string(json!({ "users": users }).to_string()).unwrap()
+    };
+    a.rooms.set_state(&alice, &room_id, "m.room.power_levels", "", &levels(50)).await.unwrap();
+    let moderated = newest(a, &room_id).await;
+    carry(a, b, &moderated).await.unwrap();
+    seen(b, &room_id, &moderated).await;
+
+    // Out of each other's sight: Alice takes Bob's power away, while he uses it to empty his own server.
+    a.rooms.set_state(&alice, &room_id, "m.room.power_levels", "", &levels(0)).await.unwrap();
+    let room = b.rooms.find(&room_id).await.unwrap();
+    b.rooms.act_on_member(&bob, room, &carol.user_id, Action::Kick, None).await.unwrap();
+    b.leave(&bob, &room_id).await.unwrap();
+    let left = newest(b, &room_id).await;
+    assert_eq!(b.membership(&carol.user_id, &room_id).await, Some("leave"));
+
+    carry(b, a, &left).await.unwrap();
+    seen(a, &room_id, &left).await;
+    assert_eq!(a.membership(&carol.user_id, &room_id).await, Some("join"), "who kicked her had no power to");
+    let next = say(a, &alice, &room_id, "we go on").await;
+    carry(a, b, &next).await.unwrap();
+    seen(b, &room_id, &next).await;
+    assert_eq!(b.membership(&carol.user_id, &room_id).await, Some("join"));
+    assert_eq!(b.membership(&bob.user_id, &room_id).await, Some("leave"));
+    assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
+}

@@ -8,7 +8,9 @@ use std::{
 };
 
 use parvis_events::Membership;
-use parvis_storage::{Announced, Change, EventSn, HeadFollower, Position, RoomSn, StorageError, StoredEvent, UserSn};
+use parvis_storage::{
+    Announced, Change, EventSn, HeadFollower, Position, RoomSn, StorageError, StoredEvent, UserSn,
+};
 use tokio::sync::watch;
 
 use super::{Inner, Passing};
