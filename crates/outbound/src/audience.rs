@@ -103,9 +103,9 @@ pub(crate) async fn missed(
         for (_, out) in store.departures_of_server(room, server, after, until, MOST_DEPARTURES).await? {
             // Who was kicked and then banned was put out by the kick.
             let out = store.event(out).await?;
-            let departure = store.departure(&out).await?.unwrap_or_else(|| Arc::clone(&out));
-            for event in [departure, out].iter().filter(|event| event.position > after) {
-                events.push((event.position, event.sn));
+            let departure = store.departure(&out).await?.unwrap_or(out);
+            if departure.position > after {
+                events.push((departure.position, departure.sn));
             }
         }
         let is_in_room = store.servers_of_room(room).await?.contains_key(server);
