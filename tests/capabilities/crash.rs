@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod one_time_keys;
+mod whispers;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{

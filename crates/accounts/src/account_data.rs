@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use parvis_storage::{ACCOUNT_DATA_IS_UNCHANGED, CommitError, RoomSn, StorageError, UserSn, WriteSet};
-use ruma::RoomId;
+use parvis_storage::{
+    ACCOUNT_DATA_IS_UNCHANGED, AccountData, CommitError, RoomSn, StorageError, UserSn, WriteSet,
+};
+use ruma::{OwnedDeviceId, RoomId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -18,6 +20,9 @@ const TAGS: &str = "m.tag";
 const FULLY_READ: &str = "m.fully_read";
 /// The largest tag name, in bytes.
 const LONGEST_TAG: usize = 255;
+/// The types of what clients keep for a device, up to the device's name.
+const DEVICE_SETTINGS: [&str; 2] =
+    ["m.local_notification_settings.", "org.matrix.msc3890.local_notification_settings."];
 /// How often a change is tried again that others were quicker than.
 const TRIES: usize = 16;
 
@@ -72,8 +77,8 @@ impl Accounts {
         room: Option<RoomSn>,
         kind: &str,
     ) -> Result<Box<RawValue>, AccountDataError> {
-        let data = self.store.account_data(user, room, kind).await?.ok_or(AccountDataError::NotFound)?;
-        Ok(data.content.clone())
+        let data = self.store.account_data(user, room, kind).await?.filter(|data| !data.is_deleted());
+        Ok(data.ok_or(AccountDataError::NotFound)?.content.clone())
     }
 
     /// Sets a piece of a user's account data.
@@ -93,6 +98,24 @@ impl Accounts {
         let mut set = WriteSet::new();
         set.put_account_data(user, room, kind, content);
         self.store.commit(set).await.map_err(plain)?;
+        Ok(())
+    }
+
+    /// Deletes what the user's clients keep for devices that are taken away.
+    pub(crate) async fn delete_settings_of_devices(
+        &self,
+        set: &mut WriteSet,
+        user: UserSn,
+        device_ids: &[OwnedDeviceId],
+    ) -> Result<(), StorageError> {
+        for device_id in device_ids {
+            for prefix in DEVICE_SETTINGS {
+                let kind = format!("{prefix}{device_id}");
+                if self.store.account_data(user, None, &kind).await?.is_some_and(|data| !data.is_deleted()) {
+                    set.put_account_data(user, None, &kind, &AccountData::deleted());
+                }
+            }
+        }
         Ok(())
     }
 

@@ -50,6 +50,10 @@ impl Accounts {
         if log_out_others {
             let mut set = WriteSet::new();
             set.delete_devices_of(session.user, Some(session.device));
+            let mut devices = self.store.devices(session.user).await?;
+            devices.retain(|device| device.device != session.device);
+            let device_ids: Vec<_> = devices.into_iter().map(|device| device.device_id).collect();
+            self.delete_settings_of_devices(&mut set, session.user, &device_ids).await?;
             self.store.commit(set).await.map_err(plain)?;
             self.sessions.forget(|other| other.user == session.user && other.device != session.device);
         }

@@ -83,6 +83,8 @@ impl Accounts {
         for device in &devices {
             set.delete_device(user, device.device);
         }
+        let device_ids: Vec<_> = devices.iter().map(|device| device.device_id.clone()).collect();
+        self.delete_settings_of_devices(&mut set, user, &device_ids).await?;
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|session| devices.iter().any(|device| device.device == session.device));
         Ok(())

@@ -109,6 +109,8 @@ impl Accounts {
     pub async fn logout(&self, session: &Session) -> Result<(), StorageError> {
         let mut set = WriteSet::new();
         set.delete_device(session.user, session.device);
+        let device_ids = [session.device_id.clone()];
+        self.delete_settings_of_devices(&mut set, session.user, &device_ids).await?;
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|other| other.device == session.device);
         Ok(())
@@ -121,6 +123,9 @@ impl Accounts {
     pub async fn logout_all(&self, user: UserSn) -> Result<(), StorageError> {
         let mut set = WriteSet::new();
         set.delete_devices_of(user, None);
+        let devices = self.store.devices(user).await?;
+        let device_ids: Vec<_> = devices.into_iter().map(|device| device.device_id).collect();
+        self.delete_settings_of_devices(&mut set, user, &device_ids).await?;
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|other| other.user == user);
         Ok(())

@@ -78,4 +78,6 @@ pub struct Discovery {
     pub support_contacts: Vec<Contact>,
     /// A page with help.
     pub support_page: Option<String>,
+    /// Whether clients are told to lay by devices.
+    pub dehydrated_devices: bool,
 }

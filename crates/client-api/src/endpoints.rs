@@ -4,6 +4,7 @@ mod account;
 mod authenticated_media;
 mod backup;
 mod config;
+mod dehydrated_device;
 mod device;
 mod directory;
 mod discovery;
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(authenticated_media::endpoints())
         .merge(backup::endpoints())
         .merge(config::endpoints())
+        .merge(dehydrated_device::endpoints())
         .merge(device::endpoints())
         .merge(directory::endpoints())
         .merge(discovery::endpoints())

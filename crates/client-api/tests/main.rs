@@ -6,6 +6,7 @@ mod account;
 mod authenticated_media;
 mod backup;
 mod config;
+mod dehydrated_device;
 mod device;
 mod discovery;
 mod filter;

@@ -294,6 +294,7 @@ fn discovery() -> Discovery {
         federation_address: None,
         support_contacts: Vec::new(),
         support_page: None,
+        dehydrated_devices: false,
     }
 }
 

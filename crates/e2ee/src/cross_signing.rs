@@ -41,6 +41,9 @@ pub enum CrossSigningError {
     /// A key is not signed by the master key.
     #[error("the {0} key is not signed by the master key")]
     NotSigned(&'static str),
+    /// There are other keys by now, and the user has not proved who they are.
+    #[error("there are other keys by now")]
+    Unproven,
     /// A key has the name of one of the user's devices.
     #[error("the public key is the name of one of your devices")]
     NamesDevice,
@@ -133,6 +136,14 @@ impl CrossKeys {
     }
 }
 
+/// Whether new keys may take the place of those that are known only with a proof.
+fn confirmation(new: &CrossKeys, known: &CrossKeys) -> Confirmation {
+    let is_known =
+        |key: &CrossKey| known.of_usage(key.usage).is_some_and(|known| known.object.is_same_key(&key.object));
+    let needless = known.master.is_none() || new.all().all(is_known);
+    if needless { Confirmation::Needless } else { Confirmation::Needed }
+}
+
 impl E2ee {
     /// Whether the user must prove who they are before these keys are kept.
     ///
@@ -146,14 +157,11 @@ impl E2ee {
         let new = CrossKeys::read(upload, &caller.user_id)?;
         let known = self.cross_keys(caller.user, &caller.user_id).await?;
         self.check(caller, &new, &known).await?;
-        let is_known = |key: &CrossKey| {
-            known.of_usage(key.usage).is_some_and(|known| known.object.is_same_key(&key.object))
-        };
-        let needless = known.master.is_none() || new.all().all(is_known);
-        Ok(if needless { Confirmation::Needless } else { Confirmation::Needed })
+        Ok(confirmation(&new, &known))
     }
 
-    /// Keeps the keys of a user who has proved who they are, where that was needed.
+    /// Keeps the keys of a user who has proved who they are (`proven`), or need not. Of two first uploads that come
+    /// at once, one is the first.
     ///
     /// # Errors
     /// Any [`CrossSigningError`].
@@ -161,11 +169,15 @@ impl E2ee {
         &self,
         caller: &Caller,
         upload: &CrossSigningUpload<'_>,
+        proven: bool,
     ) -> Result<(), CrossSigningError> {
         let new = CrossKeys::read(upload, &caller.user_id)?;
         let _turn = self.turn(caller.user.0).await;
         let known = self.cross_keys(caller.user, &caller.user_id).await?;
         self.check(caller, &new, &known).await?;
+        if !proven && confirmation(&new, &known) == Confirmation::Needed {
+            return Err(CrossSigningError::Unproven);
+        }
         let mut set = WriteSet::new();
         for key in new.all() {
             let before = known.of_usage(key.usage);

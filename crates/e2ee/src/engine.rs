@@ -8,6 +8,8 @@ use parvis_storage::{DeviceSn, StorageError, Store, UserSn};
 use ruma::{OwnedDeviceId, OwnedUserId, ServerName, UserId};
 use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
+use crate::arrivals::{Arrivals, BoxLimits};
+
 /// How many locks there are. Those who get the same one wait for each other without need.
 const TURNS: usize = 64;
 
@@ -16,6 +18,8 @@ const TURNS: usize = 64;
 pub struct E2eeSettings {
     /// Whether other servers are told what people call their devices.
     pub share_device_names: bool,
+    /// How much may wait for one device.
+    pub boxes: BoxLimits,
 }
 
 /// The server's half of an organisation's end-to-end encryption. Cheap to clone; all clones are the same engine.
@@ -26,6 +30,7 @@ pub struct E2ee {
     pub(crate) federation: Federation,
     pub(crate) settings: E2eeSettings,
     turns: Arc<[Mutex<()>]>,
+    pub(crate) arrivals: Arc<Arrivals>,
     /// Tells of lists of devices that must be asked for again.
     pub(crate) missed: Arc<Notify>,
     /// Whether the engine is closing.
@@ -50,7 +55,8 @@ impl E2ee {
     pub fn new(store: Store, ambient: Ambient, federation: Federation, settings: E2eeSettings) -> Self {
         let turns = (0..TURNS).map(|_| Mutex::default()).collect();
         let closing = Arc::new(watch::Sender::new(false));
-        Self { store, ambient, federation, settings, turns, missed: Arc::default(), closing }
+        let (arrivals, missed) = (Arc::default(), Arc::default());
+        Self { store, ambient, federation, settings, turns, arrivals, missed, closing }
     }
 
     /// Ends the engine's tasks.

@@ -75,9 +75,11 @@ impl E2ee {
         };
         set.use_transaction(key, NO_EVENT, self.now().millis());
         let to_device = ToDevice { kind: &kind, messages: &messages };
-        set.send_to_devices(self.local_messages(&sent.sender, to_device).await?);
+        let sender = self.store.intern_user(&sent.sender).await?;
+        let devices = self.put_local_messages(&mut set, (sender, &sent.sender), to_device).await?;
         match self.store.commit(set).await {
-            Ok(_) | Err(CommitError::TransactionUsed(_)) => Ok(()),
+            Ok(_) => self.note_messages(&devices).await,
+            Err(CommitError::TransactionUsed(_)) => Ok(()),
             Err(error) => Err(plain(error)),
         }
     }

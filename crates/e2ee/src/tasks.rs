@@ -1,5 +1,5 @@
 //! The engine's own tasks: one follows the stream and tells other servers of devices; one asks for the lists of
-//! devices of which something was missed. They end when the engine closes.
+//! devices of which something was missed; one says that the database is in use. They end when the engine closes.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ impl E2ee {
     pub fn start_tasks(&self) {
         let closing = self.closing.subscribe();
         tokio::spawn(self.clone().until_closed(closing.clone(), Self::keep_telling));
-        tokio::spawn(self.clone().until_closed(closing, Self::keep_asking));
+        tokio::spawn(self.clone().until_closed(closing.clone(), Self::keep_asking));
+        tokio::spawn(self.clone().until_closed(closing, Self::keep_alive));
     }
 
     async fn until_closed<F: Future<Output = ()>>(

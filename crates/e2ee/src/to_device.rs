@@ -69,10 +69,11 @@ impl E2ee {
             transaction_id: transaction_id.to_owned(),
         };
         set.use_transaction(key, NO_EVENT, self.now().millis());
-        set.send_to_devices(self.local_messages(&caller.user_id, sent).await?);
+        let devices = self.put_local_messages(&mut set, (caller.user, &caller.user_id), sent).await?;
         self.put_remote_messages(&mut set, &caller.user_id, sent);
         match self.store.commit(set).await {
-            Ok(_) | Err(CommitError::TransactionUsed(_)) => Ok(()),
+            Ok(_) => self.note_messages(&devices).await,
+            Err(CommitError::TransactionUsed(_)) => Ok(()),
             Err(error) => Err(plain(error)),
         }
     }
@@ -109,13 +110,14 @@ impl E2ee {
         }
     }
 
-    /// The messages that are for devices here, one for each device. One that names a device goes before one
-    /// that is for all of a user's.
-    pub(crate) async fn local_messages(
+    /// Puts down the messages of a sender that are for devices here, one for each device, and gives the devices. A
+    /// message that names a device goes before one that is for all of a user's.
+    pub(crate) async fn put_local_messages(
         &self,
-        sender: &UserId,
+        set: &mut WriteSet,
+        (sender, sender_id): (UserSn, &UserId),
         sent: ToDevice<'_>,
-    ) -> Result<Vec<(UserSn, DeviceSn, String)>, StorageError> {
+    ) -> Result<Vec<DeviceSn>, StorageError> {
         let mut messages = Vec::new();
         for (user_id, devices) in sent.messages {
             if !self.is_ours(user_id) {
@@ -126,12 +128,14 @@ impl E2ee {
             for device in self.store.devices(user).await? {
                 let named = devices.get(&DeviceIdOrAllDevices::DeviceId(device.device_id));
                 let Some(content) = named.or(everybody) else { continue };
-                let event = Event { r#type: sent.kind, sender, content };
+                let event = Event { r#type: sent.kind, sender: sender_id, content };
                 let event = to_raw_value(&event)
                     .map_err(|error| StorageError::Corrupt(format!("a message to a device: {error}")))?;
                 messages.push((user, device.device, event.get().to_owned()));
             }
         }
-        Ok(messages)
+        let devices = messages.iter().map(|(_, device, _)| *device).collect();
+        set.send_to_devices(sender, messages);
+        Ok(devices)
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 
 /// How long a key is remembered that somebody has: for as long as a client may try an upload again.
 const CLAIMED_ARE_KEPT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How many one-time keys of an algorithm a device may have. Clients keep about fifty.
+const MOST_KEYS: u64 = 1_000;
 /// The keys of which clients want to know that there are none.
 const USUAL_KEYS: &str = "signed_curve25519";
 
@@ -41,6 +43,9 @@ pub enum UploadError {
     /// There is another one-time key of this name.
     #[error("there is another one-time key named {0}")]
     Taken(String),
+    /// The device has as many one-time keys as it may have.
+    #[error("a device has {MOST_KEYS} one-time keys of an algorithm at most")]
+    TooMany,
     /// The device was taken away meanwhile.
     #[error("the device is gone")]
     Gone,
@@ -50,7 +55,7 @@ pub enum UploadError {
 }
 
 /// A key that is given away, read.
-struct NamedKey<'a> {
+pub(crate) struct NamedKey<'a> {
     algorithm: &'a str,
     key_id: &'a str,
     key: String,
@@ -83,6 +88,26 @@ impl<'a> NamedKey<'a> {
     }
 }
 
+/// What a device uploads, read.
+pub(crate) struct ReadKeys<'a> {
+    device_keys: Option<KeyObject>,
+    one_time_keys: Vec<NamedKey<'a>>,
+    fallback_keys: Vec<NamedKey<'a>>,
+}
+
+impl<'a> ReadKeys<'a> {
+    /// Reads what a device uploads.
+    pub(crate) fn read(caller: &Caller, upload: &KeyUpload<'a>) -> Result<Self, UploadError> {
+        let named =
+            |keys: &[(&'a str, &'a RawValue)]| keys.iter().map(NamedKey::read).collect::<Result<_, _>>();
+        Ok(Self {
+            device_keys: upload.device_keys.map(|keys| read_device_keys(caller, keys)).transpose()?,
+            one_time_keys: named(&upload.one_time_keys)?,
+            fallback_keys: named(&upload.fallback_keys)?,
+        })
+    }
+}
+
 impl E2ee {
     /// Keeps the keys that a device uploads; gives how many one-time keys of each algorithm are left. The same
     /// upload once more changes nothing. Other identity keys void the one-time keys that the old ones signed.
@@ -94,17 +119,10 @@ impl E2ee {
         caller: &Caller,
         upload: &KeyUpload<'_>,
     ) -> Result<BTreeMap<String, u64>, UploadError> {
-        let one_time_keys = upload.one_time_keys.iter().map(NamedKey::read).collect::<Result<Vec<_>, _>>()?;
-        let fallback_keys = upload.fallback_keys.iter().map(NamedKey::read).collect::<Result<Vec<_>, _>>()?;
-        let device_keys = upload.device_keys.map(|keys| read_device_keys(caller, keys)).transpose()?;
+        let keys = ReadKeys::read(caller, upload)?;
         let _turn = self.turn(caller.device.0).await;
         let mut set = WriteSet::new();
-        let anew = match device_keys {
-            Some(keys) => self.put_device_keys(&mut set, caller, &keys).await?,
-            None => false,
-        };
-        self.put_one_time_keys(&mut set, caller, &one_time_keys, anew).await?;
-        self.put_fallback_keys(&mut set, caller, &fallback_keys, anew).await?;
+        self.put_keys(&mut set, caller, &keys).await?;
         if !set.is_empty() {
             set.demand_device(caller.device);
             self.store.commit(set).await.map_err(|error| match error {
@@ -115,6 +133,22 @@ impl E2ee {
         let mut counts = self.store.device_state(caller.device).await?.one_time_keys.clone();
         counts.entry(USUAL_KEYS.to_owned()).or_default();
         Ok(counts)
+    }
+
+    /// Puts down the keys of a device.
+    pub(crate) async fn put_keys(
+        &self,
+        set: &mut WriteSet,
+        caller: &Caller,
+        keys: &ReadKeys<'_>,
+    ) -> Result<(), UploadError> {
+        let anew = match &keys.device_keys {
+            Some(keys) => self.put_device_keys(set, caller, keys).await?,
+            None => false,
+        };
+        self.put_one_time_keys(set, caller, &keys.one_time_keys, anew).await?;
+        self.put_fallback_keys(set, caller, &keys.fallback_keys, anew).await?;
+        Ok(())
     }
 
     /// Says whether these are other identity keys than before.
@@ -157,6 +191,17 @@ impl E2ee {
                     return Err(UploadError::Taken(format!("{}:{}", key.algorithm, key.key_id)));
                 }
                 _ => new.push(key.as_row()),
+            }
+        }
+        let mut counts = match anew {
+            true => BTreeMap::new(),
+            false => self.store.device_state(caller.device).await?.one_time_keys.clone(),
+        };
+        for (algorithm, _, _) in &new {
+            let count = counts.entry((*algorithm).to_owned()).or_default();
+            *count += 1;
+            if *count > MOST_KEYS {
+                return Err(UploadError::TooMany);
             }
         }
         if !new.is_empty() {

@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Find out why something does not work.
     #[command(subcommand)]
     Doctor(DoctorCommand),
+    /// Say that the database was restored from a backup: once, before the server starts. What the server gave to
+    /// others since the backup is void then, one-time keys above all.
+    Restored,
     /// Manage accounts. A server that is running takes notice of changes within a minute.
     #[command(subcommand)]
     User(UserCommand),

@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod password;
+mod restored;
 mod serve;
 mod user;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(command_line: CommandLine) -> Outcome {
         Command::Serve => serve::serve(loaded?),
         Command::Config(command) => config::config(command, loaded),
         Command::Doctor(command) => doctor::doctor(command, loaded?.config),
+        Command::Restored => restored::restored(loaded?.config),
         Command::User(command) => user::user(command, loaded?.config),
     }
 }

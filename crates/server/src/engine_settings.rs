@@ -37,7 +37,7 @@ pub(crate) fn sync_settings(config: &OrganisationConfig) -> SyncSettings {
 
 /// How the server's half of end-to-end encryption works.
 pub(crate) fn e2ee_settings(config: &OrganisationConfig) -> E2eeSettings {
-    E2eeSettings { share_device_names: config.federation.share_device_names }
+    E2eeSettings { share_device_names: config.federation.share_device_names, ..E2eeSettings::default() }
 }
 
 /// How accounts work.

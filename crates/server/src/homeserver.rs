@@ -14,7 +14,7 @@ use parvis_outbound::{Answers, Outbound, OutboundStatus};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
 use parvis_rooms::{Identity, Others, Rooms};
-use parvis_storage::{DatabaseSettings, Pace, StorageError, Store, StoreSettings};
+use parvis_storage::{CommitError, DatabaseSettings, Pace, StorageError, Store, StoreSettings, WriteSet};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -113,9 +113,10 @@ impl Homeserver {
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
         let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
         let failed = |source| StartError::Storage { server_name: config.server_name.to_string(), source };
-        rooms.resume().await.map_err(failed)?;
+        rooms.resume().await.map_err(&failed)?;
         let federation = rooms.others().federation.clone();
         let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, e2ee_settings(&config));
+        e2ee.wake().await.map_err(failed)?;
         e2ee.start_tasks();
         let federation_api = FederationApi {
             e2ee: e2ee.clone(),
@@ -210,6 +211,27 @@ pub async fn open_accounts(
 ) -> Result<(Accounts, Store), StartError> {
     let store = open_store(config, None).await?;
     Ok((Accounts::new(store.clone(), ambient, accounts_settings(config)), store))
+}
+
+/// Has an organisation's store begin anew after it was restored from a backup: what may have been given to others
+/// since is void. No server may run meanwhile.
+///
+/// # Errors
+/// Any [`StartError`].
+pub async fn begin_after_restore(config: &OrganisationConfig, ambient: &Ambient) -> Result<(), StartError> {
+    let store = open_store(config, None).await?;
+    let mut set = WriteSet::new();
+    set.begin_after_restore(ambient.now().millis());
+    let written = store.commit(set).await;
+    store.close().await;
+    let failed = |error: CommitError| StartError::Storage {
+        server_name: config.server_name.to_string(),
+        source: match error {
+            CommitError::Storage(error) => error,
+            other => StorageError::Corrupt(other.to_string()),
+        },
+    };
+    written.map(drop).map_err(failed)
 }
 
 /// The public key that an organisation signs with, in unpadded base64; made if it has none yet.

@@ -29,7 +29,7 @@ fn help_names_the_commands() {
     let directory = tempfile::tempdir().unwrap();
     let (success, out, _) = run(directory.path(), &["--help"]);
     assert!(success);
-    for command in ["serve", "config", "doctor", "user"] {
+    for command in ["serve", "config", "doctor", "restored", "user"] {
         assert!(out.contains(command), "{out}");
     }
 }

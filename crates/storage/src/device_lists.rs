@@ -11,6 +11,10 @@ statements! {
     PUT_DEVICE_LIST(rows of 3, key 1) =
         "INSERT INTO device_lists (user_sn, stream_id, stale) VALUES {rows}
          ON CONFLICT (user_sn) DO UPDATE SET stream_id = excluded.stream_id, stale = excluded.stale";
+    SKIP_STREAM_IDS =
+        "INSERT INTO device_lists (user_sn, stream_id, stale)
+         SELECT user_sn, CAST($1 AS BIGINT), FALSE FROM accounts WHERE TRUE
+         ON CONFLICT (user_sn) DO UPDATE SET stream_id = device_lists.stream_id + excluded.stream_id";
     DELETE_DEVICE_LIST = "DELETE FROM device_lists WHERE user_sn = $1";
     STALE_DEVICE_LISTS = "SELECT user_sn FROM device_lists WHERE stale = TRUE ORDER BY user_sn LIMIT $1";
     CURSOR = "SELECT position FROM cursors WHERE reader = $1";
@@ -34,6 +38,12 @@ impl WriteSet {
     /// Notes how far a list was told or heard.
     pub fn put_device_list(&mut self, list: DeviceList) {
         self.write(&PUT_DEVICE_LIST, vec![list.user.into(), list.stream_id.into(), list.stale.into()]);
+    }
+
+    /// Has the lists of all users here go on with higher numbers, so that nobody who heard of higher ones than this
+    /// store knows takes what is new for old.
+    pub fn skip_stream_ids(&mut self, by: i64) {
+        self.write(&SKIP_STREAM_IDS, vec![by.into()]);
     }
 
     /// Forgets how far a list was heard: it is not followed any more.

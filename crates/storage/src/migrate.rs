@@ -34,6 +34,7 @@ migrations! {
     7 "0007_invites",
     8 "0008_outbound",
     9 "0009_e2ee",
+    10 "0010_dehydrated",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

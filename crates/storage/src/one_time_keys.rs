@@ -38,6 +38,8 @@ statements! {
         "SELECT device_sn, algorithm, key_id, key, used FROM fallback_keys WHERE device_sn IN ({list})";
     USE_FALLBACK_KEY =
         "UPDATE fallback_keys SET used = TRUE WHERE device_sn = $1 AND algorithm = $2 AND key_id = $3";
+    VOID_ONE_TIME_KEYS = "UPDATE one_time_keys SET claimed_ts = $1 WHERE claimed_ts IS NULL";
+    VOID_FALLBACK_KEYS = "UPDATE fallback_keys SET used = TRUE WHERE used = FALSE";
     DELETE_FALLBACK_KEYS = "DELETE FROM fallback_keys WHERE device_sn = $1";
 }
 
@@ -136,6 +138,14 @@ impl WriteSet {
         self.change_one_time_keys(user, device);
         self.write(&DELETE_ONE_TIME_KEYS, vec![device.into()]);
         self.write(&DELETE_FALLBACK_KEYS, vec![device.into()]);
+    }
+
+    /// Takes every one-time key for claimed, and every fallback key for used: a database that was restored does
+    /// not know what was given away after the backup. Devices upload others when they hear that none is left. Not
+    /// for a store on which anybody works: nobody is told. `now` is in milliseconds since the epoch.
+    pub fn void_one_time_keys(&mut self, now: i64) {
+        self.write(&VOID_ONE_TIME_KEYS, vec![now.into()]);
+        self.write(&VOID_FALLBACK_KEYS, Vec::new());
     }
 
     /// Keeps a fallback key that nobody has used, in place of the device's others of this algorithm.

@@ -1,10 +1,11 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, accounts, aggregations, cross_signing, device_keys, device_lists, dialect, engine::Pools,
-    error::StorageError, events, failing_servers, filters, graph, inbox, interactive_auth, intern,
-    key_backups, media, members, one_time_keys, outbound, outside, passes, peer_keys, profiles, pushers,
-    receipts, rooms, servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
+    account_data, accounts, aggregations, cross_signing, dehydrated, device_keys, device_lists, dialect,
+    engine::Pools, error::StorageError, events, failing_servers, filters, graph, inbox, interactive_auth,
+    intern, key_backups, media, members, one_time_keys, outbound, outside, passes, peer_keys, profiles,
+    pushers, receipts, restored, rooms, servers, sessions, state, statement::Statement, store, store::Store,
+    to_device, writer,
 };
 
 /// Every registered statement.
@@ -14,6 +15,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         aggregations::STATEMENTS,
         accounts::STATEMENTS,
         cross_signing::STATEMENTS,
+        dehydrated::STATEMENTS,
         device_keys::STATEMENTS,
         device_lists::STATEMENTS,
         events::STATEMENTS,
@@ -35,6 +37,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         pushers::STATEMENTS,
         receipts::STATEMENTS,
         crate::remote_media::STATEMENTS,
+        restored::STATEMENTS,
         rooms::STATEMENTS,
         servers::STATEMENTS,
         sessions::STATEMENTS,

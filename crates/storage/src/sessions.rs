@@ -78,6 +78,8 @@ statements! {
     DELETE_ONE_TIME_KEYS_OF_DEVICES = delete_of_devices!("one_time_keys");
     DELETE_FALLBACK_KEYS_OF_DEVICES = delete_of_devices!("fallback_keys");
     DELETE_TO_DEVICE_OF_DEVICES = delete_of_devices!("to_device");
+    DELETE_DEHYDRATED_OF_DEVICES = delete_of_devices!("dehydrated_devices");
+    DELETE_DEHYDRATED = "DELETE FROM dehydrated_devices WHERE device_sn = $1";
     DELETE_ALL_TO_DEVICE = "DELETE FROM to_device WHERE device_sn = $1";
     DELETE_DEVICES_OF_USER = "DELETE FROM devices WHERE user_sn = $1 AND device_sn <> $2";
     DELETE_PUSHERS_OF_DEVICES = "DELETE FROM pushers WHERE user_sn = $1 AND device_sn <> $2";
@@ -210,6 +212,7 @@ impl WriteSet {
             self.announce(PendingChange::Other(Change::Devices { user, gone: GoneDevices::One(device) }));
         self.write(&CHANGE_DEVICE, vec![device.into(), position]);
         self.write(&DELETE_ALL_TO_DEVICE, vec![device.into()]);
+        self.write(&DELETE_DEHYDRATED, vec![device.into()]);
         self.write(&DELETE_DEVICE_SIGNATURES, vec![user.into(), device.into()]);
         self.write(&DELETE_KEYS_OF_DEVICE, vec![user.into(), device.into()]);
         self.write(&DELETE_PUSHERS_OF_DEVICE, vec![device.into()]);
@@ -228,6 +231,7 @@ impl WriteSet {
             &DELETE_ONE_TIME_KEYS_OF_DEVICES,
             &DELETE_FALLBACK_KEYS_OF_DEVICES,
             &DELETE_TO_DEVICE_OF_DEVICES,
+            &DELETE_DEHYDRATED_OF_DEVICES,
             &DELETE_DEVICE_SIGNATURES_OF_USER,
             &DELETE_KEYS_OF_DEVICES,
             &DELETE_SESSIONS_OF_USER,

@@ -20,6 +20,7 @@ use crate::{
 
 statements! {
     POSITION = "SELECT value FROM counters WHERE name = 'position'";
+    RESTORED_AT = "SELECT value FROM counters WHERE name = 'restored'";
     SERVER_KEY = "SELECT key_id, secret FROM server_keys ORDER BY created_ts DESC LIMIT 1";
     ADD_SERVER_KEY(rows of 3, key 1) = "INSERT INTO server_keys (key_id, secret, created_ts) VALUES {rows}";
 }
@@ -40,6 +41,8 @@ pub struct Store {
     pub(crate) writer: Writer,
     pub(crate) shared: Arc<Shared>,
     pub(crate) numbers_turn: Arc<tokio::sync::Mutex<()>>,
+    /// Where the stream was broken off by a restore last.
+    pub(crate) restored_at: Option<Position>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -63,6 +66,7 @@ impl Store {
         let engine = Engine::connect(&settings.database, pace).await?;
         migrate(&engine).await?;
         let head = stored_position(&engine).await?;
+        let restored_at = restored_at(&engine).await?;
         let shared = Arc::new(Shared::new(head, settings.cache_bytes));
         let (writer, task) = Writer::start(engine.clone(), Arc::clone(&shared));
         Ok(Self {
@@ -70,6 +74,7 @@ impl Store {
             writer,
             shared,
             numbers_turn: Arc::default(),
+            restored_at,
             task: Arc::new(Mutex::new(Some(task))),
         })
     }
@@ -165,4 +170,10 @@ async fn stored_position(engine: &Engine) -> Result<Position, StorageError> {
     let row = engine.fetch_one(&POSITION, Vec::new()).await?;
     let missing = || StorageError::Corrupt("the position counter is missing".to_owned());
     Ok(Position(row.ok_or_else(missing)?.int(0)?))
+}
+
+/// Where the store's stream was broken off by a restore last, if it ever was.
+async fn restored_at(engine: &Engine) -> Result<Option<Position>, StorageError> {
+    let row = engine.fetch_one(&RESTORED_AT, Vec::new()).await?;
+    row.map(|row| row.int(0).map(Position)).transpose()
 }

@@ -141,8 +141,9 @@ impl SyncEngine {
         let timeout = inner.ambient.clock.sleep(request.timeout.min(LONGEST_WAIT));
         tokio::pin!(timeout);
         inner.acknowledge(reader, request.since).await?;
-        let at_once = request.since.is_none() || request.full_state || request.timeout.is_zero();
-        let mut since = request.since;
+        // What a client saw that came after a backup is lost: it begins anew.
+        let mut since = request.since.filter(|since| !inner.parts.store.is_void(since.position));
+        let at_once = since.is_none() || request.full_state || request.timeout.is_zero();
         loop {
             let next = inner.place();
             let answer = Classic::answer(&inner.parts, request, reader, since, next).await?;

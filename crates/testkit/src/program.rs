@@ -62,6 +62,43 @@ impl Program {
         }
     }
 
+    /// Runs one of its other commands on the same data, which must succeed.
+    pub fn command(&self, arguments: &[&str]) {
+        let mut command = Command::new(executable());
+        command.args(arguments).arg("--config").arg(&self.setup.file).current_dir(self.setup.path(""));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Copies the files of a SQLite database away. While the program does not run.
+    pub fn back_up(&self) {
+        let backup = self.setup.path("backup");
+        std::fs::create_dir_all(&backup).unwrap();
+        for file in self.database_files() {
+            std::fs::copy(&file, backup.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+
+    /// Puts the files of a SQLite database back as they were copied. While the program does not run.
+    pub fn restore(&self) {
+        for file in self.database_files() {
+            std::fs::remove_file(file).unwrap();
+        }
+        for file in std::fs::read_dir(self.setup.path("backup")).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), self.setup.path("").join(file.file_name())).unwrap();
+        }
+    }
+
+    fn database_files(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.setup.path("")).unwrap().map(|file| file.unwrap().path());
+        let is_database = |file: &PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            [".db", ".db-wal", ".db-shm"].iter().any(|end| name.ends_with(end))
+        };
+        files.filter(is_database).collect()
+    }
+
     /// What it has written so far, in all its runs.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.setup.path("log")).unwrap_or_default()

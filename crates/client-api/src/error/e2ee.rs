@@ -1,7 +1,7 @@
 //! The failures of the engine of end-to-end encryption.
 
 use http::StatusCode;
-use parvis_e2ee::{BackupError, CrossSigningError, UploadError};
+use parvis_e2ee::{BackupError, CrossSigningError, DehydratedError, UploadError};
 use parvis_wire::MatrixError;
 use ruma::api::error::ErrorCode;
 
@@ -13,8 +13,24 @@ impl From<UploadError> for ApiError {
         Self(match error {
             UploadError::Invalid(_) => MatrixError::bad_json(text),
             UploadError::NotYours | UploadError::Taken(_) => MatrixError::invalid_param(text),
+            UploadError::TooMany => MatrixError::too_large(text),
             UploadError::Gone => MatrixError::unknown_token(false),
             UploadError::Storage(error) => MatrixError::internal(error),
+        })
+    }
+}
+
+impl From<DehydratedError> for ApiError {
+    fn from(error: DehydratedError) -> Self {
+        let text = error.to_string();
+        Self(match error {
+            DehydratedError::None => MatrixError::not_found(text),
+            DehydratedError::Other => MatrixError::forbidden(text),
+            DehydratedError::WithoutKeys => MatrixError::missing_param(text),
+            DehydratedError::TooLarge => MatrixError::too_large(text),
+            DehydratedError::BadName | DehydratedError::Taken => MatrixError::invalid_param(text),
+            DehydratedError::Keys(error) => return error.into(),
+            DehydratedError::Storage(error) => MatrixError::internal(error),
         })
     }
 }
@@ -28,7 +44,7 @@ impl From<CrossSigningError> for ApiError {
             CrossSigningError::NotSigned(_) => {
                 MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::from("M_INVALID_SIGNATURE"), text)
             }
-            CrossSigningError::NamesDevice => MatrixError::forbidden(text),
+            CrossSigningError::NamesDevice | CrossSigningError::Unproven => MatrixError::forbidden(text),
             CrossSigningError::Storage(error) => MatrixError::internal(error),
         })
     }

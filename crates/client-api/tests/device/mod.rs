@@ -130,3 +130,44 @@ async fn device_of_another_user_with_the_same_name_stays() {
     assert_eq!(world.post_as(&laptop, "v3/delete_devices", body).await.status, 200);
     assert_eq!(world.get_as(&bob, "v3/account/whoami").await.status, 200);
 }
+
+#[tokio::test]
+async fn settings_that_clients_keep_for_a_device_go_with_it() {
+    on_each_engine(async |world: World| {
+        let alice = world.register("alice").await;
+        let types = ["m.local_notification_settings.", "org.matrix.msc3890.local_notification_settings."];
+        let path = |kind: &str, device: &Client| {
+            format!("v3/user/{}/account_data/{kind}{}", alice.user_id, device.device_id)
+        };
+        for end in ["v3/logout", "v3/logout/all"] {
+            let other = client(&world.login("alice", json!({})).await);
+            let alice = client(&world.login("alice", json!({})).await);
+            for kind in types {
+                for device in [&alice, &other] {
+                    world.put_as(&alice, &path(kind, device), json!({ "is_silenced": true })).await.ok();
+                }
+            }
+            let since = world.get_as(&alice, "v3/sync").await.text("next_batch");
+            world.post_as(&other, end, json!({})).await.ok();
+            let alice = match end {
+                "v3/logout" => alice,
+                _ => client(&world.login("alice", json!({})).await),
+            };
+            for kind in types {
+                assert_eq!(
+                    world.get_as(&alice, &path(kind, &other)).await.error(),
+                    (404, "M_NOT_FOUND"),
+                    "{end}"
+                );
+            }
+            let told = world.get_as(&alice, &format!("v3/sync?since={since}")).await.ok();
+            let told = told["account_data"]["events"].as_array().unwrap().clone();
+            let told =
+                told.iter().filter(|event| event["type"].as_str().unwrap().ends_with(&other.device_id));
+            assert!(told.clone().count() == 2 && told.clone().all(|event| event["content"] == json!({})));
+            let first = world.get_as(&alice, "v3/sync").await.ok()["account_data"].to_string();
+            assert!(!first.contains(&other.device_id), "{first}");
+        }
+    })
+    .await;
+}

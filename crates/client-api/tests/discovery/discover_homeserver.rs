@@ -35,3 +35,13 @@ async fn nothing_is_published_where_clients_decide() {
     let (_, body) = world.get(PATH).await;
     assert_eq!(body, json!({ "m.homeserver": { "base_url": "https://matrix.example.org" } }));
 }
+
+#[tokio::test]
+async fn clients_are_told_to_lay_by_devices_where_the_organisation_wants_that() {
+    let mut world = World::new().await;
+    assert_eq!(world.get(PATH).await.1["org.matrix.msc3814"], json!(null));
+    let mut discovery = (*world.api.discovery).clone();
+    discovery.dehydrated_devices = true;
+    world.api.discovery = std::sync::Arc::new(discovery);
+    assert_eq!(world.get(PATH).await.1["org.matrix.msc3814"], true);
+}

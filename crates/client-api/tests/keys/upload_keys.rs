@@ -63,6 +63,19 @@ async fn other_key_under_a_name_that_is_taken_is_refused_and_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn device_has_a_thousand_keys_at_most() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let upload = async |ids: std::ops::Range<usize>| {
+        world.post_as(&alice, "v3/keys/upload", json!({ "one_time_keys": one_time_keys(ids) })).await
+    };
+    assert_eq!(upload(0..1_001).await.error(), (413, "M_TOO_LARGE"));
+    assert_eq!(upload(0..999).await.status, 200);
+    assert_eq!(upload(0..1_000).await.ok()["one_time_key_counts"]["signed_curve25519"], 1_000);
+    assert_eq!(upload(1_000..1_001).await.error(), (413, "M_TOO_LARGE"));
+}
+
+#[tokio::test]
 async fn key_that_was_claimed_does_not_come_back_by_uploading_it_again() {
     on_each_engine(async |world: World| {
         let alice = world.register("alice").await;

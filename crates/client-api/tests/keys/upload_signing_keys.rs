@@ -50,6 +50,26 @@ async fn first_keys_and_the_same_keys_need_no_proof_and_others_do() {
 }
 
 #[tokio::test]
+async fn of_first_keys_that_come_at_once_one_are_the_first() {
+    on_each_engine(async |world: World| {
+        let alice = alice(&world).await;
+        let mut uploads = Vec::new();
+        for seed in 0..10 {
+            let (world, alice) = (world.handle(), alice.clone());
+            let keys = cross_keys(&alice, [3 * seed + 1, 3 * seed + 2, 3 * seed + 3]);
+            uploads.push(tokio::spawn(async move { world.post_as(&alice, PATH, keys).await.status }));
+        }
+        let mut outcomes = Vec::new();
+        for upload in uploads {
+            outcomes.push(upload.await.unwrap());
+        }
+        outcomes.sort_unstable();
+        assert_eq!((outcomes[0], outcomes[1], outcomes[9]), (200, 401, 401), "{outcomes:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn keys_that_another_master_key_signed_go_with_it() {
     on_each_engine(async |world: World| {
         let alice = alice(&world).await;

@@ -5,4 +5,5 @@
 mod devices_elsewhere;
 mod devices_here;
 mod messages;
+mod restored;
 mod world;

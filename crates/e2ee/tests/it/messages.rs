@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use parvis_e2ee::{ToDevice, ToDeviceMessages};
-use parvis_storage::Position;
+use parvis_e2ee::{Caller, ToDevice, ToDeviceMessages};
+use parvis_storage::{DeviceSn, Position};
 use ruma::to_device::DeviceIdOrAllDevices;
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -68,6 +68,71 @@ async fn large_messages_to_a_server_are_put_down_in_parts_once() {
             devices.extend(messages.keys().cloned());
         }
         assert_eq!(devices, ["D0", "D1", "D2", "D3", "D4"]);
+    })
+    .await;
+}
+
+/// What waits for a device, by sender: how many messages, and the number in the oldest one.
+async fn waiting(world: &World, device: DeviceSn) -> BTreeMap<String, (usize, u64)> {
+    let mut waiting = BTreeMap::new();
+    for (_, message) in
+        world.store.to_device(device, Position::START, world.store.head(), 10_000).await.unwrap()
+    {
+        let message: Value = serde_json::from_str(&message).unwrap();
+        let number = message["content"]["n"].as_u64().unwrap();
+        let sender = message["sender"].as_str().unwrap().to_owned();
+        waiting.entry(sender).or_insert((0, number)).0 += 1;
+    }
+    waiting
+}
+
+async fn send(world: &World, sender: &Caller, n: usize, text: &str) {
+    let content = to_raw_value(&json!({ "n": n, "text": text })).unwrap();
+    let devices = BTreeMap::from([(DeviceIdOrAllDevices::DeviceId("PHONE".into()), content)]);
+    let messages = ToDeviceMessages::from([("@alice:here.test".try_into().unwrap(), devices)]);
+    let sent = ToDevice { kind: "m.test", messages: &messages };
+    world.e2ee.send_to_device(sender, &format!("t{n}"), sent).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_floods_a_device_pushes_out_nobody_but_themselves() {
+    on_each_engine(async |world: World| {
+        let phone = world.caller("@alice:here.test", "PHONE").await;
+        let bob = world.caller("@bob:here.test", "B").await;
+        let eve = world.caller("@eve:here.test", "E").await;
+        for n in 0..5 {
+            send(&world, &bob, n, "").await;
+        }
+        for n in 0..800 {
+            send(&world, &eve, n, "").await;
+        }
+        let all = json!({ "PHONE": { "n": 0 } });
+        world.hear("m.direct_to_device", message("@carol:there.test", "one", all)).await;
+        let left = waiting(&world, phone.device).await;
+        assert_eq!(left["@bob:here.test"], (5, 0));
+        assert_eq!(left["@carol:there.test"], (1, 0));
+        let (count, oldest) = left["@eve:here.test"];
+        assert!((200..=500).contains(&count), "{left:?}");
+        assert_eq!(usize::try_from(oldest).unwrap(), 800 - count, "the newest are kept: {left:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn long_messages_are_bounded_by_their_size() {
+    on_each_engine(async |world: World| {
+        let phone = world.caller("@alice:here.test", "PHONE").await;
+        let (bob, eve) =
+            (world.caller("@bob:here.test", "B").await, world.caller("@eve:here.test", "E").await);
+        send(&world, &bob, 0, "").await;
+        let text = "x".repeat(2_000);
+        for n in 0..200 {
+            send(&world, &eve, n, &text).await;
+        }
+        let left = waiting(&world, phone.device).await;
+        assert_eq!(left["@bob:here.test"], (1, 0));
+        let count = left["@eve:here.test"].0;
+        assert!((20..=50).contains(&count), "100,000 characters at most: {left:?}");
     })
     .await;
 }

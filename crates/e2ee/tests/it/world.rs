@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock};
-use parvis_e2ee::{Caller, E2ee, E2eeSettings};
+use parvis_e2ee::{BoxLimits, Caller, E2ee, E2eeSettings};
 use parvis_events::{Membership, ServerKey};
 use parvis_peers::{Body, Federation, Limits, PeerError, Transport};
 use parvis_storage::{
@@ -71,7 +71,9 @@ impl World {
             key,
             Arc::clone(&network) as Arc<dyn Transport>,
         );
-        let e2ee = E2ee::new(store.clone(), ambient, federation, E2eeSettings { share_device_names: true });
+        let boxes = BoxLimits { messages: 300, size: 100_000 };
+        let settings = E2eeSettings { share_device_names: true, boxes };
+        let e2ee = E2ee::new(store.clone(), ambient, federation, settings);
         e2ee.start_tasks();
         Self { store, e2ee, clock, network, _directory: directory }
     }

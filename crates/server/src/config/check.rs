@@ -406,6 +406,7 @@ fn discovery(
         federation_address: settings.federation_address.clone(),
         support_contacts,
         support_page: settings.support_page.clone(),
+        dehydrated_devices: settings.dehydrated_devices,
     })
 }
 

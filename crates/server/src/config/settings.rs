@@ -62,6 +62,8 @@ pub struct WellKnownSettings {
     pub support_page: Option<String>,
     /// Whom to ask for help.
     pub support_contacts: Vec<SupportContact>,
+    /// Whether clients are told to lay by devices.
+    pub dehydrated_devices: bool,
 }
 
 /// Somebody to ask for help.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use parvis_storage::{
-    BackedUpKey, CommitError, DEVICE_IS_THERE, DeviceList, DeviceSn, KEY_BACKUP_IS_UNCHANGED, KeyBackup,
-    KeysMeant, Position, Store, UserSn, WriteSet,
+    Account, BackedUpKey, CommitError, DEVICE_IS_THERE, DeviceList, DeviceSn, KEY_BACKUP_IS_UNCHANGED,
+    KeyBackup, KeysMeant, Position, Store, UserSn, WriteSet,
 };
-use ruma::{device_id, owned_room_id, user_id};
+use ruma::{device_id, owned_room_id, owned_user_id, user_id};
 
 use crate::world::{World, on_each_engine};
 
@@ -18,6 +18,19 @@ async fn phone(store: &Store) -> (UserSn, DeviceSn) {
     set.add_device(user, device, device_id!("PHONE"), None, 1);
     store.commit(set).await.unwrap();
     (user, device)
+}
+
+fn account(user: UserSn) -> Account {
+    Account {
+        user,
+        user_id: owned_user_id!("@alice:parvis.test"),
+        password_hash: None,
+        is_admin: false,
+        locked: false,
+        deactivated: false,
+        erased: false,
+        created_ts: 1,
+    }
 }
 
 async fn put_keys(store: &Store, (user, device): (UserSn, DeviceSn), ids: impl IntoIterator<Item = usize>) {
@@ -85,7 +98,7 @@ async fn messages_wait_in_order_until_they_are_thrown_away() {
         let mut places = Vec::new();
         for n in 0..5 {
             let mut set = WriteSet::new();
-            set.send_to_devices(vec![(user, device, n.to_string())]);
+            set.send_to_devices(user, vec![(user, device, n.to_string())]);
             places.push(store.commit(set).await.unwrap().position);
         }
         assert_eq!(store.device_state(device).await.unwrap().waiting, Some(places[0]));
@@ -97,6 +110,43 @@ async fn messages_wait_in_order_until_they_are_thrown_away() {
         assert_eq!(store.device_state(device).await.unwrap().waiting, Some(places[3]));
         let left = store.to_device(device, Position::START, store.head(), 100).await.unwrap();
         assert_eq!(left.iter().map(|(place, _)| *place).collect::<Vec<_>>(), places[3..]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn oldest_messages_of_a_sender_go_when_there_are_too_many_or_they_are_too_long() {
+    on_each_engine(async |world: World| {
+        let store = &world.store;
+        let (user, device) = phone(store).await;
+        let others = [UserSn(user.0 + 1_000), UserSn(user.0 + 1_001)];
+        for n in 0..6 {
+            for sender in others {
+                let mut set = WriteSet::new();
+                set.send_to_devices(sender, vec![(user, device, format!("\"{n}\""))]);
+                store.commit(set).await.unwrap();
+            }
+        }
+        let waiting = async || -> Vec<(u64, u64)> {
+            let waiting = store.waiting_by_sender(device).await.unwrap();
+            assert_eq!(waiting.iter().map(|waiting| waiting.sender).collect::<Vec<_>>(), others);
+            waiting.iter().map(|waiting| (waiting.count, waiting.size)).collect()
+        };
+        assert_eq!(waiting().await, [(6, 18), (6, 18)]);
+        let thin_out = async |sender, most, most_size| {
+            let mut set = WriteSet::new();
+            set.thin_out_to_device(device, sender, most, most_size);
+            store.commit(set).await.unwrap();
+        };
+        thin_out(others[0], 6, 18).await;
+        assert_eq!(waiting().await, [(6, 18), (6, 18)]);
+        thin_out(others[0], 4, 100).await;
+        assert_eq!(waiting().await, [(4, 12), (6, 18)]);
+        thin_out(others[1], 100, 7).await;
+        assert_eq!(waiting().await, [(4, 12), (2, 6)]);
+        let left = store.to_device(device, Position::START, store.head(), 100).await.unwrap();
+        let left: Vec<&str> = left.iter().map(|(_, message)| message.trim_matches('"')).collect();
+        assert_eq!(left, ["2", "3", "4", "4", "5", "5"]);
     })
     .await;
 }
@@ -114,7 +164,7 @@ async fn device_takes_along_all_that_is_its_own() {
             set.put_one_time_keys(user, device, [("signed", "a", "{}")]);
             set.put_fallback_key(user, device, ("signed", "f", "{}"));
             set.put_key_signature(user, user, name.as_str(), "ed25519:x", "signature");
-            set.send_to_devices(vec![(user, device, "{}".to_owned())]);
+            set.send_to_devices(user, vec![(user, device, "{}".to_owned())]);
         }
         let before = store.commit(set).await.unwrap().position;
         let mut set = WriteSet::new();
@@ -205,6 +255,46 @@ async fn lists_that_are_stale_are_found() {
         assert_eq!(store.device_list(UserSn(2)).await.unwrap().unwrap().stream_id, 20);
         assert_eq!(store.cursor("reader").await.unwrap(), Some(Position(7)));
         assert_eq!(store.cursor("other").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn store_that_was_restored_gives_no_old_key_no_old_position_and_no_old_number() {
+    on_each_engine(async |world: World| {
+        let store = &world.store;
+        let phone = phone(store).await;
+        put_keys(store, phone, 0..3).await;
+        let mut set = WriteSet::new();
+        set.add_account(&account(phone.0));
+        set.put_fallback_key(phone.0, phone.1, ("signed", "f", "{}"));
+        set.put_device_list(DeviceList { user: phone.0, stream_id: 7, stale: false });
+        store.commit(set).await.unwrap();
+        assert!(!store.is_void(Position(store.head().0 + 1)));
+        let mut set = WriteSet::new();
+        set.begin_after_restore(9);
+        store.commit(set).await.unwrap();
+        let last = store.head();
+        world.store.close().await;
+
+        let store = Store::open(&world.settings).await.unwrap();
+        let state = store.device_state(phone.1).await.unwrap();
+        assert_eq!((state.one_time_keys.len(), state.unused_fallback.len()), (0, 0));
+        assert_eq!(claim(&store, phone).await, None);
+        let known = store.one_time_keys(phone.1, &["0", "1", "2"]).await.unwrap();
+        assert!(
+            known.len() == 3 && known.iter().all(|key| key.claimed),
+            "an old upload does not bring them back"
+        );
+        assert!(store.device_list(phone.0).await.unwrap().unwrap().stream_id > 1_000);
+        assert!(
+            !store.is_void(last)
+                && store.is_void(Position(last.0 + 1))
+                && store.is_void(Position(last.0 + 1_000_000))
+        );
+        put_keys(&store, phone, [5]).await;
+        assert!(!store.is_void(store.head()), "what is new lies behind what is void");
+        assert_eq!(claim(&store, phone).await.as_deref(), Some("5"));
     })
     .await;
 }

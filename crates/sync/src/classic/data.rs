@@ -10,8 +10,8 @@ use serde_json::{json, value::to_raw_value};
 use super::{Classic, moves::Moves};
 
 impl Classic<'_> {
-    /// Account-wide data that is new. At the beginning that is all of it, with the push rules even where they
-    /// were never changed.
+    /// Account-wide data that is new: of what was deleted, that it was. At the beginning that is all there is,
+    /// with the push rules even where they were never changed.
     pub(super) async fn account_data(&self, moves: &Moves) -> Result<Vec<Arc<AccountData>>, StorageError> {
         let mut data = moves.account_data.clone();
         if self.since.is_none() && !data.iter().any(|data| data.kind == "m.push_rules") {
@@ -21,7 +21,8 @@ impl Classic<'_> {
             data.push(Arc::new(AccountData { room: None, kind: "m.push_rules".to_owned(), content }));
         }
         let filter = &self.request.filter.account_data;
-        data.retain(|data| filter.has(&data.kind, &self.user_id));
+        let is_known = self.since.is_some();
+        data.retain(|data| filter.has(&data.kind, &self.user_id) && (is_known || !data.is_deleted()));
         Ok(data)
     }
 
@@ -35,6 +36,6 @@ impl Classic<'_> {
         let filter = &self.request.filter.room_account_data;
         let data = moves.room_account_data.get(&room).into_iter().flatten();
         let wanted = data.filter(|data| filter.has_room(room_id) && filter.has(&data.kind, &self.user_id));
-        wanted.cloned().collect()
+        wanted.filter(|data| self.since.is_some() || !data.is_deleted()).cloned().collect()
     }
 }

@@ -20,13 +20,17 @@ struct Document {
     /// The same under its name of old, for clients which know only that.
     #[serde(rename = "im.vector.riot.e2ee", skip_serializing_if = "Option::is_none")]
     encryption_legacy: Option<PublishedDefault>,
+    /// Whether Element lays by devices.
+    #[serde(rename = "org.matrix.msc3814", skip_serializing_if = "std::ops::Not::not")]
+    dehydrated_devices: bool,
 }
 
 /// Where the homeserver is, and the organisation's default for encryption.
 pub(super) async fn handle(api: ClientApi, _: Call<Request, ()>) -> Result<Response, ApiError> {
     let encryption = api.encryption.published_default().outcome;
     let homeserver = HomeserverInfo::new(api.discovery.public_base_url.clone());
-    let document = Document { homeserver, encryption, encryption_legacy: encryption };
+    let dehydrated_devices = api.discovery.dehydrated_devices;
+    let document = Document { homeserver, encryption, encryption_legacy: encryption, dehydrated_devices };
     let body = serde_json::to_vec(&document).map_err(MatrixError::internal)?;
     let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(([json], body).into_response())

@@ -2,7 +2,7 @@
 //! (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysdevice_signingupload>).
 
 use axum::response::Response;
-use parvis_e2ee::{Confirmation, CrossSigningUpload};
+use parvis_e2ee::{Confirmation, CrossSigningError, CrossSigningUpload};
 use parvis_wire::{Stream, typed_response};
 use ruma::api::client::keys::upload_signing_keys::v3::Response as Uploaded;
 use serde::Deserialize;
@@ -26,9 +26,17 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<Session>) -> Result<Re
         self_signing_key: body.request.self_signing_key.as_deref(),
         user_signing_key: body.request.user_signing_key.as_deref(),
     };
-    if api.e2ee.check_cross_signing_keys(&caller, &upload).await? == Confirmation::Needed {
-        interactive::confirm(&api, &stream.principal, &stream.parts, &body.fields).await?;
+    let confirm = || interactive::confirm(&api, &stream.principal, &stream.parts, &body.fields);
+    let needs_proof = api.e2ee.check_cross_signing_keys(&caller, &upload).await? == Confirmation::Needed;
+    if needs_proof {
+        confirm().await?;
     }
-    api.e2ee.upload_cross_signing_keys(&caller, &upload).await?;
+    match api.e2ee.upload_cross_signing_keys(&caller, &upload, needs_proof).await {
+        Err(CrossSigningError::Unproven) => {
+            confirm().await?;
+            api.e2ee.upload_cross_signing_keys(&caller, &upload, true).await?;
+        }
+        outcome => outcome?,
+    }
     Ok(typed_response(Uploaded::new())?)
 }
