@@ -13,7 +13,7 @@ mod remote;
 mod resolution;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -126,6 +126,9 @@ pub(crate) struct Turn<'a> {
     /// Whether forks met in this turn, so that what the desk remembers of the state counts no more.
     met: bool,
     redacted_state: bool,
+    /// Events of other servers that something which is here follows, though not directly: what lies between is not
+    /// here. They are no ends of the room.
+    overtaken: HashSet<OwnedEventId>,
     /// The events that this turn has staged, which nobody else can read yet.
     staged: HashMap<EventSn, Arc<StoredEvent>>,
     staged_ids: HashMap<OwnedEventId, EventSn>,
@@ -228,6 +231,7 @@ impl Rooms {
             state: Vec::new(),
             met: false,
             redacted_state: false,
+            overtaken: HashSet::new(),
             staged: HashMap::new(),
             staged_ids: HashMap::new(),
             staged_edges: Vec::new(),
@@ -416,6 +420,21 @@ impl Turn<'_> {
         // Another server sees it before it is written: it must not follow what may never be.
         self.settle().await?;
         Ok(self.build(sender, draft).await?.0)
+    }
+
+    /// Notes which of these events, ancestors first, something that is here follows already: those that are missing
+    /// here, and what they follow.
+    pub(crate) fn note_overtaken<'a>(
+        &mut self,
+        missing: &HashSet<OwnedEventId>,
+        events: impl DoubleEndedIterator<Item = &'a Pdu>,
+    ) {
+        for pdu in events.rev() {
+            if missing.contains(pdu.event_id()) || self.overtaken.contains(pdu.event_id()) {
+                self.overtaken.insert(pdu.owned_event_id().clone());
+                self.overtaken.extend(pdu.prev_events().iter().cloned());
+            }
+        }
     }
 
     /// Waits until what others have submitted at this desk can be read. Nothing more is submitted meanwhile.

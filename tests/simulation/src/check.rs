@@ -7,7 +7,7 @@ use std::{
 
 use parvis_storage::{EventFlags, Store, StoredEvent};
 use parvis_testkit::simulated::{USERS, World};
-use ruma::EventId;
+use ruma::{EventId, RoomId};
 use serde_json::Value;
 
 use crate::{
@@ -52,7 +52,7 @@ pub(crate) fn check(mut story: Story) -> Report {
     followers(&mut story, &sayings, &mut faults);
     once_each(&sayings, &mut faults);
     tally.network = story.world.counts();
-    let trace = story.world.trace();
+    let mut trace = story.world.trace();
     let unexpected = trace.iter().filter(|line| line.contains("FAULT?"));
     faults.extend(unexpected.cloned());
     let Story { world, wishes, followers, room, .. } = story;
@@ -73,10 +73,36 @@ pub(crate) fn check(mut story: Story) -> Report {
                     judge.acknowledged(&acknowledged.event, &by, &history).await;
                 }
             }
+            if !faults.is_empty() {
+                trace.extend(
+                    graph(&store, &room).await.into_iter().map(|line| format!("{server} holds {line}")),
+                );
+            }
             store.close().await;
         }
     });
     Report { tally, faults, trace }
+}
+
+/// The graph of a room as a database holds it, for who looks for the cause of a fault: the ends of the room, and every
+/// event that is no outlier.
+async fn graph(store: &Store, room: &str) -> Vec<String> {
+    let Ok(room) = <&RoomId>::try_from(room) else { return Vec::new() };
+    let Ok(Some(room)) = store.room_sn(room).await else { return Vec::new() };
+    let Ok(Some(head)) = store.room_head(room).await else { return Vec::new() };
+    let mut lines = Vec::new();
+    let mut next = head.heads.clone();
+    let mut seen: BTreeSet<_> = next.iter().copied().collect();
+    while !next.is_empty() {
+        let Ok(events) = store.events(&next).await else { break };
+        next = events.iter().flat_map(|event| event.prev.clone()).filter(|prev| seen.insert(*prev)).collect();
+        for event in events {
+            let end = if head.heads.contains(&event.sn) { "the end " } else { "" };
+            let (pdu, flags) = (&event.pdu, event.flags);
+            lines.push(format!("{end}{} {flags:?} {:?} {}", pdu.event_id(), pdu.prev_events(), pdu.json()));
+        }
+    }
+    lines
 }
 
 fn id(event: &Value) -> String {

@@ -183,8 +183,7 @@ impl Turn<'_> {
         member: Option<(UserSn, Membership)>,
     ) -> Result<(), RoomError> {
         if entry.followed {
-            self.add_late(entry, event);
-            return Ok(());
+            return self.add_late(entry, event).await;
         }
         let before = self.head.state_root;
         let followed = self.followed(&entry.prev).await?;
@@ -214,14 +213,27 @@ impl Turn<'_> {
         self.meet(before, root, sn).await
     }
 
-    /// Writes an event that is news although others went on from it: it changes nothing but what is shown.
-    fn add_late(&mut self, entry: Entry, event: NewEvent) {
-        let room = self.head.room;
+    /// Writes an event that is news although others went on from it. It changes what is shown; and what it follows
+    /// is no end of the room any more, if it was taken for one while this one was not here.
+    async fn add_late(&mut self, entry: Entry, mut event: NewEvent) -> Result<(), RoomError> {
+        let (room, sn, before) = (self.head.room, event.sn, self.head.state_root);
+        let followed = self.followed(&entry.prev).await?;
+        let left = self.head.heads.iter().filter(|end| !followed.contains(end)).count();
+        let is_end = left > 0 && left < self.head.heads.len();
+        if is_end {
+            self.leave_ends(&followed);
+            self.head.state_root = self.state_of_heads().await?;
+            event.room_root = self.head.state_root;
+        }
         match entry.outlier {
             Some(_) => self.set.promote_event(event),
             None => self.set.add_event(event),
         }
         self.set.add_missing_events(room, &entry.missing);
+        match is_end {
+            true => self.meet(before, self.head.state_root, sn).await,
+            false => Ok(()),
+        }
     }
 
     /// What an event follows, also past events that are hidden: an end of the room whose only children are
@@ -244,12 +256,17 @@ impl Turn<'_> {
 
     /// Takes an event among the ends of the room, in place of those that it follows.
     fn follow(&mut self, prev: &HashSet<EventSn>, sn: EventSn, event_id: &OwnedEventId) {
-        let ends =
-            std::mem::take(&mut self.head.heads).into_iter().zip(std::mem::take(&mut self.prev_events));
-        let left = ends.filter(|(end, _)| !prev.contains(end));
-        (self.head.heads, self.prev_events) = left.unzip();
+        self.leave_ends(prev);
         self.head.heads.push(sn);
         self.prev_events.push(event_id.clone());
+    }
+
+    /// Takes events that are followed away from the ends of the room.
+    fn leave_ends(&mut self, followed: &HashSet<EventSn>) {
+        let ends =
+            std::mem::take(&mut self.head.heads).into_iter().zip(std::mem::take(&mut self.prev_events));
+        let left = ends.filter(|(end, _)| !followed.contains(end));
+        (self.head.heads, self.prev_events) = left.unzip();
     }
 
     /// The state has become another by more than the event that was just staged: the memberships follow.

@@ -161,7 +161,7 @@ impl Turn<'_> {
             missing: surroundings.missing,
             state_root,
             outlier: stored,
-            followed,
+            followed: followed || self.overtaken.contains(id),
             past,
             ..Entry::of(pdu.clone())
         };

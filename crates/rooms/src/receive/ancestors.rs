@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
-use parvis_storage::{EventFlags, EventSn, RoomSn};
+use parvis_storage::{EventFlags, EventSn, Place, RoomSn};
 use ruma::{EventId, OwnedEventId, ServerName};
 
 use super::asking::Asking;
@@ -24,6 +24,8 @@ const ROUNDS: usize = 10;
 const MOST_BETWEEN: usize = 500;
 /// At how many events at the edge the state is asked for.
 const MOST_EDGES: usize = 20;
+/// How many holes of a room are looked at, the newest first.
+const MOST_HOLES: usize = 1_000;
 /// How often all is tried without an event that cannot enter.
 const DETOURS: usize = 3;
 
@@ -36,6 +38,9 @@ pub(super) struct Search<'a> {
     pub(super) given: StateGiven,
     /// Events that cannot enter: they count as unknown.
     pub(super) barred: HashSet<OwnedEventId>,
+    /// Events that are missing here though something follows them. What came before them is history, and not looked
+    /// for here.
+    pub(super) missing: HashSet<OwnedEventId>,
 }
 
 impl Rooms {
@@ -50,7 +55,8 @@ impl Rooms {
     ) -> Result<bool, RoomError> {
         let asking = self.asking(room, Some(origin)).await?;
         let pool = BTreeMap::from([(pdu.owned_event_id().clone(), pdu.clone())]);
-        let mut search = Search { asking, pool, given: StateGiven::new(), barred: HashSet::new() };
+        let missing = self.missing_in(room).await?;
+        let mut search = Search { asking, pool, given: StateGiven::new(), barred: HashSet::new(), missing };
         self.fetch_between(&mut search, skip).await?;
         for _ in 0..DETOURS {
             if !self.fetch_edges(&mut search).await? {
@@ -68,6 +74,12 @@ impl Rooms {
             }
         }
         Ok(false)
+    }
+
+    /// The events of a room that are missing though something follows them.
+    pub(super) async fn missing_in(&self, room: RoomSn) -> Result<HashSet<OwnedEventId>, RoomError> {
+        let holes = self.store.missing_events(room, Place::BEGINNING, Place::END, MOST_HOLES).await?;
+        Ok(holes.into_iter().map(|hole| hole.event_id).collect())
     }
 
     /// What the events of the pool follow and what is neither in it nor here, with the events that follow it.
@@ -99,7 +111,8 @@ impl Rooms {
         let earliest: Vec<OwnedEventId> =
             heads.iter().take(20).map(|head| head.pdu.owned_event_id().clone()).collect();
         for _ in 0..ROUNDS {
-            let edges = self.edges(search).await?;
+            let mut edges = self.edges(search).await?;
+            edges.retain(|_, by| !search.missing.contains(by));
             if edges.is_empty() || search.pool.len() >= MOST_BETWEEN {
                 return Ok(());
             }
@@ -229,6 +242,7 @@ impl Rooms {
         let mut attempts = Attempts::default();
         loop {
             let mut turn = self.turn(search.asking.room).await?;
+            turn.note_overtaken(&search.missing, order.iter());
             let mut stuck = None;
             for pdu in &order {
                 match turn.take_in(pdu, &search.given, None, EventFlags::ACCEPTED).await? {
@@ -252,7 +266,8 @@ impl Rooms {
 impl Search<'_> {
     /// Takes those of the events into the pool to which its events lead back.
     fn connect(&mut self, found: Vec<Pdu>) {
-        let from = self.pool.values().flat_map(|pdu| pdu.prev_events()).cloned().collect();
+        let open = self.pool.values().filter(|pdu| !self.missing.contains(pdu.event_id()));
+        let from = open.flat_map(|pdu| pdu.prev_events()).cloned().collect();
         self.connect_from(from, found);
     }
 
@@ -265,7 +280,9 @@ impl Search<'_> {
                 continue;
             }
             if let Some(pdu) = found.remove(&id) {
-                to_look_at.extend(pdu.prev_events().iter().cloned());
+                if !self.missing.contains(&id) {
+                    to_look_at.extend(pdu.prev_events().iter().cloned());
+                }
                 self.pool.insert(id, pdu);
             }
         }

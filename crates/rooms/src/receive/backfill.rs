@@ -206,6 +206,12 @@ impl Rooms {
 impl<'a> Search<'a> {
     /// A search that has found nothing yet.
     fn new(asking: super::asking::Asking<'a>) -> Self {
-        Self { asking, pool: BTreeMap::new(), given: StateGiven::new(), barred: HashSet::new() }
+        Self {
+            asking,
+            pool: BTreeMap::new(),
+            given: StateGiven::new(),
+            barred: HashSet::new(),
+            missing: HashSet::new(),
+        }
     }
 }

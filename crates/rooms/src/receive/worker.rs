@@ -211,9 +211,11 @@ impl Rooms {
 
     /// Takes those of the events whose ancestors are here; gives the others, in their order.
     async fn take_what_can_be(&self, room: RoomSn, pdus: &[Pdu]) -> Result<Vec<Pdu>, RoomError> {
+        let missing = self.missing_in(room).await?;
         let mut attempts = Attempts::default();
         loop {
             let mut turn = self.turn(room).await?;
+            turn.note_overtaken(&missing, pdus.iter());
             let mut lacking = Vec::new();
             for pdu in pdus {
                 match turn.take_in(pdu, &StateGiven::new(), None, EventFlags::ACCEPTED).await? {

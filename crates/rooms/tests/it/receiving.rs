@@ -352,3 +352,28 @@ async fn departure_that_others_hold_void_is_undone_when_they_go_on() {
     assert_eq!(b.membership(&bob.user_id, &room_id).await, Some("leave"));
     assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
 }
+
+#[tokio::test]
+async fn events_that_come_late_and_in_pieces_are_no_ends_of_the_room() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let topic = |text: &str| RawValue::from_string(json!({ "topic": text }).to_string()).unwrap();
+    a.rooms.set_state(&alice, &room_id, "m.room.topic", "", &topic("one")).await.unwrap();
+    let first = newest(a, &room_id).await;
+    a.rooms.set_state(&alice, &room_id, "m.room.topic", "", &topic("two")).await.unwrap();
+    let second = newest(a, &room_id).await;
+    let last = say(a, &alice, &room_id, "last").await;
+    world.tamper("a.test", |path, body| {
+        if path.contains("get_missing_events") {
+            body["events"] = json!([]);
+        }
+    });
+    for event in [&last, &first, &second] {
+        carry(a, b, event).await.unwrap();
+        seen(b, &room_id, event).await;
+    }
+    assert_eq!(newest(b, &room_id).await, last);
+    let room = b.rooms.find(&room_id).await.unwrap();
+    assert_eq!(b.store.room_head(room).await.unwrap().unwrap().heads.len(), 1);
+    assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
+}
