@@ -1,4 +1,4 @@
-// Runs the staff chat against a Parvis of its own, in one command:
+// Runs the stories against a Parvis of its own, in one command:
 //
 //   node run.mjs --parvis PATH/TO/parvis [--database sqlite|postgres:URL]
 //
@@ -17,6 +17,7 @@ import { Parvis } from "./harness/parvis.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const LOG_LINES = 40;
+const STORIES = ["staff_chat", "encrypted_chat"];
 
 function readArguments() {
   const { values } = parseArgs({
@@ -48,17 +49,21 @@ async function twoAccounts(parvis) {
   return accounts.map((account) => account.join(":"));
 }
 
-async function playStaffChat(parvis) {
-  await parvis.start();
+async function play(story, parvis, restart) {
   const [a, b] = await twoAccounts(parvis);
-  const restart = await parvis.offerRestart();
-  const story = [
-    join(HERE, "staff_chat.mjs"), "--url", parvis.url, "--user-a", a, "--user-b", b,
+  const program = [
+    join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b,
     "--restart-command", restart, "--expect-presence",
   ];
-  const child = spawn(node22(), story, { stdio: "inherit" });
+  const child = spawn(node22(), program, { stdio: "inherit" });
   const code = await new Promise((ended) => child.once("exit", ended));
-  if (code !== 0) throw new Error("the staff chat failed, see above");
+  if (code !== 0) throw new Error(`${story} failed, see above`);
+}
+
+async function playAll(parvis) {
+  await parvis.start();
+  const restart = await parvis.offerRestart();
+  for (const story of STORIES) await play(story, parvis, restart);
 }
 
 const { binary, database } = readArguments();
@@ -68,7 +73,7 @@ const parvis = await Parvis.prepare({ binary, database, directory });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => parvis.close().finally(() => process.exit(1)));
 
 console.log(`# ${binary} on ${database === "sqlite" ? "SQLite" : "PostgreSQL"} at ${parvis.url}`);
-const faults = await playStaffChat(parvis).then(() => [], (error) => [error.message]);
+const faults = await playAll(parvis).then(() => [], (error) => [error.message]);
 faults.push(...await parvis.close());
 if (faults.length > 0) {
   for (const fault of faults) console.error(`interop: ${fault}`);

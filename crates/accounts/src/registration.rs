@@ -5,7 +5,7 @@ use std::fmt;
 use parvis_storage::{ACCOUNT_IS_NEW, Account, CommitError, StorageError, WriteSet};
 use ruma::OwnedUserId;
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     account_data::PUSH_RULES,
@@ -238,8 +238,7 @@ impl Accounts {
             erased: false,
             created_ts: self.now().millis(),
         };
-        let rules = to_raw_value(&new_push_rules(&account.user_id))
-            .map_err(|error| StorageError::Corrupt(format!("the default push rules: {error}")))?;
+        let rules = raw(&new_push_rules(&account.user_id))?;
         let mut set = WriteSet::new();
         set.add_account(&account);
         // People see a name from the start; they may choose a better one.
@@ -247,12 +246,20 @@ impl Accounts {
         set.put_profile_field(account.user, DISPLAYNAME, &localpart.into());
         set.put_in_directory(account.user, localpart, Some(localpart));
         set.put_account_data(account.user, None, PUSH_RULES, &rules);
+        for (kind, content) in self.settings.policy.now().encryption.account_data_at_registration() {
+            set.put_account_data(account.user, None, kind, &raw(&content)?);
+        }
         match self.store.commit(set).await {
             Ok(_) => Ok(account),
             Err(CommitError::Guard(ACCOUNT_IS_NEW)) => Err(CreateError::Taken),
             Err(error) => Err(plain(error).into()),
         }
     }
+}
+
+fn raw(content: &impl Serialize) -> Result<Box<RawValue>, StorageError> {
+    to_raw_value(content)
+        .map_err(|error| StorageError::Corrupt(format!("account data of a new account: {error}")))
 }
 
 fn keep(progress: &mut Progress, saved: &Saved) -> Result<(), StorageError> {

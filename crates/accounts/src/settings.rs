@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use parvis_policy::Standing;
 use parvis_storage::Findable;
 use ruma::OwnedServerName;
 
@@ -10,6 +11,8 @@ use ruma::OwnedServerName;
 pub struct AccountsSettings {
     /// The name behind the colon of every user here.
     pub server_name: OwnedServerName,
+    /// The organisation's policy.
+    pub policy: Standing,
     /// Who may make an account by themselves.
     pub registration: Registration,
     /// What a password must be like.
@@ -35,6 +38,7 @@ impl AccountsSettings {
     pub fn new(server_name: OwnedServerName) -> Self {
         Self {
             server_name,
+            policy: Standing::default(),
             registration: Registration::Closed,
             password_rules: PasswordRules::default(),
             password_cost: PasswordCost::default(),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use parvis_accounts::Accounts;
 use parvis_e2ee::E2ee;
 use parvis_media::Media;
-use parvis_policy::encryption::EncryptionSettings;
+use parvis_organisation::Organisation;
 use parvis_rooms::Rooms;
 use parvis_sync::{SyncEngine, View};
 use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
@@ -18,8 +18,8 @@ use crate::rate_limit::RateLimits;
 pub struct ClientApi {
     /// What clients are told before they log in.
     pub discovery: Arc<Discovery>,
-    /// The organisation's rules for encryption.
-    pub encryption: EncryptionSettings,
+    /// The organisation's policy.
+    pub organisation: Organisation,
     /// The server's half of end-to-end encryption.
     pub e2ee: E2ee,
     /// Files that users send.

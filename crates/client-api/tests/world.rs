@@ -19,6 +19,8 @@ use parvis_client_api::{Bounds, ClientApi, Discovery, RateLimitSettings, RateLim
 use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
+use parvis_organisation::Organisation;
+use parvis_policy::{Policy, Settings, Standing, encryption::EncryptionPolicy};
 use parvis_rooms::{Identity, Others, RoomSettings, Rooms};
 use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
 use parvis_sync::{SyncEngine, SyncSettings, View};
@@ -76,7 +78,7 @@ pub(crate) struct Client {
     pub(crate) token: String,
 }
 
-fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
+fn rooms(store: &Store, ambient: &Ambient, policy: Standing) -> Rooms {
     let identity = Identity {
         server_name: server_name!("parvis.test").to_owned(),
         key: Arc::new(ServerKey::generate([9; 32], "1").unwrap()),
@@ -84,7 +86,7 @@ fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
     let settings = RoomSettings {
         default_version: RoomVersion::V12,
         allowed_versions: RoomVersion::supported().collect(),
-        encryption: Default::default(),
+        policy,
         may_publish: true,
     };
     let others = Others::none(&identity);
@@ -118,13 +120,14 @@ impl World {
         let accounts = accounts(&store, &ambient, accounts_settings());
         let limits = Arc::new(RateLimits::new(&RateLimitSettings::OFF, &ambient.clock));
         let view = View::new(store.clone(), ambient.clone());
-        let rooms = rooms(&store, &ambient);
+        let organisation = Organisation::open(store.clone(), ambient.clone(), Settings::new()).await.unwrap();
+        let rooms = rooms(&store, &ambient, organisation.standing());
         let federation = rooms.others().federation.clone();
         let settings = E2eeSettings::default();
         let api = ClientApi {
             e2ee: E2ee::new(store.clone(), ambient.clone(), federation, settings),
             discovery: Arc::new(discovery()),
-            encryption: Default::default(),
+            organisation,
             room_versions: Arc::new(RoomVersions {
                 default: RoomVersionId::V12,
                 allowed: vec![RoomVersionId::V11, RoomVersionId::V12],
@@ -149,6 +152,11 @@ impl World {
             ambient: self.ambient.clone(),
             _directory: Arc::clone(&self._directory),
         }
+    }
+
+    /// Has the organisation want this of encryption from now on.
+    pub(crate) fn set_encryption(&self, encryption: EncryptionPolicy) {
+        self.api.organisation.standing().replace(Policy { encryption });
     }
 
     /// This world with other settings for accounts.

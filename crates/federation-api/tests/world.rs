@@ -14,7 +14,7 @@ use parvis_federation_api::{FederationApi, OwnKey, Partners, router};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_outbound::{Answers, Outbound};
 use parvis_peers::{KeyBook, ServerKeys, VerifyKey, WantedKeys};
-use parvis_policy::{ClientKind, encryption::EncryptionSettings};
+use parvis_policy::{ClientKind, Standing};
 use parvis_rooms::{Actor, CreateRoom, Identity, InitialState, Others, RoomSettings, Rooms, SendEvent};
 use parvis_storage::{DatabaseSettings, DeviceSn, SessionSn, Store, StoreSettings, fresh_schema};
 use parvis_sync::{PresenceMode, SyncEngine, SyncSettings, View};
@@ -115,7 +115,7 @@ fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
     let settings = RoomSettings {
         default_version: RoomVersion::V12,
         allowed_versions: RoomVersion::supported().collect(),
-        encryption: EncryptionSettings::default(),
+        policy: Standing::default(),
         may_publish: true,
     };
     let others = Others { keys: Arc::new(Keys), ..Others::none(&identity) };

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Decision, glob};
+use crate::{Decision, decision::Setting, glob};
 
 /// With whom the organisation speaks, before exceptions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub enum Federate {
 impl FederationRules {
     /// Whether this organisation speaks with a server.
     pub fn may_federate(&self, server_name: &str) -> Decision<Federate> {
-        let mode = || format!("federation.mode = {:?}", self.mode.name());
+        let mode = || Setting::new("federation.mode", &self.mode);
         if self.mode == FederationMode::Off {
             return Decision::new(
                 Federate::Refuse,
@@ -64,7 +64,7 @@ impl FederationRules {
             );
         }
         if let Some(pattern) = listed(&self.denied, server_name) {
-            let setting = format!("federation.denied, {pattern:?}");
+            let setting = Setting::new("federation.denied", &pattern);
             return Decision::new(Federate::Refuse, "this organisation refuses that server", setting);
         }
         if self.mode == FederationMode::Open {
@@ -72,7 +72,7 @@ impl FederationRules {
         }
         match listed(&self.partners, server_name) {
             Some(pattern) => {
-                let setting = format!("federation.partners, {pattern:?}");
+                let setting = Setting::new("federation.partners", &pattern);
                 Decision::new(Federate::Allow, "that server is one of this organisation's partners", setting)
             }
             None => Decision::new(

@@ -9,7 +9,11 @@ pub mod encryption;
 pub mod federation;
 mod glob;
 mod room_class;
+mod settings;
+mod standing;
 
 pub use client_kind::ClientKind;
-pub use decision::Decision;
-pub use room_class::{Preset, RoomClass};
+pub use decision::{Decision, Setting};
+pub use room_class::{Preset, RoomClass, RoomTraits};
+pub use settings::{Policy, SettingError, Settings};
+pub use standing::Standing;

@@ -6,12 +6,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomClass {
-    /// A conversation between people, begun as such (`is_direct`).
+    /// A conversation among the organisation's own people, begun as such (`is_direct`).
     Direct,
-    /// A room for those who are invited.
+    /// A conversation with somebody of another server.
+    DirectWithPartner,
+    /// A room of the organisation's own people for those who are invited.
     Private,
+    /// A room for those who are invited, among them people of other servers.
+    PrivateWithOutsiders,
     /// A room that anyone may join, or that is listed for all.
     Public,
+    /// A space: a room that holds other rooms.
+    Space,
 }
 
 /// The `preset` of `POST /createRoom`.
@@ -25,34 +31,58 @@ pub enum Preset {
     PublicChat,
 }
 
+/// What tells the class of a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RoomTraits {
+    /// Its type is `m.space`.
+    pub is_space: bool,
+    /// Anyone may join, or it is listed for all.
+    pub is_open: bool,
+    /// It was begun as a conversation.
+    pub is_direct: bool,
+    /// Somebody of another server is in it, or is invited.
+    pub has_outsiders: bool,
+}
+
 impl RoomClass {
     /// All classes.
-    pub const ALL: [Self; 3] = [Self::Direct, Self::Private, Self::Public];
+    pub const ALL: [Self; 6] = [
+        Self::Direct,
+        Self::DirectWithPartner,
+        Self::Private,
+        Self::PrivateWithOutsiders,
+        Self::Public,
+        Self::Space,
+    ];
 
-    /// The class of a room that is being created. Whatever opens the room to all weighs more than `is_direct`.
-    pub fn of_new_room(preset: Option<Preset>, listed_in_directory: bool, is_direct: bool) -> Self {
-        if listed_in_directory || preset == Some(Preset::PublicChat) {
-            Self::Public
-        } else if is_direct {
-            Self::Direct
-        } else {
-            Self::Private
+    /// The class of a room. A space is one whoever may join it, and whatever opens a room to all weighs more than
+    /// how it was begun.
+    pub fn of(traits: RoomTraits) -> Self {
+        match traits {
+            RoomTraits { is_space: true, .. } => Self::Space,
+            RoomTraits { is_open: true, .. } => Self::Public,
+            RoomTraits { is_direct: true, has_outsiders: true, .. } => Self::DirectWithPartner,
+            RoomTraits { is_direct: true, .. } => Self::Direct,
+            RoomTraits { has_outsiders: true, .. } => Self::PrivateWithOutsiders,
+            RoomTraits { .. } => Self::Private,
         }
     }
 
-    /// The class of a room that exists, from its present state.
-    pub fn of_existing_room(anyone_may_join: bool, listed_in_directory: bool, is_direct: bool) -> Self {
-        let preset = anyone_may_join.then_some(Preset::PublicChat);
-        Self::of_new_room(preset, listed_in_directory, is_direct)
-    }
-
-    /// The name of this class in the configuration.
+    /// The name of this class in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
+            Self::DirectWithPartner => "direct_with_partner",
             Self::Private => "private",
+            Self::PrivateWithOutsiders => "private_with_outsiders",
             Self::Public => "public",
+            Self::Space => "space",
         }
+    }
+
+    /// Whether a room that was made as one of this class, by its [name](Self::name), was begun as a conversation.
+    pub fn was_begun_as_conversation(name: &str) -> bool {
+        name == Self::Direct.name() || name == Self::DirectWithPartner.name()
     }
 }
 
@@ -61,29 +91,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn class_of_a_new_room_follows_preset_visibility_and_directness() {
-        use Preset::{PrivateChat, PublicChat, TrustedPrivateChat};
+    fn class_follows_what_tells_it() {
+        // space, open, direct, outsiders
         let table = [
-            (None, false, false, RoomClass::Private),
-            (Some(PrivateChat), false, false, RoomClass::Private),
-            (Some(TrustedPrivateChat), false, false, RoomClass::Private),
-            (Some(TrustedPrivateChat), false, true, RoomClass::Direct),
-            (None, false, true, RoomClass::Direct),
-            (Some(PublicChat), false, false, RoomClass::Public),
-            (Some(PublicChat), false, true, RoomClass::Public),
-            (Some(PrivateChat), true, false, RoomClass::Public),
-            (None, true, true, RoomClass::Public),
+            ([false, false, false, false], RoomClass::Private),
+            ([false, false, false, true], RoomClass::PrivateWithOutsiders),
+            ([false, false, true, false], RoomClass::Direct),
+            ([false, false, true, true], RoomClass::DirectWithPartner),
+            ([false, true, false, false], RoomClass::Public),
+            ([false, true, false, true], RoomClass::Public),
+            ([false, true, true, true], RoomClass::Public),
+            ([true, false, false, false], RoomClass::Space),
+            ([true, true, false, true], RoomClass::Space),
         ];
-        for (preset, listed, direct, class) in table {
-            assert_eq!(RoomClass::of_new_room(preset, listed, direct), class, "{preset:?} {listed} {direct}");
+        for ([is_space, is_open, is_direct, has_outsiders], class) in table {
+            let traits = RoomTraits { is_space, is_open, is_direct, has_outsiders };
+            assert_eq!(RoomClass::of(traits), class, "{traits:?}");
         }
     }
 
     #[test]
-    fn class_of_an_existing_room_follows_its_state() {
-        assert_eq!(RoomClass::of_existing_room(true, false, false), RoomClass::Public);
-        assert_eq!(RoomClass::of_existing_room(false, true, true), RoomClass::Public);
-        assert_eq!(RoomClass::of_existing_room(false, false, true), RoomClass::Direct);
-        assert_eq!(RoomClass::of_existing_room(false, false, false), RoomClass::Private);
+    fn conversations_are_known_by_the_name_of_their_class() {
+        let begun: Vec<_> = RoomClass::ALL
+            .into_iter()
+            .filter(|class| RoomClass::was_begun_as_conversation(class.name()))
+            .collect();
+        assert_eq!(begun, [RoomClass::Direct, RoomClass::DirectWithPartner]);
     }
 }

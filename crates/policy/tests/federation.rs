@@ -40,11 +40,16 @@ fn decision_names_the_setting_behind_it() {
     for (mode, server, outcome, setting) in [
         (FederationMode::Off, "a.example", Federate::Refuse, "federation.mode = \"off\""),
         (FederationMode::Open, "a.example", Federate::Allow, "federation.mode = \"open\""),
-        (FederationMode::Open, "x.bad.example", Federate::Refuse, "federation.denied, \"*.bad.example\""),
-        (FederationMode::Partners, "p.example", Federate::Allow, "federation.partners, \"p.*\""),
+        (FederationMode::Open, "x.bad.example", Federate::Refuse, "federation.denied = \"*.bad.example\""),
+        (FederationMode::Partners, "p.example", Federate::Allow, "federation.partners = \"p.*\""),
         (FederationMode::Partners, "a.example", Federate::Refuse, "federation.mode = \"partners\""),
     ] {
         let decision = rules(mode, &["p.*"], &["*.bad.example"]).may_federate(server);
-        assert_eq!((decision.outcome, decision.setting.as_str()), (outcome, setting), "{}", decision.rule);
+        assert_eq!(
+            (decision.outcome, decision.setting.to_string().as_str()),
+            (outcome, setting),
+            "{}",
+            decision.rule
+        );
     }
 }

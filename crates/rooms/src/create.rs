@@ -3,7 +3,10 @@
 //! <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom>
 
 use parvis_events::RoomVersion;
-use parvis_policy::{Preset, RoomClass, encryption::AtCreation};
+use parvis_policy::{
+    Preset, RoomClass, RoomTraits,
+    encryption::{AtCreation, CreationFacts},
+};
 use parvis_storage::{CommitError, Position, RoomHead, RoomSn, StateRoot};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::{Map, Value, json, value::RawValue};
@@ -12,6 +15,7 @@ use crate::{
     Actor, RoomError, Rooms,
     admit::{Draft, Turn},
     content::{member, raw},
+    encryption::{ENCRYPTION, has_algorithm},
 };
 
 /// A state event of `initial_state`.
@@ -65,7 +69,7 @@ impl Rooms {
         check_invites(actor, &wanted)?;
         let preset =
             wanted.preset.unwrap_or(if wanted.listed { Preset::PublicChat } else { Preset::PrivateChat });
-        let class = RoomClass::of_new_room(Some(preset), wanted.listed, wanted.is_direct);
+        let class = self.class_of_new(&wanted, preset);
         let mut turn = self.first_turn(self.empty_head(version, class).await?).await;
 
         self.stage_beginning(&mut turn, actor, &wanted, preset, class).await?;
@@ -87,6 +91,16 @@ impl Rooms {
         }
         self.send_invites(room, actor, &wanted).await;
         Ok(room_id)
+    }
+
+    fn class_of_new(&self, wanted: &CreateRoom, preset: Preset) -> RoomClass {
+        let own = &self.identity.server_name;
+        RoomClass::of(RoomTraits {
+            is_space: wanted.creation_content.get("type").and_then(Value::as_str) == Some("m.space"),
+            is_open: wanted.listed || preset == Preset::PublicChat,
+            is_direct: wanted.is_direct,
+            has_outsiders: wanted.invite.iter().any(|user| user.server_name() != own),
+        })
     }
 
     pub(crate) fn version_of(&self, wanted: Option<&str>) -> Result<RoomVersion, RoomError> {
@@ -152,7 +166,8 @@ impl Rooms {
             levels.insert(field.clone(), value.clone());
         }
         refuse_creators_in_users(turn.head.version, &levels, &actor.user_id, &creators)?;
-        if let Some(level) = self.settings.encryption.power_level_at_creation(class).outcome
+        let policy = self.settings.policy.now();
+        if let Some(level) = policy.encryption.power_level_at_creation(class, actor.user_id.as_str()).outcome
             && let Some(events) = levels.entry("events").or_insert_with(|| json!({})).as_object_mut()
         {
             events.insert("m.room.encryption".to_owned(), level.into());
@@ -185,10 +200,13 @@ impl Rooms {
                 turn.stage_for(actor, Draft::state(kind, "", raw(&content))).await?;
             }
         }
-        let decision = self.settings.encryption.at_creation(class, given("m.room.encryption"), actor.client);
+        let is_encryption = |state: &InitialState| state.kind == ENCRYPTION && state.state_key.is_empty();
+        let mut asked = wanted.initial_state.iter().filter(|state| is_encryption(state));
+        let requested = asked.any(|state| has_algorithm(&state.content));
+        let facts = CreationFacts { class, requested, client: actor.client, user: actor.user_id.as_str() };
+        let decision = self.settings.policy.now().encryption.at_creation(facts);
         for state in &wanted.initial_state {
-            let is_encryption = state.kind == "m.room.encryption" && state.state_key.is_empty();
-            if is_encryption && decision.outcome == AtCreation::LeaveOut {
+            if is_encryption(state) && decision.outcome != AtCreation::Keep {
                 tracing::info!(rule = decision.rule, setting = %decision.setting, "encryption left out of a new room");
                 continue;
             }
@@ -197,7 +215,7 @@ impl Rooms {
         }
         if decision.outcome == AtCreation::Add {
             let content = json!({ "algorithm": ALGORITHM });
-            turn.stage_for(actor, Draft::state("m.room.encryption", "", raw(&content))).await?;
+            turn.stage_for(actor, Draft::state(ENCRYPTION, "", raw(&content))).await?;
         }
         if let Some(name) = &wanted.name {
             turn.stage_for(actor, Draft::state("m.room.name", "", raw(&json!({ "name": name })))).await?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Actor, RoomError, Rooms,
-    send::{is_encryption, join_rule},
+    encryption::{is_encryption, join_rule},
 };
 
 /// What a room shows of itself to those who are not in it.

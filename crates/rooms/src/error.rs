@@ -3,6 +3,7 @@
 use parvis_dag::AuthError;
 use parvis_events::FormatError;
 use parvis_peers::PeerError;
+use parvis_policy::Setting;
 use parvis_storage::{CommitError, StorageError};
 
 /// Why a room operation did not happen. Nothing was then written.
@@ -23,7 +24,7 @@ pub enum RoomError {
         /// The rule, in words for the client.
         rule: &'static str,
         /// The setting that it comes from.
-        setting: String,
+        setting: Setting,
     },
     /// The event cannot be built from what was sent (`M_BAD_JSON` or `M_TOO_LARGE`).
     #[error(transparent)]

@@ -11,6 +11,7 @@ mod content;
 mod create;
 mod directory;
 mod elsewhere;
+mod encryption;
 mod error;
 mod event_near;
 mod handshake;
@@ -37,7 +38,7 @@ use std::{
 use moka::sync::Cache;
 use parvis_ambient::Ambient;
 use parvis_events::{RoomVersion, ServerKey};
-use parvis_policy::{ClientKind, encryption::EncryptionSettings};
+use parvis_policy::{ClientKind, Standing};
 use parvis_storage::{DeviceSn, StateRoot, Store, UserSn};
 use ruma::{OwnedServerName, OwnedUserId, RoomId};
 use tokio::sync::Mutex;
@@ -45,6 +46,7 @@ use tokio::sync::Mutex;
 pub use admit::{StateGiven, TakenIn, Verdict};
 pub use create::{CreateRoom, InitialState};
 pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
+pub use encryption::{EncryptionOfRoom, TurnedOn};
 pub use error::RoomError;
 pub use event_near::EventNear;
 pub use handshake::{Bound, Invitation, JoinAnswer, Template, ThirdPartyInvite};
@@ -83,8 +85,8 @@ pub struct RoomSettings {
     pub default_version: RoomVersion,
     /// The versions in which rooms may be made.
     pub allowed_versions: Vec<RoomVersion>,
-    /// The organisation's rules for encryption.
-    pub encryption: EncryptionSettings,
+    /// The organisation's policy.
+    pub policy: Standing,
     /// Whether users may list rooms in the public directory.
     pub may_publish: bool,
 }

@@ -1,6 +1,7 @@
 //! Entering and leaving rooms: join, invite, leave, kick, ban, unban, knock, forget.
 
 use parvis_events::{Membership, Pdu};
+use parvis_policy::RoomClass;
 use parvis_storage::{RoomSn, UserSn, WriteSet};
 use ruma::{OwnedRoomId, OwnedServerName, RoomId, UserId};
 use serde_json::{Map, Value};
@@ -41,6 +42,7 @@ impl Rooms {
         reason: Option<&str>,
         more: &Map<String, Value>,
     ) -> Result<(), RoomError> {
+        self.check_entry(actor, room_id, via).await?;
         let content = self.own_content(actor, "join", reason, more).await?;
         let wish = Wish {
             actor: actor.clone(),
@@ -212,7 +214,7 @@ impl Rooms {
     /// Whether a room was made as a conversation.
     async fn is_direct(&self, room: RoomSn) -> Result<bool, RoomError> {
         let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
-        Ok(head.class == parvis_policy::RoomClass::Direct.name())
+        Ok(RoomClass::was_begun_as_conversation(&head.class))
     }
 
     /// Forgets a room that the user has left: it is shown to them no more.

@@ -1,10 +1,6 @@
 //! Sending: messages, state, redactions.
 
 use parvis_events::{Membership, Pdu};
-use parvis_policy::{
-    RoomClass,
-    encryption::{StateChange, StateChangeFacts},
-};
 use parvis_storage::{CommitError, DeviceSn, EventSn, RoomSn, StorageError, StoredEvent, TransactionKey};
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde::Deserialize;
@@ -14,6 +10,7 @@ use crate::{
     Actor, RoomError, Rooms,
     admit::{Attempts, Draft, Staged, Turn, in_turn},
     content::raw,
+    encryption::ENCRYPTION,
 };
 
 /// A message event that a local user sends.
@@ -196,8 +193,8 @@ impl Rooms {
             self.check_canonical_alias(room, content).await?;
         }
         in_turn!(self, room, |turn| {
-            if kind == "m.room.encryption" && state_key.is_empty() {
-                self.check_encryption(turn, content).await?;
+            if kind == ENCRYPTION && state_key.is_empty() {
+                self.check_encryption(turn, actor, content).await?;
             }
             if let Some((_, current)) = turn.state(kind, state_key).await?
                 && current.sender() == actor.user_id
@@ -209,36 +206,6 @@ impl Rooms {
             let staged = turn.stage_for(actor, Draft::state(kind, state_key, content.to_owned())).await?;
             Ok(staged.pdu.owned_event_id().clone())
         })
-    }
-
-    /// Asks the organisation's policy whether encryption may be set in a room.
-    async fn check_encryption(&self, turn: &mut Turn<'_>, content: &RawValue) -> Result<(), RoomError> {
-        #[derive(Deserialize)]
-        struct Encryption {
-            algorithm: Option<serde_json::Value>,
-        }
-        let wanted = serde_json::from_str::<Encryption>(content.get()).ok();
-        let has_algorithm =
-            wanted.and_then(|wanted| wanted.algorithm).is_some_and(|algorithm| algorithm.is_string());
-        let current = turn.state_pdu("m.room.encryption", "").await?;
-        let already_encrypted = current.is_some_and(|event| is_encryption(&event));
-        let class = self.class_of(turn).await?;
-        let facts = StateChangeFacts { class, already_encrypted, has_algorithm };
-        let decision = self.settings.encryption.at_state_change(facts);
-        match decision.outcome {
-            StateChange::Allow => Ok(()),
-            StateChange::Forbid => Err(RoomError::Policy { rule: decision.rule, setting: decision.setting }),
-        }
-    }
-
-    /// The class of a room: as it was made, or as its state shows for a room from elsewhere. A room that has
-    /// since been opened to all counts as public.
-    pub(crate) async fn class_of(&self, turn: &mut Turn<'_>) -> Result<RoomClass, RoomError> {
-        let join_rules = turn.state_pdu("m.room.join_rules", "").await?;
-        let open = join_rules.is_some_and(|event| join_rule(&event).as_deref() == Some("public"));
-        let listed = self.store.is_published(turn.room()).await?;
-        let direct = turn.head.class == RoomClass::Direct.name();
-        Ok(RoomClass::of_existing_room(open, listed, direct))
     }
 
     /// Refuses a second reaction of the same user with the same key to the same event.
@@ -287,25 +254,6 @@ impl Rooms {
             false => Ok(()),
         }
     }
-}
-
-/// The `join_rule` of a room.
-pub(crate) fn join_rule(event: &Pdu) -> Option<String> {
-    #[derive(Deserialize)]
-    struct JoinRules {
-        join_rule: String,
-    }
-    event.content_as::<JoinRules>().ok().map(|content| content.join_rule)
-}
-
-/// Whether an `m.room.encryption` event turns encryption on.
-pub(crate) fn is_encryption(event: &Pdu) -> bool {
-    #[derive(Deserialize)]
-    struct Encryption {
-        #[serde(rename = "algorithm")]
-        _algorithm: String,
-    }
-    event.content_as::<Encryption>().is_ok()
 }
 
 fn same_content(current: &Pdu, content: &RawValue) -> bool {

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Say that the database was restored from a backup: once, before the server starts. What the server gave to
     /// others since the backup is void then, one-time keys above all.
     Restored,
+    /// See and change what the organisation has decided. A server that is running follows within a second or two.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Manage accounts. A server that is running takes notice of changes within a minute.
     #[command(subcommand)]
     User(UserCommand),
@@ -56,6 +59,46 @@ pub(crate) enum DoctorCommand {
     Federation {
         /// The server name, as `example.org`. Without it, this server's own.
         name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Print every setting, its value, and who has set it.
+    Show {
+        /// Only this setting, or this section, as `encryption`.
+        setting: Option<String>,
+    },
+    /// Change a setting: `parvis policy set encryption.private required`.
+    ///
+    /// Rooms that exist are not changed. What the configuration file says cannot be changed here.
+    Set {
+        /// The setting, as `parvis policy show` names it.
+        setting: String,
+        /// Its value: a word, or JSON such as `["lawyers"]`.
+        value: String,
+        /// Who decided so, for the history.
+        #[arg(long, value_name = "NAME", env = "USER", default_value = "somebody")]
+        by: String,
+    },
+    /// Take a setting back to its default.
+    Reset {
+        /// The setting, as `parvis policy show` names it.
+        setting: String,
+        /// Who decided so, for the history.
+        #[arg(long, value_name = "NAME", env = "USER", default_value = "somebody")]
+        by: String,
+    },
+    /// Print who changed what, when, and from what: the newest last.
+    History {
+        /// How many changes.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Say why a room is encrypted or plain, by which setting, and who may turn encryption on.
+    Explain {
+        /// The room's id.
+        room: String,
     },
 }
 

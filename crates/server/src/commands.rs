@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod password;
+mod policy;
 mod restored;
 mod serve;
 mod user;
@@ -24,6 +25,7 @@ pub(crate) fn run(command_line: CommandLine) -> Outcome {
         Command::Config(command) => config::config(command, loaded),
         Command::Doctor(command) => doctor::doctor(command, loaded?.config),
         Command::Restored => restored::restored(loaded?.config),
+        Command::Policy(command) => policy::policy(command, loaded?.config),
         Command::User(command) => user::user(command, loaded?.config),
     }
 }

@@ -4,6 +4,7 @@ use parvis_accounts::{AccountsSettings, Findable, PasswordRules, Registration, R
 use parvis_client_api::{Bounds, RateLimit, RateLimitSettings, RoomVersions};
 use parvis_e2ee::E2eeSettings;
 use parvis_events::RoomVersion;
+use parvis_policy::Standing;
 use parvis_rooms::RoomSettings;
 use parvis_sync::{PresenceMode, SyncSettings};
 
@@ -15,12 +16,12 @@ pub(crate) fn room_versions(config: &RoomsConfig) -> RoomVersions {
 }
 
 /// What rooms are made like.
-pub(crate) fn room_settings(config: &OrganisationConfig) -> RoomSettings {
+pub(crate) fn room_settings(config: &OrganisationConfig, policy: Standing) -> RoomSettings {
     let known = |version: &ruma::RoomVersionId| version.as_str().parse::<RoomVersion>().ok();
     RoomSettings {
         default_version: known(&config.rooms.default_version).unwrap_or(RoomVersion::DEFAULT),
         allowed_versions: config.rooms.allowed_versions.iter().filter_map(known).collect(),
-        encryption: config.encryption,
+        policy,
         may_publish: true,
     }
 }
@@ -41,11 +42,12 @@ pub(crate) fn e2ee_settings(config: &OrganisationConfig) -> E2eeSettings {
 }
 
 /// How accounts work.
-pub(crate) fn accounts_settings(config: &OrganisationConfig) -> AccountsSettings {
+pub(crate) fn accounts_settings(config: &OrganisationConfig, policy: Standing) -> AccountsSettings {
     let accounts = &config.accounts;
     let lifetime = |setting: config::HumanDuration| Some(setting.0).filter(|lifetime| !lifetime.is_zero());
     let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     AccountsSettings {
+        policy,
         registration: match &config.registration {
             RegistrationConfig::Closed => Registration::Closed,
             RegistrationConfig::Open => Registration::Open,

@@ -1,22 +1,25 @@
 //! A homeserver, composed: one organisation's configuration, store and engines, and the router in front of them.
 
-use std::{io, path::PathBuf, sync::Arc, time::Instant};
+use std::{error::Error, io, path::PathBuf, sync::Arc, time::Instant};
 
 use axum::Router;
 use parvis_accounts::Accounts;
+use parvis_admin_api::AdminApi;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_client_api::{ClientApi, RateLimits};
 use parvis_e2ee::E2ee;
 use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
 use parvis_media::{Media, Settings as MediaSettings};
+use parvis_organisation::{Organisation, Source};
 use parvis_outbound::{Answers, Outbound, OutboundStatus};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
-use parvis_rooms::{Identity, Others, Rooms};
+use parvis_rooms::{EncryptionOfRoom, Identity, Others, Rooms};
 use parvis_storage::{CommitError, DatabaseSettings, Pace, StorageError, Store, StoreSettings, WriteSet};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
+use ruma::RoomId;
 use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
@@ -44,6 +47,7 @@ pub struct Homeserver {
     outbound: Outbound,
     passing: JoinHandle<()>,
     e2ee: E2ee,
+    organisation: Organisation,
 }
 
 /// Why a homeserver does not start.
@@ -102,17 +106,23 @@ impl Homeserver {
     ) -> Result<Self, StartError> {
         let store = open_store(&config, pace).await?;
         let media = open_media(&config, &store, &ambient).await?;
-        let accounts = Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config));
+        let organisation = open_organisation(&config, &store, &ambient).await?;
+        let failed = |source| StartError::Storage { server_name: config.server_name.to_string(), source };
+        organisation.record_pinned().await.map_err(&failed)?;
+        let policy = organisation.standing();
+        let accounts =
+            Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config, policy.clone()));
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
         let (federation, keys) = open_federation(&config, &store, &ambient, &key, network).await?;
         let others = Others { federation, keys: Arc::clone(&keys) as _ };
-        let rooms = open_rooms(&config, &store, &ambient, key, others);
+        let identity = Identity { server_name: config.server_name.clone(), key };
+        let settings = room_settings(&config, policy);
+        let rooms = Rooms::new(store.clone(), ambient.clone(), identity, others, settings);
         let media = media.reaching(rooms.others().federation.clone());
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
         let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
-        let failed = |source| StartError::Storage { server_name: config.server_name.to_string(), source };
         rooms.resume().await.map_err(&failed)?;
         let federation = rooms.others().federation.clone();
         let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, e2ee_settings(&config));
@@ -134,7 +144,7 @@ impl Homeserver {
         let api = ClientApi {
             e2ee: e2ee.clone(),
             discovery: Arc::new(config.discovery.clone()),
-            encryption: config.encryption,
+            organisation: organisation.clone(),
             room_versions: Arc::new(room_versions(&config.rooms)),
             rooms: rooms.clone(),
             view,
@@ -144,11 +154,29 @@ impl Homeserver {
             bounds: bounds(&config.limits),
             media: media.clone(),
         };
-        let router = parvis_client_api::router(api, config.limits.max_request_size.as_usize())
+        let admin_api = AdminApi {
+            organisation: organisation.clone(),
+            rooms: rooms.clone(),
+            accounts: api.accounts.clone(),
+        };
+        let max_request_bytes = config.limits.max_request_size.as_usize();
+        let router = parvis_client_api::router(api, max_request_bytes)
+            .merge(parvis_admin_api::router(admin_api, max_request_bytes))
             .merge(parvis_federation_api::router(federation_api, MAX_FEDERATION_BYTES));
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
         let passing = pass_on(&sync, outbound.clone());
-        Ok(Self { config: Arc::new(config), store, media, router, rooms, sync, outbound, passing, e2ee })
+        Ok(Self {
+            config: Arc::new(config),
+            store,
+            media,
+            router,
+            rooms,
+            sync,
+            outbound,
+            passing,
+            e2ee,
+            organisation,
+        })
     }
 
     /// What it was made from.
@@ -171,6 +199,14 @@ impl Homeserver {
         self.outbound.status()
     }
 
+    /// Takes notice of what another process has changed of the organisation's policy.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn refresh_policy(&self) -> Result<bool, StorageError> {
+        self.organisation.refresh().await
+    }
+
     /// Whether nobody belongs here yet.
     pub async fn is_without_accounts(&self) -> bool {
         self.store.accounts("", 1).await.is_ok_and(|accounts| accounts.is_empty())
@@ -189,13 +225,13 @@ impl Homeserver {
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, media, router, rooms, sync, outbound, passing, e2ee, .. } = self;
+        let Self { store, media, router, rooms, sync, outbound, passing, e2ee, organisation, .. } = self;
         // It was told to end; that it did is an error of joining, and no other.
         let _ = passing.await;
         outbound.close().await;
         rooms.close().await;
         // The engines, and the handlers in the router, hold the store too.
-        drop((router, rooms, sync, media, outbound, e2ee));
+        drop((router, rooms, sync, media, outbound, e2ee, organisation));
         store.close().await;
     }
 }
@@ -210,7 +246,36 @@ pub async fn open_accounts(
     ambient: Ambient,
 ) -> Result<(Accounts, Store), StartError> {
     let store = open_store(config, None).await?;
-    Ok((Accounts::new(store.clone(), ambient, accounts_settings(config)), store))
+    let policy = open_organisation(config, &store, &ambient).await?.standing();
+    Ok((Accounts::new(store.clone(), ambient, accounts_settings(config, policy)), store))
+}
+
+/// Why a room of an organisation is encrypted or plain, and where the setting behind that comes from. Without a server
+/// around it; one may run meanwhile.
+///
+/// # Errors
+/// Any [`StartError`], or that the room is not known.
+pub async fn explain_encryption(
+    config: &OrganisationConfig,
+    ambient: Ambient,
+    room_id: &RoomId,
+) -> Result<(EncryptionOfRoom, Source), Box<dyn Error>> {
+    let (organisation, store) = open_policy(config, ambient.clone()).await?;
+    let key = Arc::new(open_key(config, &store, &ambient).await?);
+    let identity = Identity { server_name: config.server_name.clone(), key };
+    let others = Others::none(&identity);
+    let settings = room_settings(config, organisation.standing());
+    let rooms = Rooms::new(store.clone(), ambient, identity, others, settings);
+    let explained = rooms.explain_encryption(room_id).await;
+    rooms.close().await;
+    drop(rooms);
+    let explained = explained.map(|encryption| {
+        let source = organisation.source(&encryption.stance.setting.name);
+        (encryption, source)
+    });
+    drop(organisation);
+    store.close().await;
+    Ok(explained?)
 }
 
 /// Has an organisation's store begin anew after it was restored from a backup: what may have been given to others
@@ -252,15 +317,27 @@ async fn open_store(config: &OrganisationConfig, pace: Option<Arc<dyn Pace>>) ->
     opened.map_err(|source| StartError::Storage { server_name: server_name(), source })
 }
 
-fn open_rooms(
+async fn open_organisation(
     config: &OrganisationConfig,
     store: &Store,
     ambient: &Ambient,
-    key: Arc<ServerKey>,
-    others: Others,
-) -> Rooms {
-    let identity = Identity { server_name: config.server_name.clone(), key };
-    Rooms::new(store.clone(), ambient.clone(), identity, others, room_settings(config))
+) -> Result<Organisation, StartError> {
+    let opened = Organisation::open(store.clone(), ambient.clone(), config.policy.clone()).await;
+    opened.map_err(|source| StartError::Storage { server_name: config.server_name.to_string(), source })
+}
+
+/// One organisation's policy, without a server around it; and the store that it is in, to be closed in the end. A
+/// server may run meanwhile: what changes here holds there within a second or two.
+///
+/// # Errors
+/// Any [`StartError`].
+pub async fn open_policy(
+    config: &OrganisationConfig,
+    ambient: Ambient,
+) -> Result<(Organisation, Store), StartError> {
+    let store = open_store(config, None).await?;
+    let organisation = open_organisation(config, &store, &ambient).await?;
+    Ok((organisation, store))
 }
 
 /// What is asked of other servers, over the network as far as the organisation uses it, and their keys.

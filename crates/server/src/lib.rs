@@ -17,7 +17,10 @@ mod passing;
 mod process;
 mod tls;
 
-pub use homeserver::{Homeserver, StartError, begin_after_restore, open_accounts, own_public_key};
+pub use homeserver::{
+    Homeserver, StartError, begin_after_restore, explain_encryption, open_accounts, open_policy,
+    own_public_key,
+};
 pub use logging::start_logging;
 pub use others::network;
 pub use process::{Process, ServeError};

@@ -1,6 +1,11 @@
 //! The process: its homeservers behind its listeners, from start to shutdown.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use axum::{Router, extract::State, middleware, response::IntoResponse, response::Response, routing::get};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
@@ -22,6 +27,8 @@ use crate::{
 
 /// How often metrics are folded.
 const FOLD_METRICS_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether a policy was changed by another process.
+const FOLLOW_POLICIES_EVERY: Duration = Duration::from_secs(1);
 
 /// Homeservers that can be reached.
 #[derive(Debug)]
@@ -146,6 +153,7 @@ impl Process {
         clock: &Arc<dyn Clock>,
     ) -> Result<(), ServeError> {
         let mut router = self.router(config);
+        self.background.spawn(follow_policies(Arc::downgrade(&self.homeservers), Arc::clone(clock)));
         if let Some(listener) = sockets.metrics {
             let metrics = Metrics::new().map_err(|error| ServeError::Metrics(error.to_string()))?;
             router = router.layer(middleware::from_fn_with_state(metrics.clone(), metrics::observe));
@@ -203,7 +211,7 @@ impl Process {
     /// Accepts nothing more, ends what waits, lets running requests finish within the time of grace, and closes
     /// the stores.
     pub async fn stop(mut self) {
-        self.background.abort_all();
+        self.background.shutdown().await;
         self.homeservers.iter().for_each(Homeserver::stop);
         self.handle.graceful_shutdown(Some(self.shutdown_grace));
         while self.listening.join_next().await.is_some() {}
@@ -212,6 +220,20 @@ impl Process {
         };
         for homeserver in homeservers {
             homeserver.close().await;
+        }
+    }
+}
+
+/// Takes notice of what the command line has changed of the organisations' policies.
+async fn follow_policies(homeservers: Weak<Vec<Homeserver>>, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep(FOLLOW_POLICIES_EVERY).await;
+        let Some(homeservers) = homeservers.upgrade() else { return };
+        for homeserver in homeservers.iter() {
+            if let Err(error) = homeserver.refresh_policy().await {
+                let server_name = homeserver.config().server_name.as_str();
+                tracing::warn!(server_name, %error, "the policy cannot be read; the one that is known holds");
+            }
         }
     }
 }

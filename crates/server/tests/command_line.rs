@@ -29,7 +29,7 @@ fn help_names_the_commands() {
     let directory = tempfile::tempdir().unwrap();
     let (success, out, _) = run(directory.path(), &["--help"]);
     assert!(success);
-    for command in ["serve", "config", "doctor", "restored", "user"] {
+    for command in ["serve", "config", "doctor", "policy", "restored", "user"] {
         assert!(out.contains(command), "{out}");
     }
 }
@@ -69,6 +69,65 @@ fn doctor_tells_what_it_tried_and_fails_where_a_server_is_not_reached() {
     assert!(out.contains("FAIL  10.0.0.1 is not on the public Internet"), "{out}");
     let (success, _, error) = run(directory.path(), &["doctor", "federation", "a b"]);
     assert!(!success && error.contains("a b is no server name"), "{error}");
+}
+
+#[test]
+fn policy_is_shown_changed_and_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = |arguments: &[&str]| run(directory.path(), &[&["policy"], arguments].concat());
+    let (success, out, _) = policy(&["show", "encryption.private"]);
+    assert!(success && out == "encryption.private = \"off\"  # default\n", "{out}");
+    let set = ["set", "encryption.private", "required", "--by", "the board"];
+    let (success, out, error) = policy(&set);
+    assert!(success && out.contains("set by the board, at the command line, "), "{out}{error}");
+    assert_eq!(policy(&set).1, "encryption.private is so already.\n");
+    let roles = r#"[{"name": "lawyers", "users": ["@ann:localhost"]}]"#;
+    assert!(policy(&["set", "encryption.roles", roles]).0);
+    assert!(policy(&["set", "encryption.who_may_turn_on", r#"["lawyers"]"#]).0);
+    for (setting, value, complaint) in [
+        ("encryption.privat", "off", "there is no setting encryption.privat"),
+        ("encryption.private", "never", "unknown variant `never`"),
+        ("encryption.who_may_turn_on", r#"["cooks"]"#, "nobody has the role \"cooks\""),
+    ] {
+        let (success, _, error) = policy(&["set", setting, value]);
+        assert!(!success && error.contains(complaint), "{error}");
+    }
+    assert!(policy(&["reset", "encryption.private"]).0);
+    let history = policy(&["history"]).1;
+    assert_eq!(history.lines().count(), 4);
+    assert!(history.ends_with("encryption.private from \"required\" to the default\n"), "{history}");
+
+    std::fs::write(directory.path().join("parvis.toml"), "encryption.direct = \"forbidden\"").unwrap();
+    let (success, _, error) = policy(&["set", "encryption.direct", "on"]);
+    assert!(!success && error.contains("encryption.direct is pinned by the configuration file"), "{error}");
+    let (_, out, _) = policy(&["show", "encryption.direct"]);
+    assert_eq!(out, "encryption.direct = \"forbidden\"  # pinned by the configuration\n");
+    let (success, _, error) = policy(&["explain", "!none:localhost"]);
+    assert!(!success && error.contains("there is no such room"), "{error}");
+}
+
+#[tokio::test]
+async fn running_server_follows_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let _server = Server::start(directory.path(), port);
+    let published = async || {
+        let document = get(([127, 0, 0, 1], port).into(), "localhost", "/.well-known/matrix/client").await;
+        document.json()["io.element.e2ee"]["default"].clone()
+    };
+    assert_eq!(published().await, false);
+    for class in ["direct", "private"] {
+        let set = ["policy", "set", &format!("encryption.{class}"), "on"];
+        let (success, _, error) = run(directory.path(), &set);
+        assert!(success, "{error}");
+    }
+    for _ in 0..100 {
+        if published().await == true {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the server does not follow the policy");
 }
 
 /// A server that is ended, one way or another, when the test is over.

@@ -35,6 +35,7 @@ migrations! {
     8 "0008_outbound",
     9 "0009_e2ee",
     10 "0010_dehydrated",
+    11 "0011_policy",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -3,9 +3,9 @@
 use crate::{
     account_data, accounts, aggregations, cross_signing, dehydrated, device_keys, device_lists, dialect,
     engine::Pools, error::StorageError, events, failing_servers, filters, graph, inbox, interactive_auth,
-    intern, key_backups, media, members, one_time_keys, outbound, outside, passes, peer_keys, profiles,
-    pushers, receipts, restored, rooms, servers, sessions, state, statement::Statement, store, store::Store,
-    to_device, writer,
+    intern, key_backups, media, members, one_time_keys, outbound, outside, passes, peer_keys, policy_changes,
+    profiles, pushers, receipts, restored, rooms, servers, sessions, state, statement::Statement, store,
+    store::Store, to_device, writer,
 };
 
 /// Every registered statement.
@@ -33,6 +33,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         one_time_keys::STATEMENTS,
         passes::STATEMENTS,
         peer_keys::STATEMENTS,
+        policy_changes::STATEMENTS,
         profiles::STATEMENTS,
         pushers::STATEMENTS,
         receipts::STATEMENTS,

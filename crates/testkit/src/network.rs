@@ -7,6 +7,7 @@ use parvis_peers::Transport;
 use parvis_server::{
     Homeserver,
     config::{Sources, load},
+    open_accounts,
 };
 
 use crate::{
@@ -114,6 +115,18 @@ impl Network {
     /// Registers somebody at a homeserver.
     pub async fn user(&self, localpart: &str, name: &str) -> User {
         User::register(self.stranger(name), localpart).await
+    }
+
+    /// Registers somebody at a homeserver who administers it.
+    pub async fn administrator(&self, localpart: &str, name: &str) -> User {
+        let user = self.user(localpart, name).await;
+        let (accounts, store) =
+            open_accounts(self.server(name).config(), self.ambient.clone()).await.unwrap();
+        accounts.set_admin(&user.id, true).await.unwrap();
+        drop(accounts);
+        store.close().await;
+        // The session began without the right.
+        user.log_in_again().await
     }
 
     /// A server that is no homeserver: the test itself speaks by this name, with a key of its own.

@@ -13,13 +13,13 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header, request::Parts};
 use ruma::api::{
     IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponse, OutgoingResponseExt,
-    path_builder::PathBuilder,
+    auth_scheme::AccessToken, path_builder::PathBuilder,
 };
 
 use serde::Serialize;
 
 use crate::{
-    ClientAddress, MatrixError, Scheme,
+    Authenticator, ClientAddress, MatrixError, Scheme,
     body::{check_is_json_object, from_request_error, read_body},
 };
 
@@ -156,6 +156,32 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         }))
     }
 
+    /// An endpoint of this server's own, which ruma does not describe, for callers with an access token. The call's
+    /// request is the path's variables, in order, percent-decoded.
+    pub fn own<F, A, E>(method: Method, path: &str, handler: F) -> Self
+    where
+        S: Authenticator,
+        F: Fn(S, Call<Vec<String>, S::Principal>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response, E>> + Send + 'static,
+        E: Into<MatrixError> + 'static,
+    {
+        let run: Run<S> = Arc::new(move |state: S, request, body_limit_bytes| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let answer = async {
+                    let (mut parts, body) = request.into_parts();
+                    let principal = AccessToken::admit(&state, &parts).await?;
+                    let path = path_arguments(&mut parts).await?;
+                    let body = read_json_body(&parts.method, body, body_limit_bytes).await?;
+                    let call = Call { request: path, principal, body, parts };
+                    handler(state, call).await.map_err(Into::into)
+                };
+                answer.await.unwrap_or_else(IntoResponse::into_response)
+            })
+        });
+        Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, run }
+    }
+
     /// This endpoint on one more path, for the forms that the request type does not list. The variables must
     /// come in the same order.
     #[must_use]
@@ -222,13 +248,7 @@ where
     let (mut parts, body) = request.into_parts();
     let claim = T::Authentication::admit(state, &parts).await?;
     let path = path_arguments(&mut parts).await?;
-    let mut body = match T::METHOD {
-        Method::GET => Bytes::new(),
-        _ => read_body(body, body_limit_bytes).await?,
-    };
-    if !body.is_empty() {
-        check_is_json_object(&body)?;
-    }
+    let mut body = read_json_body(&T::METHOD, body, body_limit_bytes).await?;
     let principal = T::Authentication::confirm(state, claim, &parts, &body).await?;
     if body.is_empty() && T::METHOD != Method::GET {
         body = Bytes::from_static(b"{}");
@@ -242,6 +262,18 @@ where
     let request =
         T::try_from_http_request(http_request, &path).map_err(|error| from_request_error(&error))?;
     Ok(Call { request, principal, body, parts })
+}
+
+/// A JSON object as it came; empty where there is none, or the method has none.
+async fn read_json_body(method: &Method, body: Body, limit_bytes: usize) -> Result<Bytes, MatrixError> {
+    if method == Method::GET {
+        return Ok(Bytes::new());
+    }
+    let body = read_body(body, limit_bytes).await?;
+    if !body.is_empty() {
+        check_is_json_object(&body)?;
+    }
+    Ok(body)
 }
 
 async fn path_arguments(parts: &mut Parts) -> Result<Vec<String>, MatrixError> {

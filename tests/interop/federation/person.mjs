@@ -37,6 +37,11 @@ export class Person {
     this.news = new News(side.url, this.token);
   }
 
+  /** How this person logs in, as NAME:PASSWORD. */
+  credentials() {
+    return `${this.name}:${PASSWORD}`;
+  }
+
   unfollow() {
     this.news.stop();
   }

@@ -17,6 +17,7 @@ import { acl, state } from "./chapters/state.mjs";
 import { agreement } from "./chapters/agreement.mjs";
 import { crash } from "./chapters/crash.mjs";
 import { devices } from "./chapters/devices.mjs";
+import { encryption } from "./chapters/encryption.mjs";
 import { ephemeral } from "./chapters/ephemeral.mjs";
 import { history } from "./chapters/history.mjs";
 import { invite } from "./chapters/invite.mjs";
@@ -31,13 +32,14 @@ import { upgrade } from "./chapters/upgrade.mjs";
 
 /** Chapters in which one side hosts and the other is the guest, played both ways. */
 const BOTH_WAYS = {
-  invite, join: joinRoom, knock, restricted, redaction, history, media, ephemeral, profile, devices, upgrade, acl, crash,
+  invite, join: joinRoom, knock, restricted, redaction, history, media, ephemeral, profile, devices, encryption, upgrade,
+  acl, crash,
 };
 /** Chapters that are the same from either side. */
 const ONCE = { messages, state, partition, agreement };
 const ORDER = [
   "invite", "join", "knock", "restricted", "messages", "redaction", "state", "history", "media", "ephemeral", "profile",
-  "devices", "upgrade", "acl", "crash", "partition", "agreement",
+  "devices", "encryption", "upgrade", "acl", "crash", "partition", "agreement",
 ];
 
 const STEP_LIMIT_MS = 60_000;

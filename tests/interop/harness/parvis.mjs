@@ -5,6 +5,7 @@ import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { openRestartDoor } from "./door.mjs";
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
@@ -63,7 +64,7 @@ const listen = (server) =>
 export class Parvis {
   #process;
   #ended;
-  #control;
+  #door;
 
   /** Writes the configuration into `directory`, which also takes the data and the log. */
   static async prepare({ binary, database, directory }) {
@@ -131,22 +132,15 @@ export class Parvis {
     if (code !== 0) throw new Error(`the account ${name} was not made (code ${code}): ${output}`);
   }
 
-  /** Opens a door on the loopback through which a command can restart the server; returns that command. */
+  /** Opens a door through which a command can restart the server; returns that command. */
   async offerRestart() {
-    this.#control = createServer((request, response) => {
-      this.stop().then(() => this.start()).then(
-        () => response.writeHead(204).end(),
-        (error) => response.writeHead(500).end(error.message),
-      );
-    });
-    const { port } = await listen(this.#control);
-    const script = `fetch("http://127.0.0.1:${port}",{method:"POST"}).then(async(r)=>{if(!r.ok)throw await r.text()})`;
-    return `'${process.execPath}' -e '${script}'`;
+    this.#door = await openRestartDoor(() => this.stop().then(() => this.start()));
+    return this.#door.command;
   }
 
   /** Ends everything; returns what was wrong with it, if anything. */
   async close() {
-    this.#control?.close();
+    this.#door?.close();
     const faults = [];
     await this.stop().catch((error) => faults.push(error.message));
     if ((await this.log()).includes("panicked at")) faults.push("the server panicked, see its log");

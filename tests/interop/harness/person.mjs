@@ -34,6 +34,9 @@ export async function refused(promise, status, ...errcodes) {
 }
 
 export class Person {
+  /** What the SDK asks for while it encrypts; empty for those who do not. */
+  secrets = {};
+
   /** Logs in by password with the credentials `{ user, password }`; the device is named after `label`. */
   static async logIn(url, { user, password }, label) {
     const wire = new Wire(label);
@@ -44,7 +47,7 @@ export class Person {
       password,
       initial_device_display_name: label,
     });
-    return new Person(url, session, wire);
+    return new this(url, session, wire);
   }
 
   constructor(url, session, wire) {
@@ -58,6 +61,7 @@ export class Person {
       userId: session.user_id,
       deviceId: session.device_id,
       accessToken: session.access_token,
+      cryptoCallbacks: this.secrets,
       timelineSupport: true,
       scheduler: new MatrixScheduler(undefined, () => null), // no queue: each message is sent at once
     });

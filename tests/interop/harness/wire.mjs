@@ -64,6 +64,13 @@ export class Wire {
     return true;
   }
 
+  /** The bodies of what this client sent to such paths since a time. */
+  sent(method, pathPattern, since = 0) {
+    return this.exchanges
+      .filter((e) => e.at >= since && e.method === method && pathPattern.test(e.path) && e.request)
+      .map((e) => JSON.parse(e.request));
+  }
+
   /** The sync answers this client received, oldest first. */
   syncs() {
     return this.exchanges.filter((e) => e.received && e.status === 200 && e.path.endsWith("/sync")).map((e) => e.body);

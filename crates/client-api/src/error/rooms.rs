@@ -4,6 +4,7 @@ use http::StatusCode;
 use parvis_rooms::RoomError;
 use parvis_wire::MatrixError;
 use ruma::api::error::ErrorCode;
+use serde_json::json;
 
 use super::ApiError;
 
@@ -14,8 +15,9 @@ impl From<RoomError> for ApiError {
         Self(match error {
             RoomError::UnknownRoom | RoomError::NotFound(_) => MatrixError::not_found(text),
             RoomError::Forbidden(_) => MatrixError::forbidden(text),
-            RoomError::Policy { setting, .. } => {
-                MatrixError::forbidden(text).with("org.parvis.setting", setting)
+            RoomError::Policy { rule, setting } => {
+                let policy = json!({ "rule": rule, "setting": setting.name, "value": setting.value });
+                MatrixError::forbidden(text).with("org.parvis.policy", policy)
             }
             RoomError::Format(error) if error.is_too_large() => MatrixError::too_large(text),
             RoomError::Format(_) => MatrixError::bad_json(text),

@@ -1,6 +1,6 @@
 //! `discover_homeserver`
 
-use parvis_policy::encryption::{EncryptionSettings, Level};
+use parvis_policy::encryption::{EncryptionPolicy, Level};
 use serde_json::json;
 
 use crate::world::World;
@@ -19,10 +19,8 @@ async fn clients_learn_the_base_url_and_that_encryption_is_off() {
 
 #[tokio::test]
 async fn encryption_forbidden_everywhere_is_published_as_disabled() {
-    let forbidden = Level::Forbidden;
-    let mut world = World::new().await;
-    world.api.encryption =
-        EncryptionSettings { direct: forbidden, private: forbidden, public: forbidden, ..Default::default() };
+    let world = World::new().await;
+    world.set_encryption(EncryptionPolicy::everywhere(Level::Forbidden));
     let (_, body) = world.get(PATH).await;
     assert_eq!(body["io.element.e2ee"], json!({ "default": false, "force_disable": true }));
     assert_eq!(body["im.vector.riot.e2ee"], body["io.element.e2ee"]);
@@ -30,8 +28,8 @@ async fn encryption_forbidden_everywhere_is_published_as_disabled() {
 
 #[tokio::test]
 async fn nothing_is_published_where_clients_decide() {
-    let mut world = World::new().await;
-    (world.api.encryption.direct, world.api.encryption.private) = (Level::Client, Level::Client);
+    let world = World::new().await;
+    world.set_encryption(EncryptionPolicy::everywhere(Level::Client));
     let (_, body) = world.get(PATH).await;
     assert_eq!(body, json!({ "m.homeserver": { "base_url": "https://matrix.example.org" } }));
 }

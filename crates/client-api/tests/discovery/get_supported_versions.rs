@@ -1,6 +1,6 @@
 //! `get_supported_versions`
 
-use parvis_policy::encryption::Level;
+use parvis_policy::encryption::{EncryptionPolicy, Level};
 use serde_json::json;
 
 use crate::world::World;
@@ -22,8 +22,8 @@ async fn encryption_is_said_to_be_forced_only_where_it_is() {
     let (_, plain) = World::new().await.get(PATH).await;
     assert!(plain["unstable_features"].get("io.element.e2ee_forced.private").is_none());
 
-    let mut world = World::new().await;
-    world.api.encryption.private = Level::Required;
+    let world = World::new().await;
+    world.set_encryption(EncryptionPolicy { private: Level::Required, ..EncryptionPolicy::default() });
     let (_, body) = world.get(PATH).await;
     assert_eq!(body["unstable_features"]["io.element.e2ee_forced.private"], true);
     assert!(body["unstable_features"].get("io.element.e2ee_forced.public").is_none());

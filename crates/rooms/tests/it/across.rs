@@ -15,7 +15,7 @@ use parvis_events::{RoomVersion, ServerKey};
 use parvis_peers::{
     Body, Federation, KeyBook, Limits, PeerError, ServerKeys, Transport, VerifyKey, WantedKeys,
 };
-use parvis_policy::{ClientKind, encryption::EncryptionSettings};
+use parvis_policy::{ClientKind, Standing};
 use parvis_rooms::{Actor, Identity, Invitation, Others, RoomError, RoomSettings, Rooms};
 use parvis_storage::{DatabaseSettings, DeviceSn, Store, StoreSettings};
 use ruma::{EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
@@ -123,7 +123,7 @@ pub(crate) async fn across(names: &[&str]) -> Across {
         let settings = RoomSettings {
             default_version: RoomVersion::DEFAULT,
             allowed_versions: RoomVersion::supported().collect(),
-            encryption: EncryptionSettings::default(),
+            policy: Standing::default(),
             may_publish: true,
         };
         let wire = Arc::new(Wire { from: (*name).to_owned(), wires: Arc::clone(&wires) });

@@ -3,7 +3,7 @@
 use parvis_events::RoomVersion;
 use parvis_policy::{
     ClientKind, Preset,
-    encryption::{EncryptionSettings, Level},
+    encryption::{EncryptionPolicy, Level},
 };
 use parvis_rooms::{CreateRoom, InitialState, RoomError};
 use serde_json::json;
@@ -76,7 +76,7 @@ async fn unknown_room_version_is_refused() {
 #[tokio::test]
 async fn invited_people_of_a_trusted_chat_have_the_creators_power() {
     for_each([RoomVersion::V11, RoomVersion::V12], async |version| {
-        let world = world_with(EncryptionSettings::default(), version).await;
+        let world = world_with(EncryptionPolicy::default(), version).await;
         let (alice, bob) = (world.person("alice").await, world.person("bob").await);
         let wanted = CreateRoom {
             preset: Some(Preset::TrustedPrivateChat),
@@ -111,7 +111,7 @@ async fn encryption_is_left_out_where_the_organisation_has_it_off_and_can_be_tur
 
 #[tokio::test]
 async fn upgrade_carries_encryption_over_even_where_it_is_forbidden_by_now() {
-    let client = EncryptionSettings { private: Level::Client, ..EncryptionSettings::default() };
+    let client = EncryptionPolicy { private: Level::Client, ..EncryptionPolicy::default() };
     let world = world_with(client, RoomVersion::V10).await;
     let alice = world.person("alice").await;
     let room_id =

@@ -239,7 +239,7 @@ async fn deliver(world: &World, room: RoomSn, dice: &mut Dice, mut events: Vec<P
 }
 
 async fn room_of(version: RoomVersion) -> (World, ruma::OwnedRoomId, RoomSn) {
-    let world = world_with(parvis_policy::encryption::EncryptionSettings::default(), version).await;
+    let world = world_with(parvis_policy::encryption::EncryptionPolicy::default(), version).await;
     let owner = world.person("owner").await;
     let wanted = CreateRoom { preset: Some(Preset::PublicChat), ..CreateRoom::default() };
     let room_id = world.room(&owner, wanted).await;

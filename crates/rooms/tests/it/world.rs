@@ -6,7 +6,7 @@ use std::{future::Future, sync::Arc};
 
 use parvis_ambient::{Ambient, SeededChance, TestClock};
 use parvis_events::{RoomVersion, ServerKey};
-use parvis_policy::{ClientKind, encryption::EncryptionSettings};
+use parvis_policy::{ClientKind, Policy, Standing, encryption::EncryptionPolicy};
 use parvis_rooms::{Actor, CreateRoom, Identity, Others, RoomError, RoomSettings, Rooms, SendEvent};
 use parvis_storage::{DatabaseSettings, DeviceSn, Store, StoreSettings};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, server_name};
@@ -19,10 +19,10 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn world() -> World {
-    world_with(EncryptionSettings::default(), RoomVersion::DEFAULT).await
+    world_with(EncryptionPolicy::default(), RoomVersion::DEFAULT).await
 }
 
-pub(crate) async fn world_with(encryption: EncryptionSettings, default_version: RoomVersion) -> World {
+pub(crate) async fn world_with(encryption: EncryptionPolicy, default_version: RoomVersion) -> World {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("parvis.db");
     let database = DatabaseSettings::Sqlite { path, readers: 2, relaxed_durability: true };
@@ -36,7 +36,8 @@ pub(crate) async fn world_with(encryption: EncryptionSettings, default_version: 
         key: Arc::new(ServerKey::generate([3; 32], "1").unwrap()),
     };
     let allowed_versions = RoomVersion::supported().collect();
-    let settings = RoomSettings { default_version, allowed_versions, encryption, may_publish: true };
+    let policy = Standing::new(Policy { encryption });
+    let settings = RoomSettings { default_version, allowed_versions, policy, may_publish: true };
     let others = Others::none(&identity);
     let rooms = Rooms::new(store.clone(), ambient, identity, others, settings);
     World { store, rooms, _directory: directory }

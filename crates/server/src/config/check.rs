@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use parvis_client_api::Discovery;
 use parvis_policy::{
-    encryption::EncryptionSettings,
+    Settings as PolicySettings,
     federation::{FederationMode, FederationRules},
 };
 use ruma::{
@@ -118,8 +118,8 @@ pub struct OrganisationConfig {
     pub accounts: AccountSettings,
     /// What new rooms are like.
     pub rooms: RoomsConfig,
-    /// Which rooms are encrypted.
-    pub encryption: EncryptionSettings,
+    /// What it pins of the organisation's policy.
+    pub policy: PolicySettings,
     /// How far presence goes.
     pub presence: PresenceMode,
     /// With which other servers it speaks.
@@ -303,7 +303,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         registration,
         accounts: settings.accounts.clone(),
         rooms: rooms?,
-        encryption: settings.encryption,
+        policy: settings.encryption.settings(),
         presence: settings.presence.mode,
         federation,
         rate_limits: settings.rate_limits,

@@ -5,7 +5,11 @@
 
 use std::path::PathBuf;
 
-use parvis_policy::{encryption::EncryptionSettings, federation::FederationMode};
+use parvis_policy::{
+    Settings as PolicySettings,
+    encryption::{EncryptedElsewhere, Exception, Level, Role, StripFor, WhoMayTurnOn},
+    federation::FederationMode,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -26,12 +30,42 @@ pub struct Settings {
     pub registration: RegistrationSettings,
     pub accounts: AccountSettings,
     pub rooms: RoomSettings,
-    pub encryption: EncryptionSettings,
+    pub encryption: EncryptionPins,
     pub presence: PresenceSettings,
     pub federation: FederationSettings,
     pub rate_limits: RateLimitSettings,
     pub limits: LimitSettings,
     pub logging: LoggingSettings,
+}
+
+/// What the configuration pins of the organisation's policy on encryption: what is set here cannot be changed
+/// elsewhere. The keys mean what they mean in the policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EncryptionPins {
+    pub direct: Option<Level>,
+    pub direct_with_partner: Option<Level>,
+    pub private: Option<Level>,
+    pub private_with_outsiders: Option<Level>,
+    pub public: Option<Level>,
+    pub space: Option<Level>,
+    pub who_may_turn_on: Option<WhoMayTurnOn>,
+    pub strip_for: Option<StripFor>,
+    pub roles: Option<Vec<Role>>,
+    pub exceptions: Option<Vec<Exception>>,
+    pub encrypted_elsewhere: Option<EncryptedElsewhere>,
+    pub silence_backup_prompts: Option<bool>,
+}
+
+impl EncryptionPins {
+    /// The settings that are set, by the names that they have in the policy.
+    pub fn settings(&self) -> PolicySettings {
+        let Ok(serde_json::Value::Object(keys)) = serde_json::to_value(self) else {
+            return PolicySettings::new();
+        };
+        let set = keys.into_iter().filter(|(_, value)| !value.is_null());
+        set.map(|(key, value)| (format!("encryption.{key}"), value)).collect()
+    }
 }
 
 /// The organisation's names.

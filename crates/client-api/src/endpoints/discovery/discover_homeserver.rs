@@ -27,7 +27,7 @@ struct Document {
 
 /// Where the homeserver is, and the organisation's default for encryption.
 pub(super) async fn handle(api: ClientApi, _: Call<Request, ()>) -> Result<Response, ApiError> {
-    let encryption = api.encryption.published_default().outcome;
+    let encryption = api.organisation.standing().now().encryption.published_default().outcome;
     let homeserver = HomeserverInfo::new(api.discovery.public_base_url.clone());
     let dehydrated_devices = api.discovery.dehydrated_devices;
     let document = Document { homeserver, encryption, encryption_legacy: encryption, dehydrated_devices };

@@ -15,7 +15,14 @@ const VERSIONS: [&str; 15] = [
 /// The specification's versions, and the unstable features which work here.
 pub(super) async fn handle(api: ClientApi, _: Call<Request, Option<Session>>) -> Result<Response, ApiError> {
     let mut response = Response::new(VERSIONS.map(str::to_owned).to_vec());
-    let forced = api.encryption.forced_presets().into_iter().filter(|(_, forced)| *forced);
+    let forced = api
+        .organisation
+        .standing()
+        .now()
+        .encryption
+        .forced_presets()
+        .into_iter()
+        .filter(|(_, forced)| *forced);
     response.unstable_features = forced.map(|(name, _)| (name.to_owned(), true)).collect();
     Ok(response)
 }

@@ -1,0 +1,44 @@
+//! The table from the engines' errors to Matrix errors.
+
+use parvis_organisation::ChangeError;
+use parvis_policy::SettingError;
+use parvis_rooms::RoomError;
+use parvis_wire::MatrixError;
+
+/// What a handler fails with.
+#[derive(Debug)]
+pub(crate) struct ApiError(MatrixError);
+
+impl From<ApiError> for MatrixError {
+    fn from(error: ApiError) -> Self {
+        error.0
+    }
+}
+
+impl From<MatrixError> for ApiError {
+    fn from(error: MatrixError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        let text = error.to_string();
+        Self(match error {
+            ChangeError::Setting(SettingError::Unknown(_)) => MatrixError::not_found(text),
+            ChangeError::Setting(SettingError::Value { .. }) => MatrixError::invalid_param(text),
+            ChangeError::Pinned(_) => MatrixError::forbidden(text),
+            ChangeError::Storage(error) => MatrixError::internal(error),
+        })
+    }
+}
+
+impl From<RoomError> for ApiError {
+    fn from(error: RoomError) -> Self {
+        let text = error.to_string();
+        Self(match error {
+            RoomError::UnknownRoom | RoomError::NotFound(_) => MatrixError::not_found(text),
+            other => MatrixError::internal(other),
+        })
+    }
+}

@@ -1,0 +1,39 @@
+// Real clients with real encryption, one on each server: the story of encrypted_chat.mjs across the line.
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { openRestartDoor } from "../../harness/door.mjs";
+import { node22 } from "../../harness/node22.mjs";
+
+const STORY = fileURLToPath(new URL("../../encrypted_chat.mjs", import.meta.url));
+const LIMIT_MS = 300_000;
+
+export async function encryption(report, { host, guest }) {
+  const [anna, ben] = [await host.person("anna"), await guest.person("ben")];
+  for (const person of [anna, ben]) person.unfollow(); // their clients do
+  const door = await openRestartDoor(() => host.process.stop().then(() => host.process.start()));
+  try {
+    const program = [
+      STORY, "--url", host.url, "--url-b", guest.url, "--user-a", anna.credentials(), "--user-b", ben.credentials(),
+      "--restart-command", door.command, ...(host.make === "parvis" ? [] : ["--encrypted-from-the-start"]),
+    ];
+    await report.check("two clients with Rust crypto encrypt, verify, back up and recover across the servers", async () => {
+      const { code, output } = await run(node22(), program);
+      if (code !== 0) throw new Error(output);
+    }, LIMIT_MS);
+  } finally {
+    door.close();
+  }
+}
+
+/** Runs a program to its end. */
+async function run(program, args) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => { output += data; });
+  const code = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  return { code, output };
+}

@@ -1,0 +1,55 @@
+// A person whose client can encrypt: Rust crypto, in memory, with a recovery key once there is one.
+
+import assert from "node:assert/strict";
+import { Person } from "./person.mjs";
+
+export class SecretivePerson extends Person {
+  /** The recovery key, as a person keeps it on paper; `undefined` before there is one. */
+  recoveryKey;
+
+  /** Logs in, begins to encrypt and to sync. */
+  static async arrive(url, account, label) {
+    const person = await SecretivePerson.logIn(url, account, label);
+    person.secrets.getSecretStorageKey = ({ keys }) => {
+      const [id] = Object.keys(keys);
+      return Promise.resolve(person.recoveryKey ? [id, person.recoveryKey.privateKey] : null);
+    };
+    await person.sdk.initRustCrypto({ useIndexedDB: false });
+    await person.start();
+    return person;
+  }
+
+  get crypto() {
+    return this.sdk.getCrypto();
+  }
+
+  /** Makes and publishes cross-signing keys. The server may not ask for a password. */
+  async crossSign() {
+    await this.crypto.bootstrapCrossSigning({
+      authUploadDeviceSigningKeys: async (upload) => {
+        await upload(null);
+      },
+    });
+  }
+
+  /** Waits until the event is here and readable, and returns its content. */
+  async reads(roomId, eventId) {
+    const event = await this.seesEvent(roomId, eventId);
+    await this.sees(`the event ${eventId} decrypted`, () => event.isEncrypted() && event.getClearContent());
+    assert.ok(!event.isDecryptionFailure());
+    return event.getContent();
+  }
+
+  /** Of the events in the room, how many cannot be read. */
+  unreadable(roomId) {
+    const events = this.room(roomId).getLiveTimeline().getEvents();
+    return events.filter((event) => event.isDecryptionFailure()).length;
+  }
+
+  /** Asserts that the server has the event as it was meant to be: encrypted, or not. */
+  async isOnTheWire(roomId, eventId, type) {
+    const response = await this.get(`/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/event/${encodeURIComponent(eventId)}`);
+    const event = await response.json();
+    assert.equal(event.type, type, JSON.stringify(event));
+  }
+}
