@@ -2,7 +2,7 @@
 -- The same tables and columns stand in the file for SQLite; docs/architecture.md describes them.
 
 CREATE TABLE policy_changes (
-    change_sn BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    change_sn BIGINT PRIMARY KEY NOT NULL,
     changed_ts BIGINT NOT NULL,
     author TEXT NOT NULL,
     setting TEXT NOT NULL,

@@ -2,7 +2,7 @@
 -- The same tables and columns stand in the file for PostgreSQL; docs/architecture.md describes them.
 
 CREATE TABLE policy_changes (
-    change_sn INTEGER PRIMARY KEY AUTOINCREMENT,
+    change_sn BIGINT PRIMARY KEY NOT NULL,
     changed_ts BIGINT NOT NULL,
     author TEXT NOT NULL,
     setting TEXT NOT NULL,

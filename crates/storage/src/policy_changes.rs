@@ -1,4 +1,6 @@
 //! What the organisation has set, and every change of it: who, when, from what, to what.
+//!
+//! Changes are numbered as they are written, so that what another process has written last counts as the newest.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +10,8 @@ use crate::{
 
 statements! {
     ADD_POLICY_CHANGE =
-        "INSERT INTO policy_changes (changed_ts, author, setting, old_value, new_value) VALUES ($1, $2, $3,
+        "INSERT INTO policy_changes (change_sn, changed_ts, author, setting, old_value, new_value)
+         VALUES ((SELECT COALESCE(MAX(newest.change_sn), 0) + 1 FROM policy_changes newest), $1, $2, $3,
              (SELECT before.new_value FROM policy_changes before WHERE before.setting = $3
               ORDER BY before.change_sn DESC LIMIT 1), $4)";
     NEWEST_POLICY_CHANGE = "SELECT COALESCE(MAX(change_sn), 0) FROM policy_changes";
