@@ -134,3 +134,29 @@ async fn places_that_are_none_are_refused() {
     assert_eq!(answer.error(), (400, "M_INVALID_PARAM"));
     assert_eq!(world.get_as(&alice, "v3/keys/changes?from=s1").await.status, 400);
 }
+
+#[tokio::test]
+async fn changes_after_the_later_sync_are_not_told() {
+    on_each_engine(async |world: World| {
+        let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+        let carol = world.register("carol").await;
+        let room = hall(&world, &alice).await;
+        join(&world, &bob, &room).await;
+        join(&world, &carol, &room).await;
+        let from = next(&world.sync(&alice, "").await);
+        world.upload_device_keys(&bob, &Signer::new(1)).await;
+        let to = next(&world.sync(&alice, &from).await);
+        world.upload_device_keys(&carol, &Signer::new(2)).await;
+        leave(&world, &bob, &room).await;
+        let changes = async |from: &str, to: &str| {
+            world.get_as(&alice, &format!("v3/keys/changes?from={from}&to={to}")).await.ok()
+        };
+        let told = changes(&from, &to).await;
+        assert_eq!((&told["changed"], &told["left"]), (&json!(ids(&[&bob])), &json!([])));
+        let now = next(&world.sync(&alice, &to).await);
+        let told = changes(&to, &now).await;
+        assert_eq!((&told["changed"], &told["left"]), (&json!(ids(&[&carol])), &json!(ids(&[&bob]))));
+        assert_eq!(changes(&now, &from).await["changed"], json!([]), "nothing lies between");
+    })
+    .await;
+}

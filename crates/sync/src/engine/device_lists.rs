@@ -13,16 +13,19 @@ use crate::{
 };
 
 impl SyncEngine {
-    /// Whose devices have changed since a place, and with whom the reader shares no room any more: as of now.
+    /// Whose devices have changed between two places, and with whom the reader shared no room any more at the later
+    /// one. A later place that is not reached yet counts as now.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn device_lists_since(
+    pub async fn device_lists_between(
         &self,
         reader: Reader,
         since: Token,
+        until: Token,
     ) -> Result<DeviceLists, StorageError> {
         let parts = &self.0.parts;
+        let until = until.position.min(parts.store.head());
         let request = SyncRequest {
             since: Some(since),
             timeout: Duration::ZERO,
@@ -32,6 +35,6 @@ impl SyncEngine {
             state_after: false,
             set_presence: PresenceState::Offline,
         };
-        Classic::changed_devices(parts, &request, reader, since.position, parts.store.head()).await
+        Classic::changed_devices(parts, &request, reader, since.position, until).await
     }
 }

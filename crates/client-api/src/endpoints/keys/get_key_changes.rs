@@ -7,7 +7,7 @@ use ruma::api::client::keys::get_key_changes::v3::{Request, Response};
 
 use crate::{ApiError, ClientApi, Session, actor::reader};
 
-/// Whose devices have changed since a sync: up to now, and so more rather than less than up to a later one.
+/// Whose devices have changed between two syncs.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let Request { from, to, .. } = &call.request;
     let parse = |token: &str, name| {
@@ -15,7 +15,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         token.parse::<Token>().map_err(bad)
     };
     let from = parse(from, "from")?;
-    parse(to, "to")?;
-    let lists = api.sync.device_lists_since(reader(&call.principal), from).await?;
+    let to = parse(to, "to")?;
+    let lists = api.sync.device_lists_between(reader(&call.principal), from, to).await?;
     Ok(Response::new(lists.changed, lists.left))
 }
