@@ -43,11 +43,16 @@ impl ClientFields<'_> {
         }
     }
 
-    /// The fields that those see who are not in the room.
+    /// The fields that those see who are not in the room; of a create event also when it was sent.
     pub(crate) fn stripped(&self) -> String {
         let mut out = Vec::with_capacity(self.content.len() + 192);
         out.extend_from_slice(b"{\"content\":");
         out.extend_from_slice(self.content.as_bytes());
+        if self.kind == "m.room.create" {
+            // Who is asked into a room may want to know how old it is; the conformance suite does.
+            out.extend_from_slice(b",\"origin_server_ts\":");
+            write_value(&mut out, &self.origin_server_ts);
+        }
         write_text_field(&mut out, "sender", self.sender.as_str());
         write_text_field(&mut out, "state_key", self.state_key.unwrap_or_default());
         write_text_field(&mut out, "type", self.kind);
@@ -96,6 +101,8 @@ pub struct Unsigned<'a> {
     pub transaction_id: Option<&'a str>,
     /// The content that a state event replaced.
     pub prev_content: Option<&'a RawValue>,
+    /// Who had sent what a state event replaced. Clients of old look for it.
+    pub prev_sender: Option<&'a UserId>,
     /// The state event that a state event replaced.
     pub replaces_state: Option<&'a EventId>,
     /// The reader's own membership at the time of the event.
@@ -131,6 +138,9 @@ impl Unsigned<'_> {
         }
         if let Some(content) = self.prev_content {
             object.raw("prev_content", content.get());
+        }
+        if let Some(sender) = self.prev_sender {
+            object.string("prev_sender", sender.as_str());
         }
         if let Some(redaction) = self.redacted_because {
             object.raw("redacted_because", redaction);

@@ -105,17 +105,15 @@ impl Writer {
     fn joined(&mut self, room: &JoinedRoom) {
         self.room_key(&room.room_id);
         self.timeline_and_state(&room.timeline, &room.state, &room.account_data);
-        if room.typing.is_some() || !room.receipts.is_empty() {
-            self.raw(",\"ephemeral\":{\"events\":[");
-            if let Some(typing) = &room.typing {
-                self.typing(typing);
-            }
-            if !room.receipts.is_empty() {
-                self.raw(if room.typing.is_some() { "," } else { "" });
-                self.receipts(&room.receipts);
-            }
-            self.raw("]}");
+        self.raw(",\"ephemeral\":{\"events\":[");
+        if let Some(typing) = &room.typing {
+            self.typing(typing);
         }
+        if !room.receipts.is_empty() {
+            self.raw(if room.typing.is_some() { "," } else { "" });
+            self.receipts(&room.receipts);
+        }
+        self.raw("]}");
         self.raw(",\"unread_notifications\":");
         self.counts(&room.unread);
         if let Some(threads) = room.unread_threads.as_ref().filter(|threads| !threads.is_empty()) {

@@ -46,6 +46,7 @@ fn everything_unsigned_is_written_as_given() {
         age: Some(-5),
         transaction_id: Some("t\"1"),
         prev_content: Some(&previous),
+        prev_sender: Some(pdu.sender()),
         replaces_state: Some(event_id!("$old")),
         membership: Some("join"),
         redacted_because: Some(r#"{"type":"m.room.redaction"}"#),
@@ -55,7 +56,8 @@ fn everything_unsigned_is_written_as_given() {
     };
     assert_eq!(
         client_event(&pdu, &unsigned)["unsigned"],
-        json!({ "age": -5, "transaction_id": "t\"1", "prev_content": { "topic": "old" }, "replaces_state": "$old",
+        json!({ "age": -5, "transaction_id": "t\"1", "prev_content": { "topic": "old" },
+            "prev_sender": "@alice:example.org", "replaces_state": "$old",
             "membership": "join", "redacted_because": { "type": "m.room.redaction" },
             "m.relations": { "m.thread": { "count": 2 } }, "invite_room_state": [1], "knock_room_state": [2] })
     );
@@ -109,6 +111,13 @@ fn stripped_state_has_four_fields() {
         json,
         json!({ "content": { "name": "n" }, "sender": "@alice:example.org", "state_key": "", "type": "m.room.name" })
     );
+}
+
+#[test]
+fn stripped_create_event_tells_when_the_room_was_made() {
+    let pdu = create_draft(RoomVersion::DEFAULT).sign(RoomVersion::DEFAULT, &key()).unwrap();
+    let json: Value = serde_json::from_str(&stripped_state(&pdu)).unwrap();
+    assert_eq!(json["origin_server_ts"], pdu.origin_server_ts());
 }
 
 #[test]

@@ -8,9 +8,7 @@ use std::{
 };
 
 use parvis_events::Membership;
-use parvis_storage::{
-    Announced, Change, EventSn, HeadFollower, Position, RoomSn, StorageError, StoredEvent, UserSn,
-};
+use parvis_storage::{Announced, Change, EventSn, HeadFollower, Position, RoomSn, StorageError, UserSn};
 use tokio::sync::watch;
 
 use super::{Inner, Passing};
@@ -107,7 +105,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Who has sent types no more, and is active; who has left types no more.
+    /// Who has sent is active; who has left types no more. Who has sent may go on typing: that is for the client to
+    /// say.
     async fn notice_event(
         &self,
         room: RoomSn,
@@ -127,9 +126,6 @@ impl Inner {
             && self.parts.presence.act(event.sender, *device, self.now())
         {
             self.tell_presence(event.sender);
-        }
-        if typing && is_message(&event) {
-            self.end_typing(room, event.sender);
         }
         if let Some(member) = member.filter(|_| typing && event.pdu.membership() != Some(Membership::Join)) {
             self.end_typing(room, member);
@@ -211,10 +207,4 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-/// Whether somebody said something, rather than reacted or changed the room.
-fn is_message(event: &StoredEvent) -> bool {
-    let pdu = &event.pdu;
-    !pdu.is_state() && matches!(pdu.kind(), "m.room.message" | "m.room.encrypted" | "m.sticker")
 }

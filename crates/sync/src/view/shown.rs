@@ -73,6 +73,7 @@ impl ShownEvent {
             age: Some(self.age),
             transaction_id: transaction.map(|sent| sent.1.as_str()),
             prev_content: replaced.map(parvis_events::Pdu::content),
+            prev_sender: replaced.map(parvis_events::Pdu::sender),
             replaces_state: replaced.map(parvis_events::Pdu::event_id),
             membership: self.membership.map(Membership::as_str),
             redacted_because: redaction.as_deref(),
