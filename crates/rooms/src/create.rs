@@ -8,7 +8,7 @@ use parvis_policy::{
     encryption::{AtCreation, CreationFacts},
 };
 use parvis_storage::{CommitError, Position, RoomHead, RoomSn, StateRoot};
-use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
@@ -289,6 +289,9 @@ fn create_content(
     let mut content = wanted.creation_content.clone();
     content.insert("room_version".to_owned(), version.as_str().into());
     content.remove("creator");
+    if version.additional_creators() {
+        check_additional_creators(&content)?;
+    }
     if !version.creator_is_sender() {
         content.insert("creator".to_owned(), actor.user_id.as_str().into());
     }
@@ -302,17 +305,29 @@ fn create_content(
     Ok(content)
 }
 
+/// Refuses additional creators that are no users.
+fn check_additional_creators(content: &Map<String, Value>) -> Result<(), RoomError> {
+    let Some(named) = content.get("additional_creators") else { return Ok(()) };
+    let is_user = |named: &Value| named.as_str().is_some_and(|name| <&UserId>::try_from(name).is_ok());
+    match named.as_array().is_some_and(|named| named.iter().all(is_user)) {
+        true => Ok(()),
+        false => {
+            Err(RoomError::InvalidParam("additional_creators must be a list of ids of users".to_owned()))
+        }
+    }
+}
+
 /// The users that the content of a create event names as additional creators.
-fn creators_of(content: &Map<String, Value>) -> Vec<String> {
+pub(crate) fn creators_of(content: &Map<String, Value>) -> Vec<String> {
     let listed = content.get("additional_creators").and_then(Value::as_array);
     listed.into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
 }
 
 /// A creator's power is above all levels since room version 12, and may not be written down.
-fn refuse_creators_in_users(
+pub(crate) fn refuse_creators_in_users(
     version: RoomVersion,
     levels: &Map<String, Value>,
-    creator: &OwnedUserId,
+    creator: &UserId,
     additional: &[String],
 ) -> Result<(), RoomError> {
     if !version.creators_have_infinite_power() {
@@ -367,14 +382,16 @@ fn default_power_levels(
     levels.as_object().cloned().unwrap_or_default()
 }
 
-fn preset_state(preset: Preset) -> [(&'static str, Value); 3] {
-    let (join_rule, guest_access) = match preset {
-        Preset::PrivateChat | Preset::TrustedPrivateChat => ("invite", "can_join"),
-        Preset::PublicChat => ("public", "forbidden"),
-    };
-    [
+fn preset_state(preset: Preset) -> Vec<(&'static str, Value)> {
+    let is_private = preset != Preset::PublicChat;
+    let join_rule = if is_private { "invite" } else { "public" };
+    let mut state = vec![
         ("m.room.join_rules", json!({ "join_rule": join_rule })),
         ("m.room.history_visibility", json!({ "history_visibility": "shared" })),
-        ("m.room.guest_access", json!({ "guest_access": guest_access })),
-    ]
+    ];
+    if is_private {
+        // Without such an event guests are kept out, which is what a public room wants.
+        state.push(("m.room.guest_access", json!({ "guest_access": "can_join" })));
+    }
+    state
 }

@@ -152,6 +152,10 @@ impl Rooms {
     pub async fn public_rooms(&self, query: &PublicRoomsQuery) -> Result<PublicRoomsPage, RoomError> {
         let mut rooms = Vec::new();
         for room in self.store.published_rooms().await? {
+            // What is known of a room that everybody here has left may be long out of date.
+            if !self.is_resident(room).await? {
+                continue;
+            }
             let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
             let summary = self.describe(room, head.state_root).await?;
             if query.matches(&summary) {

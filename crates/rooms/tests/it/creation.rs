@@ -45,6 +45,13 @@ async fn events_of_a_new_room_come_in_the_order_of_the_specification() {
             "m.room.member",
         ];
         assert_eq!(world.history(&alice, &room_id).await, expected, "version {version:?}");
+        let public = CreateRoom {
+            preset: Some(Preset::PublicChat),
+            room_version: Some(version.as_str().to_owned()),
+            ..CreateRoom::default()
+        };
+        let public = world.room(&alice, public).await;
+        assert_eq!(world.content(&alice, &public, "m.room.guest_access", "").await, None, "guests stay out");
         assert_eq!(room_id.server_name().is_none(), version.room_id_is_create_hash());
         let levels = world.content(&alice, &room_id, "m.room.power_levels", "").await.unwrap();
         let named = levels["users"].get("@alice:parvis.test").is_some();
@@ -131,4 +138,29 @@ async fn rooms_made_alike_in_the_same_millisecond_are_two_rooms() {
     let one = world.room(&alice, CreateRoom::default()).await;
     let two = world.room(&alice, CreateRoom::default()).await;
     assert_ne!(one, two);
+}
+
+#[tokio::test]
+async fn creators_are_users_and_have_no_power_levels() {
+    let world = world().await;
+    let (alice, bob) = (world.person("alice").await, world.person("bob").await);
+    let with_creators = |creators: serde_json::Value| {
+        let creation_content = [("additional_creators".to_owned(), creators)].into_iter().collect();
+        CreateRoom { preset: Some(Preset::PublicChat), creation_content, ..CreateRoom::default() }
+    };
+    for creators in [json!("bob"), json!(["@b:c.d", 42]), json!(["@b:c.d", "bob"]), json!(["@b:c$d.e"])] {
+        let refused = world.rooms.create(&alice, with_creators(creators.clone())).await;
+        assert!(matches!(refused, Err(RoomError::InvalidParam(_))), "{creators}: {refused:?}");
+    }
+    let room_id = world.room(&alice, with_creators(json!([bob.user_id]))).await;
+    for creator in [&alice, &bob] {
+        let levels = json(&json!({ "users": { creator.user_id.as_str(): 100 } }));
+        let refused = world.rooms.set_state(&alice, &room_id, "m.room.power_levels", "", &levels).await;
+        assert!(matches!(refused, Err(RoomError::BadState(_))), "{refused:?}");
+    }
+    let levels = json(&json!({ "users": { "@carol:parvis.test": 100 } }));
+    world.rooms.set_state(&alice, &room_id, "m.room.power_levels", "", &levels).await.unwrap();
+    let again = json(&json!({ "room_version": "12" }));
+    let refused = world.rooms.set_state(&alice, &room_id, "m.room.create", "", &again).await;
+    assert!(matches!(refused, Err(RoomError::BadState(_))), "{refused:?}");
 }
