@@ -85,6 +85,28 @@ impl Federation {
         R::IncomingResponse::try_from_http_response(response).map_err(|error| malformed(error.to_string()))
     }
 
+    /// Asks by the first version of an endpoint that has a second, for servers that know no other: the same
+    /// request, at the path of old. Gives the body of the answer, which is another than that of the second version.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_first_version<R>(
+        &self,
+        destination: &ServerName,
+        request: R,
+        limits: Limits,
+    ) -> Result<Bytes, PeerError>
+    where
+        R: OutgoingRequest + Metadata<PathBuilder = SinglePath>,
+    {
+        let mut request = into_http(request)?;
+        let path = request.uri().to_string().replacen("/v2/", "/v1/", 1);
+        let path = http::Uri::try_from(path).map_err(|error| PeerError::Unsendable(error.to_string()))?;
+        *request.uri_mut() = path;
+        let response = self.exchange(destination, request, limits).await?;
+        response.into_body().collect(destination, limits.max_bytes).await
+    }
+
     /// Signs a request whose URI is path and query only, carries it, and gives the answer if it is no error. For
     /// answers that are not for ruma's types, such as media.
     ///

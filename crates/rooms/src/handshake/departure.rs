@@ -3,14 +3,10 @@
 
 use parvis_events::{EventDraft, MAX_AUTH_EVENTS, Pdu};
 use parvis_storage::{Member, RoomSn, StoredEvent};
-use ruma::{
-    ServerName,
-    api::federation::membership::{create_leave_event, prepare_leave_event},
-};
+use ruma::{ServerName, api::federation::membership::prepare_leave_event};
 use serde_json::{Map, Value};
 
 use super::{
-    inviting::json,
     residents::{ASK, Refusals},
     template::Given,
 };
@@ -41,14 +37,17 @@ impl Rooms {
         let last = self.store.event(member.event).await?;
         let mut refusals = Refusals::new(self);
         let mut left = None;
-        for server in self.whom_to_ask(actor.user, Some(room), &[]).await? {
-            match self.leave_by(&server, actor, &last, content.clone()).await {
+        for candidate in self.whom_to_ask(actor.user, Some(room), &[]).await? {
+            if !refusals.may_ask(&candidate) {
+                break;
+            }
+            match self.leave_by(&candidate.server, actor, &last, content.clone()).await {
                 Ok(leave) => {
                     left = Some(leave);
                     break;
                 }
                 Err(error) => {
-                    if !refusals.note(self, &server, error) {
+                    if !refusals.note(self, &candidate.server, error) {
                         break;
                     }
                 }
@@ -73,14 +72,12 @@ impl Rooms {
         let request = prepare_leave_event::v1::Request::new(room_id.clone(), user_id.clone());
         let offer = self.others.federation.call(server, request, ASK).await?;
         let version = offer.room_version.as_ref().map(ruma::RoomVersionId::as_str);
-        let given = Given::read(version, &offer.event, room_id, user_id, "leave")?;
+        let given = Given::read(self, version, &offer.event, room_id, user_id, "leave")?;
         if given.version != last.pdu.version() {
             return Err(RoomError::Unreachable(format!("{server} says that the room has another version")));
         }
         let leave = given.complete(self, room_id, user_id, content)?;
-        let request =
-            create_leave_event::v2::Request::new(room_id.clone(), leave.event_id().to_owned(), json(&leave)?);
-        self.others.federation.call(server, request, ASK).await?;
+        self.send_own_leave(server, &leave).await?;
         Ok(leave)
     }
 
