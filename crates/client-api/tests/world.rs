@@ -88,6 +88,7 @@ fn rooms(store: &Store, ambient: &Ambient, policy: Standing) -> Rooms {
         allowed_versions: RoomVersion::supported().collect(),
         policy,
         may_publish: true,
+        join_old_versions: false,
     };
     let others = Others::none(&identity);
     Rooms::new(store.clone(), ambient.clone(), identity, others, settings)

@@ -35,3 +35,6 @@ pub use push_rules::{current_push_rules, default_push_rules};
 pub use receive::{PublicKeys, RawPdu, SignatureError, SignedPdu, WellFormedPdu};
 pub use room_version::{RoomVersion, UnknownRoomVersion};
 pub use server_key::{InvalidServerKey, ServerKey};
+
+/// The type of events that bring the ends of a room together and say nothing: clients are not shown them.
+pub const DUMMY_EVENT: &str = "org.matrix.dummy_event";

@@ -23,7 +23,7 @@ use crate::{
     hash::signed_text,
     redaction::redacted_event,
     room_version::RoomVersion,
-    server_key::ServerKey,
+    server_key::{ServerKey, insert_signature},
 };
 
 /// An event of a room, as federated and stored.
@@ -260,6 +260,24 @@ impl Pdu {
         let mut object = canonical::parse_object(self.json().as_bytes()).map_err(damaged)?;
         let signature = key.sign_bytes(signed_text(&object, self.version()).as_bytes());
         key.insert_signature(&mut object, server, signature).map_err(damaged)?;
+        let (event_id, room_id) = (self.0.event_id.clone(), self.0.room_id.clone());
+        Self::from_stored(event_id, room_id, self.version(), canonical::to_text(&object))
+    }
+
+    /// The event with a signature that somebody else has made.
+    ///
+    /// # Errors
+    ///
+    /// [`StoredPduError`] where the event's JSON, trusted when it was stored, is damaged.
+    pub fn with_signature(
+        &self,
+        server: &ServerName,
+        key_id: &str,
+        signature: &str,
+    ) -> Result<Self, StoredPduError> {
+        let damaged = |error: FormatError| StoredPduError::new(self.event_id(), error.to_string());
+        let mut object = canonical::parse_object(self.json().as_bytes()).map_err(damaged)?;
+        insert_signature(&mut object, server, key_id, signature.to_owned()).map_err(damaged)?;
         let (event_id, room_id) = (self.0.event_id.clone(), self.0.room_id.clone());
         Self::from_stored(event_id, room_id, self.version(), canonical::to_text(&object))
     }

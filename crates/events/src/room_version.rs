@@ -91,6 +91,11 @@ impl RoomVersion {
         TABLE.iter().filter(|row| row.support == Support::Full).map(Self)
     }
 
+    /// Every version whose rules are known, oldest first: those that are supported, and older ones.
+    pub fn known() -> impl Iterator<Item = Self> {
+        TABLE.iter().filter(|row| row.support != Support::NameOnly).map(Self)
+    }
+
     /// The version's name, as in `m.room.create`'s `room_version`.
     pub fn as_str(self) -> &'static str {
         self.0.name

@@ -95,19 +95,28 @@ impl ServerKey {
         server: &ServerName,
         signature: String,
     ) -> Result<(), FormatError> {
-        let empty = || CanonicalJsonValue::Object(CanonicalJsonObject::new());
-        let CanonicalJsonValue::Object(signatures) =
-            object.entry("signatures".to_owned()).or_insert_with(empty)
-        else {
-            return Err(FormatError::field("signatures", "must be an object"));
-        };
-        let CanonicalJsonValue::Object(ours) = signatures.entry(server.to_string()).or_insert_with(empty)
-        else {
-            return Err(FormatError::field("signatures", "must be an object of objects"));
-        };
-        ours.insert(self.key_id.clone(), CanonicalJsonValue::String(signature));
-        Ok(())
+        insert_signature(object, server, &self.key_id, signature)
     }
+}
+
+/// Puts a signature beside those that are there.
+pub(crate) fn insert_signature(
+    object: &mut CanonicalJsonObject,
+    server: &ServerName,
+    key_id: &str,
+    signature: String,
+) -> Result<(), FormatError> {
+    let empty = || CanonicalJsonValue::Object(CanonicalJsonObject::new());
+    let CanonicalJsonValue::Object(signatures) = object.entry("signatures".to_owned()).or_insert_with(empty)
+    else {
+        return Err(FormatError::field("signatures", "must be an object"));
+    };
+    let CanonicalJsonValue::Object(of_server) = signatures.entry(server.to_string()).or_insert_with(empty)
+    else {
+        return Err(FormatError::field("signatures", "must be an object of objects"));
+    };
+    of_server.insert(key_id.to_owned(), CanonicalJsonValue::String(signature));
+    Ok(())
 }
 
 impl fmt::Debug for ServerKey {

@@ -38,6 +38,7 @@ impl From<RoomError> for ApiError {
             RoomError::Format(error) if error.is_too_large() => MatrixError::too_large(text),
             RoomError::Format(_) => MatrixError::bad_json(text),
             RoomError::InvalidParam(_) => MatrixError::invalid_param(text),
+            RoomError::MissingParam(_) => MatrixError::missing_param(text),
             RoomError::BadState(_) => bad(ErrorCode::BadState),
             RoomError::UnsupportedVersion(_) => bad(ErrorCode::IncompatibleRoomVersion),
             RoomError::IncompatibleVersion(version) => {
@@ -47,6 +48,11 @@ impl From<RoomError> for ApiError {
             RoomError::UnableToGrantJoin => bad(ErrorCode::UnableToGrantJoin),
             RoomError::InviteBlocked => {
                 MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
+            }
+            // What a room's policy server says of an event is for its sender's server to know.
+            RoomError::Refused { status, errcode, .. } if errcode == "M_FORBIDDEN" => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+                MatrixError::new(status, ErrorCode::Forbidden, text)
             }
             RoomError::Refused { .. } | RoomError::Unreachable(_) => {
                 MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, text)

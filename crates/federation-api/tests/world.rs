@@ -117,6 +117,7 @@ fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
         allowed_versions: RoomVersion::supported().collect(),
         policy: Standing::default(),
         may_publish: true,
+        join_old_versions: false,
     };
     let others = Others { keys: Arc::new(Keys), ..Others::none(&identity) };
     Rooms::new(store.clone(), ambient.clone(), identity, others, settings)

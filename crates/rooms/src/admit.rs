@@ -23,15 +23,15 @@ use std::{
 use parvis_dag as dag;
 use parvis_events::{EventDraft, MAX_PREV_EVENTS, Membership, Pdu};
 use parvis_storage::{
-    AuthEdges, CommitError, Committed, DeviceSn, EventSn, Position, RoomHead, RoomSn, Slot, StateRoot,
-    StorageError, StoredEvent, Submitted, TransactionKey, TypeSn, UserSn, WriteSet,
+    AuthEdges, CommitError, Committed, DeviceSn, EventFlags, EventSn, Position, RoomHead, RoomSn, Slot,
+    StateRoot, StorageError, StoredEvent, Submitted, TransactionKey, TypeSn, UserSn, WriteSet,
 };
 use ruma::{OwnedEventId, UserId};
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use self::remote::{StateGiven, TakenIn, Verdict};
-pub(crate) use self::{remote::Judged, resolution::Resolved};
+pub(crate) use self::{redaction::Redacts, remote::Judged, resolution::Resolved};
 use crate::{Actor, RoomError, Rooms};
 
 /// How often an operation is decided again because the room moved.
@@ -129,6 +129,8 @@ pub(crate) struct Turn<'a> {
     /// Events of other servers that something which is here follows, though not directly: what lies between is not
     /// here. They are no ends of the room.
     overtaken: HashSet<OwnedEventId>,
+    /// Events of other servers that the room's policy server would not sign.
+    unwelcome: HashSet<OwnedEventId>,
     /// The events that this turn has staged, which nobody else can read yet.
     staged: HashMap<EventSn, Arc<StoredEvent>>,
     staged_ids: HashMap<OwnedEventId, EventSn>,
@@ -232,6 +234,7 @@ impl Rooms {
             met: false,
             redacted_state: false,
             overtaken: HashSet::new(),
+            unwelcome: HashSet::new(),
             staged: HashMap::new(),
             staged_ids: HashMap::new(),
             staged_edges: Vec::new(),
@@ -406,10 +409,35 @@ impl Turn<'_> {
         draft: Draft,
         transaction: Option<(DeviceSn, String)>,
     ) -> Result<Staged, RoomError> {
+        self.stage_flagged(sender, sender_sn, draft, transaction, EventFlags::ACCEPTED).await
+    }
+
+    /// As [`stage`](Self::stage), with flags.
+    pub(crate) async fn stage_flagged(
+        &mut self,
+        sender: &UserId,
+        sender_sn: UserSn,
+        draft: Draft,
+        transaction: Option<(DeviceSn, String)>,
+        flags: EventFlags,
+    ) -> Result<Staged, RoomError> {
         let (pdu, auth, cited) = self.build(sender, draft).await?;
+        let pdu = self.have_signed(pdu).await?;
         let Cited { events: prev, state_root, .. } = cited;
-        let entry = Entry { sender: sender_sn, prev, auth, state_root, transaction, ..Entry::of(pdu) };
+        let entry = Entry { sender: sender_sn, flags, prev, auth, state_root, transaction, ..Entry::of(pdu) };
         self.enter(entry).await
+    }
+
+    /// An event with the signature of the room's policy server, if it has one.
+    async fn have_signed(&mut self, pdu: Pdu) -> Result<Pdu, RoomError> {
+        let policy = self.state_pdu("m.room.policy", "").await?;
+        let server = self.rooms.policy_server_of(self.room(), policy.as_ref()).await?;
+        self.rooms.have_signed_by(server.as_ref(), pdu).await
+    }
+
+    /// Says which events of other servers the policy server of the room would not sign.
+    pub(crate) fn keep_out_of_sight(&mut self, unwelcome: &HashSet<OwnedEventId>) {
+        self.unwelcome.clone_from(unwelcome);
     }
 
     /// Builds an event on what is durable and judges it, without staging it.

@@ -3,6 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
+/// By whose right somebody joins: for servers to say, and theirs to vouch for.
+pub(crate) const AUTHORISER: &str = "join_authorised_via_users_server";
+
 /// JSON as it goes into an event.
 pub(crate) fn raw(value: &impl Serialize) -> Box<RawValue> {
     // Only values that this crate builds come here; their keys are strings, so they can be written.

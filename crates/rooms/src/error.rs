@@ -32,6 +32,9 @@ pub enum RoomError {
     /// A parameter has an impossible value (`M_INVALID_PARAM`).
     #[error("{0}")]
     InvalidParam(String),
+    /// Something is missing, or is not what it has to be to count (`M_MISSING_PARAM`).
+    #[error("{0}")]
+    MissingParam(String),
     /// The state that was sent makes no sense (`M_BAD_STATE`).
     #[error("{0}")]
     BadState(String),
@@ -52,7 +55,7 @@ pub enum RoomError {
     DuplicateAnnotation,
     /// The other server does not know the room's version, or this one does not
     /// (`M_INCOMPATIBLE_ROOM_VERSION`).
-    #[error("the room has the version {0}")]
+    #[error("the room has the version {0}, which one of the two servers does not support")]
     IncompatibleVersion(String),
     /// Whether the user may join is for another server of the room to say (`M_UNABLE_TO_AUTHORISE_JOIN`).
     #[error("this server cannot tell whether the user may join the room")]

@@ -17,6 +17,7 @@ mod inviting;
 mod joining;
 mod knocking;
 mod offer;
+mod older;
 mod outside;
 mod residents;
 mod restricted;

@@ -19,6 +19,7 @@ mod hierarchy;
 mod history;
 mod membership;
 mod others;
+mod policy_server;
 mod profile;
 mod receive;
 mod send;
@@ -40,7 +41,7 @@ use parvis_ambient::Ambient;
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_policy::{ClientKind, Standing};
 use parvis_storage::{DeviceSn, StateRoot, Store, UserSn};
-use ruma::{OwnedServerName, OwnedUserId, RoomId};
+use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId};
 use tokio::sync::Mutex;
 
 pub use admit::{StateGiven, TakenIn, Verdict};
@@ -89,6 +90,8 @@ pub struct RoomSettings {
     pub policy: Standing,
     /// Whether users may list rooms in the public directory.
     pub may_publish: bool,
+    /// Whether rooms of the versions before 6 may be entered whose rules are known (3 to 5).
+    pub join_old_versions: bool,
 }
 
 /// A local user who does something, and with what.
@@ -121,6 +124,8 @@ pub struct Rooms {
     graphs: Cache<RoomSn, Graph>,
     /// What states were resolved to.
     resolutions: Cache<Vec<StateRoot>, Resolved>,
+    /// Events that the policy server of their room would not sign lately.
+    unwelcome: Cache<OwnedEventId, ()>,
     /// When the newest room was made, in milliseconds since the epoch.
     newest: Arc<AtomicI64>,
 }
@@ -132,6 +137,8 @@ type Graph = (Arc<Mutex<AuthGraph>>, usize);
 const GRAPHS: u64 = 64 << 20;
 /// How many resolutions are remembered.
 const RESOLUTIONS: u64 = 4_096;
+/// Of how many events it is remembered that a policy server would not sign them.
+const UNWELCOME: u64 = 10_000;
 /// How many rooms are kept ready for the next event.
 const DESKS: u64 = 4_096;
 /// How long a room is kept ready that nobody writes to.
@@ -166,6 +173,7 @@ impl Rooms {
             hierarchies: Hierarchies::default(),
             receiving: Arc::default(),
             filling: Filling::default(),
+            unwelcome: Cache::builder().max_capacity(UNWELCOME).time_to_live(DESK_IDLE).build(),
             newest: Arc::default(),
         }
     }

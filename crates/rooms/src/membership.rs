@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     Actor, RoomError, Rooms,
     admit::{Draft, Turn, in_turn},
-    content::{member, raw},
+    content::{AUTHORISER, member, raw},
     handshake::Wish,
 };
 
@@ -70,9 +70,9 @@ impl Rooms {
             if turn.membership(&actor.user_id).await? == Membership::Join {
                 return Ok(());
             }
-            content.remove("join_authorised_via_users_server");
+            content.remove(AUTHORISER);
             if let Some(authoriser) = self.authoriser(turn, &actor.user_id).await? {
-                content.insert("join_authorised_via_users_server".to_owned(), authoriser.as_str().into());
+                content.insert(AUTHORISER.to_owned(), authoriser.as_str().into());
             }
             turn.stage_for(actor, Draft::state("m.room.member", actor.user_id.as_str(), raw(&content)))
                 .await?;
@@ -90,6 +90,7 @@ impl Rooms {
     ) -> Result<Map<String, Value>, RoomError> {
         let profile = self.store.profile(actor.user).await?;
         let mut content = more.clone();
+        content.remove(AUTHORISER);
         let own = member(membership, profile.displayname(), profile.avatar_url(), reason);
         content.extend(own.as_object().cloned().unwrap_or_default());
         Ok(content)

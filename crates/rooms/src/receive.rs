@@ -6,6 +6,7 @@
 mod ancestors;
 mod asking;
 mod backfill;
+mod ends;
 mod worker;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -1,15 +1,18 @@
 //! Sending: messages, state, redactions.
 
+use std::sync::Arc;
+
 use parvis_events::{Membership, Pdu};
-use parvis_storage::{CommitError, DeviceSn, EventSn, RoomSn, StorageError, StoredEvent, TransactionKey};
+use parvis_storage::{CommitError, DeviceSn, EventSn, RoomSn, StoredEvent, TransactionKey};
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     Actor, RoomError, Rooms,
-    admit::{Attempts, Draft, Staged, Turn, in_turn},
-    content::raw,
+    admit::{Attempts, Draft, Redacts, Staged, Turn, in_turn},
+    content::{AUTHORISER, raw},
+    create::{creators_of, refuse_creators_in_users},
     encryption::ENCRYPTION,
 };
 
@@ -101,7 +104,6 @@ impl Rooms {
         transaction_id: String,
     ) -> Result<OwnedEventId, RoomError> {
         let found = self.store.event_by_id(&target).await?.filter(|event| event.room == room);
-        let found = found.ok_or(RoomError::NotFound("there is no such event in this room"))?;
         let once = Once::new(actor, scope, transaction_id);
         let mut attempts = Attempts::default();
         loop {
@@ -112,7 +114,7 @@ impl Rooms {
                 content: content.clone(),
                 redacts: Some(target.clone()),
             };
-            let staged = self.stage_redaction(&mut turn, actor, draft, &found, &once).await;
+            let staged = self.stage_redaction(&mut turn, actor, draft, found.clone(), &once).await;
             if let Some(event_id) = self.finish_once(turn, staged, &once, &mut attempts).await? {
                 return Ok(event_id);
             }
@@ -124,20 +126,20 @@ impl Rooms {
         turn: &mut Turn<'_>,
         actor: &Actor,
         draft: Draft,
-        target: &StoredEvent,
+        target: Option<Arc<StoredEvent>>,
         once: &Once,
     ) -> Result<Staged, RoomError> {
         let levels = turn.power_levels().await?;
-        let staged = turn.stage(&actor.user_id, actor.user, draft, once.transaction()).await?;
-        // Servers accept a redaction by any user of the target's server; we let users redact their own.
         let has_power = levels.of(&actor.user_id).reaches(levels.to_redact());
-        if !has_power && target.pdu.sender() != actor.user_id {
-            return Err(RoomError::forbidden("you may not redact this event"));
-        }
-        let redacted =
-            parvis_events::redact(&target.pdu).map_err(|error| StorageError::Corrupt(error.to_string()))?;
-        turn.redact(target.sn, &redacted, staged.sn);
-        Ok(staged)
+        let redacts = match (target, draft.redacts.clone()) {
+            // Servers accept a redaction by any user of the target's server; we let users redact their own.
+            (Some(target), _) if has_power || target.pdu.sender() == actor.user_id => Redacts::Event(target),
+            (Some(_), _) => return Err(RoomError::forbidden("you may not redact this event")),
+            // The other servers may have it.
+            (None, Some(target)) if has_power => Redacts::Unknown(target),
+            (None, _) => return Err(RoomError::NotFound("there is no such event in this room")),
+        };
+        turn.stage_redaction(actor, draft, once.transaction(), redacts).await
     }
 
     /// Writes what a turn has staged, once for a transaction id. Gives the event's id, or that of the event
@@ -192,7 +194,17 @@ impl Rooms {
         if kind == "m.room.canonical_alias" {
             self.check_canonical_alias(room, content).await?;
         }
+        if kind == "m.room.create" {
+            return Err(RoomError::BadState("a room is created once".to_owned()));
+        }
+        let content = &match kind {
+            "m.room.member" => without_authoriser(content),
+            _ => content.to_owned(),
+        };
         in_turn!(self, room, |turn| {
+            if kind == "m.room.power_levels" && state_key.is_empty() {
+                refuse_creators(turn, content).await?;
+            }
             if kind == ENCRYPTION && state_key.is_empty() {
                 self.check_encryption(turn, actor, content).await?;
             }
@@ -254,6 +266,26 @@ impl Rooms {
             false => Ok(()),
         }
     }
+}
+
+/// The content of a membership event as a client may send it: by whose right somebody joins is not for it to say.
+fn without_authoriser(content: &RawValue) -> Box<RawValue> {
+    let mut fields: Map<String, Value> = serde_json::from_str(content.get()).unwrap_or_default();
+    match fields.remove(AUTHORISER) {
+        Some(_) => raw(&fields),
+        None => content.to_owned(),
+    }
+}
+
+/// Refuses power levels that name creators of the room, whose power is above all levels.
+async fn refuse_creators(turn: &mut Turn<'_>, levels: &RawValue) -> Result<(), RoomError> {
+    let (Ok(levels), Some(create)) =
+        (serde_json::from_str(levels.get()), turn.state_pdu("m.room.create", "").await?)
+    else {
+        return Ok(());
+    };
+    let created: Map<String, Value> = create.content_as().unwrap_or_default();
+    refuse_creators_in_users(turn.head.version, &levels, create.sender(), &creators_of(&created))
 }
 
 fn same_content(current: &Pdu, content: &RawValue) -> bool {

@@ -23,6 +23,7 @@ pub(crate) fn room_settings(config: &OrganisationConfig, policy: Standing) -> Ro
         allowed_versions: config.rooms.allowed_versions.iter().filter_map(known).collect(),
         policy,
         may_publish: true,
+        join_old_versions: config.rooms.join_old_versions,
     }
 }
 

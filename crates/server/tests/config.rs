@@ -100,6 +100,7 @@ fn environment_overrules_the_file_and_the_file_the_defaults() {
         ("PARVIS_LISTENERS__CLIENT", "[::1]:3"),
         ("PARVIS_RATE_LIMITS__LOGIN__PER_SECOND", "7"),
         ("PARVIS_ROOMS__DEFAULT_VERSION", "11"),
+        ("PARVIS_ROOMS__JOIN_OLD_VERSIONS", "true"),
         ("PARVIS_SERVER__HOST_NAMES", r#"["a.example", "b.example"]"#),
         ("PARVIS_ENCRYPTION__PUBLIC", "forbidden"),
         ("PARVIS_ACCOUNTS__PASSWORD_NEEDS_DIGIT", "true"),
@@ -114,6 +115,7 @@ fn environment_overrules_the_file_and_the_file_the_defaults() {
     assert_eq!(config.organisations[0].rate_limits.login.per_second, 7.0);
     assert_eq!(config.organisations[0].rate_limits.login.burst, 20);
     assert_eq!(config.organisations[0].rooms.default_version.as_str(), "11");
+    assert!(config.organisations[0].rooms.join_old_versions, "which is off where nothing is said");
     assert_eq!(config.organisations[0].host_names, ["localhost", "a.example", "b.example", "*"]);
     assert!(config.organisations[0].accounts.password_needs_digit);
 

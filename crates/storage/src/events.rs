@@ -44,6 +44,7 @@ statements! {
         "INSERT INTO relations (target_id, event_sn, room_sn, relation_type, place) VALUES {rows}
          ON CONFLICT DO NOTHING";
     SET_REDACTED = "UPDATE events SET redacted_by = $2 WHERE event_sn = $1";
+    SET_FLAGS = "UPDATE events SET flags = $2 WHERE event_sn = $1";
     SET_AUTH = "UPDATE events SET auth = $2 WHERE event_sn = $1";
     SET_JSON = "UPDATE event_json SET json = $2 WHERE event_sn = $1";
     REMOVE_RELATIONS_OF = "DELETE FROM relations WHERE event_sn = $1";
@@ -178,6 +179,12 @@ impl WriteSet {
     /// Completes an event that came before those that authorise it.
     pub fn set_auth_events(&mut self, event: EventSn, auth: &[EventSn]) {
         self.write(&SET_AUTH, vec![event.into(), pack(auth).into()]);
+        self.rewritten.push(event);
+    }
+
+    /// Gives a stored event other flags. Whether it is shown must stay as it was.
+    pub fn set_flags(&mut self, event: EventSn, flags: EventFlags) {
+        self.write(&SET_FLAGS, vec![event.into(), flags.0.into()]);
         self.rewritten.push(event);
     }
 

@@ -11,7 +11,8 @@ use std::{collections::HashSet, sync::Arc};
 
 use parvis_ambient::Ambient;
 use parvis_dag::may_see;
-use parvis_storage::{DeviceSn, Position, RoomSn, StorageError, Store, StoredEvent, UserSn};
+use parvis_events::DUMMY_EVENT;
+use parvis_storage::{DeviceSn, EventFlags, Position, RoomSn, StorageError, Store, StoredEvent, UserSn};
 use ruma::OwnedUserId;
 
 pub use self::shown::{Relations, ShownEvent, ThreadSummary};
@@ -157,7 +158,9 @@ impl View {
         reading: &Reading,
         mut events: Vec<Arc<StoredEvent>>,
     ) -> Result<Vec<standing::Seen>, StorageError> {
-        events.retain(|event| event.is_shown());
+        let has_no_effect =
+            |event: &StoredEvent| event.flags.contains(EventFlags::IDLE) || event.pdu.kind() == DUMMY_EVENT;
+        events.retain(|event| event.is_shown() && !has_no_effect(event));
         let mut seen = self.standings.at(reading.reader.user, &reading.user_id, events).await?;
         seen.retain(|seen| may_see(&seen.event.pdu, &reading.user_id, seen.before, seen.joined_later));
         Ok(seen)

@@ -22,6 +22,7 @@ impl From<RoomError> for ApiError {
             RoomError::Format(error) if error.is_too_large() => MatrixError::too_large(text),
             RoomError::Format(_) => MatrixError::bad_json(text),
             RoomError::InvalidParam(_) => MatrixError::invalid_param(text),
+            RoomError::MissingParam(_) => MatrixError::missing_param(text),
             RoomError::BadState(_) => bad(ErrorCode::BadState),
             RoomError::NotLeft => bad(ErrorCode::Unknown),
             RoomError::UnsupportedVersion(_) => bad(ErrorCode::UnsupportedRoomVersion),

@@ -7,61 +7,122 @@ use std::sync::Arc;
 
 use parvis_dag::PowerLevels;
 use parvis_events::Pdu;
-use parvis_storage::{EventSn, StateRoot, StorageError, StoredEvent};
+use parvis_storage::{DeviceSn, EventFlags, EventSn, StateRoot, StorageError, StoredEvent};
+use ruma::OwnedEventId;
 
-use super::{Staged, Turn};
-use crate::RoomError;
+use super::{Draft, Staged, Turn};
+use crate::{Actor, RoomError};
+
+/// What an event redacts.
+pub(crate) enum Redacts {
+    /// Nothing: it is no redaction, or what it names was redacted before.
+    Nothing,
+    /// Something that its sender may redact.
+    Event(Arc<StoredEvent>),
+    /// Something that is not here yet.
+    Unknown(OwnedEventId),
+    /// Something that is not for its sender to redact.
+    NotAllowed,
+}
+
+impl Redacts {
+    /// Clients are not shown what has no effect.
+    pub(super) fn flags(&self) -> EventFlags {
+        match self {
+            Self::Nothing | Self::Event(_) => EventFlags::ACCEPTED,
+            Self::Unknown(_) | Self::NotAllowed => EventFlags::IDLE,
+        }
+    }
+}
 
 impl Turn<'_> {
-    /// Lets an event that was just staged redact what it names, and be redacted by what has waited for it.
-    pub(super) async fn settle_redactions(
+    /// What an event of another server redacts, where the state before it is this.
+    pub(super) async fn redacts(&self, pdu: &Pdu, before: StateRoot) -> Result<Redacts, RoomError> {
+        let Some(target) = pdu.owned_redacts() else { return Ok(Redacts::Nothing) };
+        let here = self.find_events(&[target]).await?.remove(target);
+        let Some(here) = here.filter(|here| here.room == self.head.room) else {
+            return Ok(Redacts::Unknown(target.clone()));
+        };
+        if here.redacted_by.is_some() {
+            return Ok(Redacts::Nothing);
+        }
+        match self.may_redact(&here.pdu, pdu, before).await? {
+            true => Ok(Redacts::Event(here)),
+            false => Ok(Redacts::NotAllowed),
+        }
+    }
+
+    /// Builds a redaction of a local user, judges it, and stages it with what it redacts.
+    ///
+    /// # Errors
+    /// As [`stage`](Self::stage).
+    pub(crate) async fn stage_redaction(
         &mut self,
-        staged: &Staged,
-        before: StateRoot,
-    ) -> Result<(), RoomError> {
-        let room = self.head.room;
-        if let Some(target) = staged.pdu.owned_redacts().cloned() {
-            match self.find_events(&[&target]).await?.remove(&target).filter(|target| target.room == room) {
-                Some(target) => self.redact_if_allowed(&target, staged.sn, &staged.pdu, before).await?,
-                None => self.set.add_waiting_redaction(room, &target, staged.sn),
+        actor: &Actor,
+        draft: Draft,
+        transaction: Option<(DeviceSn, String)>,
+        redacts: Redacts,
+    ) -> Result<Staged, RoomError> {
+        let staged =
+            self.stage_flagged(&actor.user_id, actor.user, draft, transaction, redacts.flags()).await?;
+        self.settle_redaction(&staged, redacts)?;
+        Ok(staged)
+    }
+
+    /// Lets an event that was just staged redact what it redacts, or wait for it.
+    pub(super) fn settle_redaction(&mut self, staged: &Staged, redacts: Redacts) -> Result<(), RoomError> {
+        match redacts {
+            Redacts::Nothing | Redacts::NotAllowed => Ok(()),
+            Redacts::Event(target) => self.take_content(&target, staged.sn),
+            Redacts::Unknown(target) => {
+                self.set.add_waiting_redaction(self.head.room, &target, staged.sn);
+                Ok(())
             }
         }
-        let own = staged.pdu.event_id();
+    }
+
+    /// Lets an event that was just staged be redacted by what has waited for it.
+    pub(super) async fn settle_waiting_redactions(&mut self, staged: &Staged) -> Result<(), RoomError> {
+        let (room, own) = (self.head.room, staged.pdu.event_id());
         let waiting = self.rooms.store.waiting_redactions(room, &[own]).await?;
         if waiting.is_empty() {
             return Ok(());
         }
         let target = self.event(staged.sn).await?;
+        let mut is_redacted = false;
         for (_, redaction) in waiting {
             let redaction = self.event(redaction).await?;
-            self.redact_if_allowed(&target, redaction.sn, &redaction.pdu, redaction.state_root).await?;
+            if self.may_redact(&target.pdu, &redaction.pdu, redaction.state_root).await? {
+                // It has an effect now, and may be seen by who looks for it.
+                self.set.set_flags(redaction.sn, redaction.flags.without(EventFlags::IDLE));
+                if !is_redacted {
+                    self.take_content(&target, redaction.sn)?;
+                    is_redacted = true;
+                }
+            }
         }
         self.set.end_waiting_redactions(own);
         Ok(())
     }
 
-    /// Redacts an event if the redaction's sender has the power to, or is of the same server as its sender.
-    async fn redact_if_allowed(
-        &mut self,
-        target: &Arc<StoredEvent>,
-        by: EventSn,
-        redaction: &Pdu,
-        before: StateRoot,
-    ) -> Result<(), RoomError> {
-        if target.redacted_by.is_some() || target.pdu.is_create() {
-            return Ok(());
-        }
-        let own_server = redaction.sender().server_name() == target.pdu.sender().server_name();
-        if !own_server && !self.may_redact(redaction, before).await? {
-            return Ok(());
-        }
+    fn take_content(&mut self, target: &StoredEvent, by: EventSn) -> Result<(), RoomError> {
         let redacted =
             parvis_events::redact(&target.pdu).map_err(|error| StorageError::Corrupt(error.to_string()))?;
         self.redact(target.sn, &redacted, by);
         Ok(())
     }
 
-    async fn may_redact(&self, redaction: &Pdu, before: StateRoot) -> Result<bool, RoomError> {
+    /// Whether a redaction may take a target's content: its sender has the power to, or is of the same server as
+    /// the target's.
+    async fn may_redact(&self, target: &Pdu, redaction: &Pdu, before: StateRoot) -> Result<bool, RoomError> {
+        if target.is_create() {
+            return Ok(false);
+        }
+        let own_server = redaction.sender().server_name() == target.sender().server_name();
+        Ok(own_server || self.has_power_to_redact(redaction, before).await?)
+    }
+
+    async fn has_power_to_redact(&self, redaction: &Pdu, before: StateRoot) -> Result<bool, RoomError> {
         let Some((_, create)) = self.state_in(before, "m.room.create", "").await? else { return Ok(false) };
         let levels = self.state_in(before, "m.room.power_levels", "").await?;
         let levels = PowerLevels::new(&create, levels.as_ref().map(|found| &found.1));

@@ -144,7 +144,10 @@ impl Turn<'_> {
             Err(missing) => return Ok(missing),
         };
         let state_root = self.state_before(&surroundings, given).await?;
-        let verdict = self.judge(pdu, &surroundings, state_root, past.is_some()).await?;
+        let mut verdict = self.judge(pdu, &surroundings, state_root, past.is_some()).await?;
+        if verdict == Verdict::Accepted && past.is_none() && self.unwelcome.contains(id) {
+            verdict = Verdict::SoftFailed("the room's policy server has not signed it".to_owned());
+        }
         if verdict != Verdict::Accepted {
             tracing::info!(event = %id, room = %self.head.room_id, ?verdict, "an event does not enter");
         }
@@ -152,10 +155,11 @@ impl Turn<'_> {
         if followed {
             self.set.found_missing_event(self.head.room, id);
         }
+        let redacts = self.redacts(pdu, state_root).await?;
         let sns = |events: &[Arc<StoredEvent>]| events.iter().map(|event| event.sn).collect();
         let entry = Entry {
             sender: self.rooms.store.intern_user(pdu.sender()).await?,
-            flags: verdict.flags().with(flags),
+            flags: verdict.flags().with(flags).with(redacts.flags()),
             prev: sns(&surroundings.prev),
             auth: sns(&surroundings.auth),
             missing: surroundings.missing,
@@ -167,7 +171,8 @@ impl Turn<'_> {
         };
         let staged = self.enter(entry).await?;
         if verdict == Verdict::Accepted {
-            self.settle_redactions(&staged, state_root).await?;
+            self.settle_redaction(&staged, redacts)?;
+            self.settle_waiting_redactions(&staged).await?;
         }
         Ok(Judged::Done(TakenIn { event: staged.sn, verdict, is_new: true }))
     }

@@ -7,10 +7,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    sent::{Claimed, read_event},
-    template::known_version,
-};
+use super::sent::{Claimed, read_event};
 use crate::{RoomError, Rooms};
 
 /// An invitation as it comes from the inviter's server.
@@ -40,7 +37,7 @@ impl Rooms {
         origin: &ServerName,
         invitation: Invitation,
     ) -> Result<Pdu, RoomError> {
-        let version = known_version(&invitation.room_version)?;
+        let version = self.version_to_enter(&invitation.room_version)?;
         let claimed = Claimed::read(&invitation.event, Membership::Invite)?;
         let inviter = OwnedUserId::try_from(claimed.sender).ok();
         if inviter.is_none_or(|inviter| inviter.server_name() != origin) {

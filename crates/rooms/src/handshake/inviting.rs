@@ -26,7 +26,8 @@ impl Rooms {
     ) -> Result<(), RoomError> {
         let head = self.store.room_head(room).await?.ok_or(RoomError::UnknownRoom)?;
         let shown = self.shown_outside(room, head.state_root, Some(invite.sender())).await?;
-        let signed = self.have_signed(server, invite, &shown).await?;
+        let invite = self.have_signed_for(room, invite.clone()).await?;
+        let signed = self.have_signed(server, &invite, &shown).await?;
         self.enter(room, signed, EventFlags::ACCEPTED).await.map(drop)
     }
 
@@ -39,7 +40,13 @@ impl Rooms {
             json(invite)?,
             shown.collect::<Result<_, RoomError>>()?,
         );
-        let answer = self.others.federation.call(server, request, ASK).await?;
+        let answer = match self.others.federation.call(server, request, ASK).await {
+            // The endpoint of old is for rooms of versions 1 and 2, of which there are none here.
+            Err(error) if error.is_unknown_endpoint() => {
+                return Err(RoomError::IncompatibleVersion(invite.version().as_str().to_owned()));
+            }
+            answer => answer?,
+        };
         let event = RawPdu::parse_raw(&answer.event, invite.version()).and_then(RawPdu::check_format);
         let event = event.ok().filter(|event| event.event_id() == invite.event_id());
         let event = event.ok_or_else(|| {

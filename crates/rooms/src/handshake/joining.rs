@@ -4,11 +4,9 @@
 use std::time::Duration;
 
 use parvis_events::{Pdu, RawPdu, RoomVersion};
-use parvis_peers::Limits;
 use parvis_storage::{EventFlags, RoomSn};
 use ruma::{
-    OwnedRoomId, OwnedServerName, RoomVersionId, ServerName,
-    api::federation::membership::{create_join_event, prepare_join_event},
+    OwnedRoomId, OwnedServerName, RoomVersionId, ServerName, api::federation::membership::prepare_join_event,
 };
 use serde_json::{Map, Value, value::RawValue};
 
@@ -36,12 +34,26 @@ const LOOKS: usize = 100;
 /// How long between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
-/// The versions of rooms that can be entered from here.
-pub(super) fn versions() -> Vec<RoomVersionId> {
-    RoomVersion::supported().map(|version| version.id().clone()).collect()
-}
-
 impl Rooms {
+    /// The versions of rooms that can be entered from here.
+    pub(super) fn versions_to_enter(&self) -> Vec<RoomVersionId> {
+        let versions = RoomVersion::known().filter(|version| self.may_enter(*version));
+        versions.map(|version| version.id().clone()).collect()
+    }
+
+    fn may_enter(&self, version: RoomVersion) -> bool {
+        version.is_supported() || (self.settings.join_old_versions && version.is_known())
+    }
+
+    /// A room version in which rooms can be entered from here.
+    ///
+    /// # Errors
+    /// [`RoomError::IncompatibleVersion`].
+    pub(super) fn version_to_enter(&self, name: &str) -> Result<RoomVersion, RoomError> {
+        let version = name.parse::<RoomVersion>().ok().filter(|version| self.may_enter(*version));
+        version.ok_or_else(|| RoomError::IncompatibleVersion(name.to_owned()))
+    }
+
     /// Joins by way of other servers, one after another until one lets the user in. Goes on to the end though
     /// who asked for it may be gone: the other servers would think that the user is in the room.
     ///
@@ -56,11 +68,14 @@ impl Rooms {
     async fn join_by_any(&self, wish: &Wish) -> Result<(), RoomError> {
         let room = self.store.room_sn(&wish.room_id).await?;
         let mut refusals = Refusals::new(self);
-        for server in self.whom_to_ask(wish.actor.user, room, &wish.via).await? {
-            match self.join_by(&server, wish).await {
+        for candidate in self.whom_to_ask(wish.actor.user, room, &wish.via).await? {
+            if !refusals.may_ask(&candidate) {
+                break;
+            }
+            match self.join_by(&candidate.server, wish).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    if !refusals.note(self, &server, error) {
+                    if !refusals.note(self, &candidate.server, error) {
                         break;
                     }
                 }
@@ -72,17 +87,15 @@ impl Rooms {
     async fn join_by(&self, server: &ServerName, wish: &Wish) -> Result<(), RoomError> {
         let (room_id, user_id) = (&wish.room_id, &wish.actor.user_id);
         let mut request = prepare_join_event::v1::Request::new(room_id.clone(), user_id.clone());
-        request.ver = versions();
+        request.ver = self.versions_to_enter();
         let offer = self.others.federation.call(server, request, ASK).await?;
         let version = offer.room_version.as_ref().map(RoomVersionId::as_str);
-        let given = Given::read(version, &offer.event, room_id, user_id, "join")?;
+        let given = Given::read(self, version, &offer.event, room_id, user_id, "join")?;
         let version = given.version;
         let join = given.complete(self, room_id, user_id, wish.content.clone())?;
 
         let _passing = self.doors.pass(room_id).await;
-        let request =
-            create_join_event::v2::Request::new(room_id.clone(), join.event_id().to_owned(), json(&join)?);
-        let answer = self.others.federation.call(server, request, Limits::JOIN).await?.room_state;
+        let answer = self.send_own_join(server, &join).await?;
         let join = match answer.event {
             Some(signed) => self.with_more_signatures(join, &signed, version).await?,
             None => join,

@@ -11,7 +11,6 @@ use serde_json::value::RawValue;
 use super::{
     Wish,
     inviting::json,
-    joining::versions,
     residents::{ASK, Refusals},
     template::Given,
 };
@@ -31,11 +30,14 @@ impl Rooms {
     async fn knock_by_any(&self, wish: &Wish) -> Result<(), RoomError> {
         let room = self.store.room_sn(&wish.room_id).await?;
         let mut refusals = Refusals::new(self);
-        for server in self.whom_to_ask(wish.actor.user, room, &wish.via).await? {
-            match self.knock_by(&server, wish).await {
+        for candidate in self.whom_to_ask(wish.actor.user, room, &wish.via).await? {
+            if !refusals.may_ask(&candidate) {
+                break;
+            }
+            match self.knock_by(&candidate.server, wish).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    if !refusals.note(self, &server, error) {
+                    if !refusals.note(self, &candidate.server, error) {
                         break;
                     }
                 }
@@ -47,10 +49,10 @@ impl Rooms {
     async fn knock_by(&self, server: &ServerName, wish: &Wish) -> Result<(), RoomError> {
         let (room_id, user_id) = (&wish.room_id, &wish.actor.user_id);
         let mut request = prepare_knock_event::v1::Request::new(room_id.clone(), user_id.clone());
-        request.ver = versions();
+        request.ver = self.versions_to_enter();
         let offer = self.others.federation.call(server, request, ASK).await?;
         let version = Some(RoomVersionId::as_str(&offer.room_version));
-        let given = Given::read(version, &offer.event, room_id, user_id, "knock")?;
+        let given = Given::read(self, version, &offer.event, room_id, user_id, "knock")?;
         let version = given.version;
         let knock = given.complete(self, room_id, user_id, wish.content.clone())?;
         let request =

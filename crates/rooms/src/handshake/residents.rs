@@ -40,14 +40,16 @@ impl Rooms {
     }
 
     /// The servers that may know a room, the likeliest first: those that were named, those that the user's
-    /// invitation or knock names, those that were in the room when this server last was.
+    /// invitation or knock names; and, for where none of these answers, those that were in the room when this server
+    /// last was.
     pub(super) async fn whom_to_ask(
         &self,
         user: UserSn,
         room: Option<RoomSn>,
         named: &[OwnedServerName],
-    ) -> Result<Vec<OwnedServerName>, RoomError> {
+    ) -> Result<Vec<Candidate>, RoomError> {
         let mut servers = named.to_vec();
+        let mut remembered = BTreeSet::new();
         if let Some(room) = room {
             if let Some(member) = self.store.member(user, room).await?
                 && member.membership == Membership::Invite
@@ -57,13 +59,23 @@ impl Rooms {
             }
             servers
                 .extend(self.store.outside_view(user, room).await?.into_iter().flat_map(|view| view.servers));
-            servers.extend(self.servers_in(room).await?.into_iter().take(MOST_REMEMBERED));
+            remembered = self.servers_in(room).await?;
         }
-        let mut seen = BTreeSet::new();
-        servers.retain(|server| *server != self.identity.server_name && seen.insert(server.clone()));
-        servers.truncate(MOST_ASKED);
-        Ok(servers)
+        let likely = servers.into_iter().map(|server| Candidate { server, is_remembered: false });
+        let remembered = remembered.into_iter().map(|server| Candidate { server, is_remembered: true });
+        let mut candidates: Vec<Candidate> = likely.chain(remembered.take(MOST_REMEMBERED)).collect();
+        let mut seen = BTreeSet::from([self.identity.server_name.clone()]);
+        candidates.retain(|candidate| seen.insert(candidate.server.clone()));
+        candidates.truncate(MOST_ASKED);
+        Ok(candidates)
     }
+}
+
+/// A server that may know a room.
+pub(super) struct Candidate {
+    pub(super) server: OwnedServerName,
+    /// Whether nobody has named it, and it is only remembered from when this server was in the room.
+    is_remembered: bool,
 }
 
 /// What servers said who were asked in turn and did not do as asked.
@@ -76,6 +88,12 @@ pub(super) struct Refusals {
 impl Refusals {
     pub(super) fn new(rooms: &Rooms) -> Self {
         Self { until: rooms.ambient.now().plus(PATIENCE), forbidden: 0, said: None }
+    }
+
+    /// Whether a server is to be asked. Who named servers wants to come in by way of these: others are asked only
+    /// where none of these has said anything of weight.
+    pub(super) fn may_ask(&self, candidate: &Candidate) -> bool {
+        !candidate.is_remembered || self.said.as_ref().is_none_or(|said| weight(said) <= UNINFORMED)
     }
 
     /// Notes a refusal. Says whether to go on to the next server.
@@ -104,11 +122,14 @@ impl Refusals {
     }
 }
 
+/// The weight of what a server says that does not know the room.
+const UNINFORMED: u8 = 1;
+
 /// How much an error tells.
 fn weight(error: &RoomError) -> u8 {
     match error {
         RoomError::Unreachable(_) => 0,
-        RoomError::Refused { errcode, .. } if errcode == "M_NOT_FOUND" => 1,
+        RoomError::Refused { errcode, .. } if errcode == "M_NOT_FOUND" => UNINFORMED,
         RoomError::Refused { errcode, .. } if errcode.starts_with("M_UNABLE_TO_") => 2,
         _ => 3,
     }

@@ -147,6 +147,7 @@ impl Rooms {
             _ => read,
         };
         let pdu = self.verify_one(read).await?;
+        let pdu = self.have_signed_for(room, pdu).await?;
         self.enter(room, pdu, EventFlags::RELAYED).await
     }
 

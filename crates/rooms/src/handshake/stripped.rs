@@ -48,7 +48,7 @@ impl Rooms {
     /// or, if it was stripped before it came, taken as it is.
     ///
     /// # Errors
-    /// [`RoomError::InvalidParam`].
+    /// [`RoomError::MissingParam`].
     pub(super) async fn read_shown(
         &self,
         events: &[Box<RawValue>],
@@ -74,7 +74,7 @@ impl Rooms {
             }
         }
         if strict && !sound.iter().any(Pdu::is_create) {
-            return Err(RoomError::InvalidParam("the room's create event is missing".to_owned()));
+            return Err(RoomError::MissingParam("the room's create event is missing".to_owned()));
         }
         sound.retain(Pdu::is_state);
         let mut shown = strip(&sound);
@@ -89,7 +89,7 @@ impl Rooms {
 }
 
 fn unsound(problem: &str) -> RoomError {
-    RoomError::InvalidParam(format!("the state of the room: an event {problem}"))
+    RoomError::MissingParam(format!("the state of the room: an event {problem}"))
 }
 
 /// An event that was stripped before it came, with nothing in it that does not belong there.

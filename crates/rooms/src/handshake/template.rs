@@ -6,7 +6,10 @@ use ruma::{OwnedEventId, OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{RoomError, Rooms, content::raw};
+use crate::{
+    RoomError, Rooms,
+    content::{AUTHORISER, raw},
+};
 
 /// What is taken from a template.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl Given {
     /// # Errors
     /// [`RoomError::IncompatibleVersion`], or [`RoomError::Unreachable`] where it is not what was asked for.
     pub(super) fn read(
+        rooms: &Rooms,
         version: Option<&str>,
         template: &RawValue,
         room_id: &RoomId,
@@ -50,7 +54,7 @@ impl Given {
         membership: &str,
     ) -> Result<Self, RoomError> {
         // What names no version is of a server from before there were others.
-        let version = known_version(version.unwrap_or("1"))?;
+        let version = rooms.version_to_enter(version.unwrap_or("1"))?;
         let fields: Fields = serde_json::from_str(template.get())
             .map_err(|error| RoomError::Unreachable(format!("the template cannot be read: {error}")))?;
         let is_as_asked = fields.kind == "m.room.member"
@@ -84,7 +88,7 @@ impl Given {
         mut content: Map<String, Value>,
     ) -> Result<Pdu, RoomError> {
         if let Some(authoriser) = self.authoriser {
-            content.insert("join_authorised_via_users_server".to_owned(), authoriser.as_str().into());
+            content.insert(AUTHORISER.to_owned(), authoriser.as_str().into());
         }
         let draft = EventDraft {
             room_id: Some(room_id.to_owned()),
@@ -100,10 +104,4 @@ impl Given {
         };
         Ok(draft.sign(self.version, &rooms.identity.key)?)
     }
-}
-
-/// A room version in which rooms can be entered from here.
-pub(super) fn known_version(name: &str) -> Result<RoomVersion, RoomError> {
-    let version = name.parse::<RoomVersion>().ok().filter(|version| version.is_supported());
-    version.ok_or_else(|| RoomError::IncompatibleVersion(name.to_owned()))
 }

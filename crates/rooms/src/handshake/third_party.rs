@@ -68,7 +68,10 @@ impl Rooms {
             turn.rehearse(&invite.sender, draft).await?
         };
         match invite.invited.server_name() == self.identity.server_name {
-            true => self.enter(room, pdu, EventFlags::ACCEPTED).await.map(drop),
+            true => {
+                let pdu = self.have_signed_for(room, pdu).await?;
+                self.enter(room, pdu, EventFlags::ACCEPTED).await.map(drop)
+            }
             false => self.send_invite(room, invite.invited.server_name(), &pdu).await,
         }
     }

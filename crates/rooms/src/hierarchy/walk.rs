@@ -114,7 +114,9 @@ impl<'a> Walk<'a> {
             return self.if_accessible(room).await;
         }
         let suggested_only = self.query.suggested_only;
-        let found = match self.rooms.remembered_elsewhere(&next.room_id, suggested_only) {
+        let remembered = self.rooms.remembered_elsewhere(&next.room_id, suggested_only);
+        // That nobody told is remembered for the pages of one walk: who asks anew may be told.
+        let found = match remembered.filter(|found| found.is_some() || self.query.from.is_some()) {
             Some(found) => found,
             None if self.asked == MOST_ASKED || self.rooms.ambient.now() > self.until => {
                 return Ok(Visited::Enough);

@@ -57,7 +57,9 @@ impl Rooms {
         let pool = BTreeMap::from([(pdu.owned_event_id().clone(), pdu.clone())]);
         let missing = self.missing_in(room).await?;
         let mut search = Search { asking, pool, given: StateGiven::new(), barred: HashSet::new(), missing };
-        self.fetch_between(&mut search, skip).await?;
+        if !self.fetch_between(&mut search, skip).await? {
+            return Ok(false);
+        }
         for _ in 0..DETOURS {
             if !self.fetch_edges(&mut search).await? {
                 return Ok(false);
@@ -101,20 +103,21 @@ impl Rooms {
         Ok(edges)
     }
 
-    /// Fetches the events between those of the pool and what is here.
+    /// Fetches the events between those of the pool and what is here. Says whether anybody could be asked for them.
     async fn fetch_between(
         &self,
         search: &mut Search<'_>,
         skip: &HashSet<OwnedEventId>,
-    ) -> Result<(), RoomError> {
+    ) -> Result<bool, RoomError> {
         let heads = self.store.events(&search.asking.head.heads).await?;
         let earliest: Vec<OwnedEventId> =
             heads.iter().take(20).map(|head| head.pdu.owned_event_id().clone()).collect();
+        let mut was_asked = false;
         for _ in 0..ROUNDS {
             let mut edges = self.edges(search).await?;
             edges.retain(|_, by| !search.missing.contains(by));
             if edges.is_empty() || search.pool.len() >= MOST_BETWEEN {
-                return Ok(());
+                return Ok(true);
             }
             let before = search.pool.len();
             self.find_in_inbox(search, &edges, skip).await?;
@@ -125,16 +128,26 @@ impl Rooms {
             latest.sort();
             latest.dedup();
             latest.truncate(20);
-            let mut found = search.asking.missing_events(&earliest, &latest).await?;
+            let Some(between) = search.asking.missing_events(&earliest, &latest).await? else {
+                return Ok(was_asked);
+            };
+            was_asked = true;
+            let mut found = between.pdus;
             // Who is asked may go back further than to what is here.
             let known = self.placed_among(&found).await?;
             found.retain(|pdu| !known.contains(pdu.event_id()));
             search.connect(found);
             if search.pool.len() == before {
-                return Ok(());
+                return Ok(true);
+            }
+            if between.is_all {
+                // What still is missing may lie in the inbox; nobody needs to be asked for it again.
+                let edges = self.edges(search).await?;
+                self.find_in_inbox(search, &edges, skip).await?;
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn find_in_inbox(
@@ -238,11 +251,14 @@ impl Rooms {
 
     /// Takes in the pool, ancestors first, in one write. Gives the first event that cannot enter, if any.
     async fn take_pool(&self, search: &Search<'_>) -> Result<Option<OwnedEventId>, RoomError> {
-        let order = topological_order(search.pool.values().cloned());
+        let pool = search.pool.values().cloned().collect();
+        let (pool, unwelcome) = self.police(search.asking.room, pool).await?;
+        let order = topological_order(pool);
         let mut attempts = Attempts::default();
         loop {
             let mut turn = self.turn(search.asking.room).await?;
             turn.note_overtaken(&search.missing, order.iter());
+            turn.keep_out_of_sight(&unwelcome);
             let mut stuck = None;
             for pdu in &order {
                 match turn.take_in(pdu, &search.given, None, EventFlags::ACCEPTED).await? {

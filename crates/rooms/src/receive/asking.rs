@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use parvis_events::Pdu;
+use parvis_events::{Pdu, RawPdu};
 use parvis_peers::{Limits, PeerError};
 use parvis_storage::{RoomHead, RoomSn};
 use ruma::{
@@ -31,6 +31,8 @@ const OTHERS: usize = 3;
 const SIDE_BY_SIDE: usize = 8;
 /// From how many missing events on the whole state is asked for at once.
 const MANY: usize = 64;
+/// Who tells of fewer events between others has told all: servers stop at 10 at the least.
+const FEW: usize = 10;
 /// How many events are taken of one answer at most.
 const MOST_EVENTS: usize = 200_000;
 
@@ -53,6 +55,13 @@ pub(super) struct ToldEvents {
 /// Whether who has failed to answer may answer another time.
 fn may_answer_later(error: &PeerError) -> bool {
     error.is_silence() || error.status().is_some_and(|status| status.is_server_error() || status == 429)
+}
+
+/// Events between what is here and others.
+pub(super) struct Between {
+    pub(super) pdus: Vec<Pdu>,
+    /// Whether who told them knows no more.
+    pub(super) is_all: bool,
 }
 
 /// Somebody to ask about a room.
@@ -127,23 +136,37 @@ impl Asking<'_> {
             .inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))
     }
 
-    /// The events between what is here and some others, from the server that must know them.
+    /// The events between what is here and some others, from the server that must know them. `None` where nobody
+    /// gave an answer that makes sense: what is no event stands between, or nobody can be asked.
     pub(super) async fn missing_events(
         &self,
         earliest: &[OwnedEventId],
         latest: &[OwnedEventId],
-    ) -> Result<Vec<Pdu>, RoomError> {
+    ) -> Result<Option<Between>, RoomError> {
+        let mut between = None;
         for server in &self.servers {
             let room_id = self.head.room_id.clone();
             let mut request =
                 get_missing_events::v1::Request::new(room_id, earliest.to_vec(), latest.to_vec());
             request.limit = uint!(20);
             let Some(answer) = self.call(server, request).await else { continue };
-            if !answer.events.is_empty() {
-                return self.verify(answer.events).await;
+            let told = answer.events.len();
+            if answer.events.iter().any(|event| !self.is_event(event)) {
+                tracing::info!(%server, room = %self.head.room_id, "what stands between events is no event");
+                continue;
+            }
+            let pdus = self.verify(answer.events).await?;
+            between = Some(Between { pdus, is_all: told < FEW });
+            if told > 0 {
+                break;
             }
         }
-        Ok(Vec::new())
+        Ok(between)
+    }
+
+    /// Whether something has the form of an event.
+    fn is_event(&self, event: &RawValue) -> bool {
+        RawPdu::parse_raw(event, self.head.version).and_then(RawPdu::check_format).is_ok()
     }
 
     /// These events and what comes before them, from a server that has them.

@@ -14,10 +14,13 @@ use moka::sync::Cache;
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
 use parvis_storage::{Direction, EventFlags, EventSn, MissingEvent, Place, RoomSn};
-use ruma::{EventId, OwnedEventId};
+use ruma::{EventId, OwnedEventId, ServerName};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{ancestors::Search, asking::ToldEvents};
+use super::{
+    ancestors::Search,
+    asking::{Asking, ToldEvents},
+};
 use crate::{
     RoomError, Rooms,
     admit::{Attempts, Judged, StateGiven},
@@ -31,6 +34,8 @@ const HOLES: usize = 20;
 const ROUNDS: usize = 3;
 /// How far apart fetched events stand, so that more fit between them.
 const STEP: i64 = 16;
+/// How far an event is put from what follows it when what lies between is not known: many events fit there.
+const APART: i64 = 1 << 24;
 /// At how many events the state is asked for.
 const MOST_EDGES: usize = 20;
 
@@ -93,6 +98,29 @@ impl Rooms {
         Ok(filled)
     }
 
+    /// Fetches an event of the past, of which a server has told as the one next to a time: with all that came after
+    /// it if that is not far, else by itself with some of what came before it, and a hole after it.
+    pub(crate) async fn fetch_past(
+        &self,
+        room: RoomSn,
+        server: &ServerName,
+        event_id: &OwnedEventId,
+        ts: i64,
+    ) -> Result<(), RoomError> {
+        let Some(after) = self.store.event_near(room, ts, Direction::Forward).await? else { return Ok(()) };
+        self.fill_holes(room, Place::BEGINNING, after.place).await?;
+        let is_here = self.store.event_by_id(event_id).await?.is_some_and(|event| event.has_state());
+        let after = self.store.event_near(room, ts, Direction::Forward).await?;
+        let Some(below) = after.filter(|_| !is_here).map(|after| after.place) else { return Ok(()) };
+        let before = Place(below.0 - 1);
+        let next = self.store.history(room, Place::BEGINNING, before, Direction::Backward, 1).await?;
+        let apart = next.first().map_or(APART, |next| APART.min((below.0 - next.place.0) / 2));
+        let _alone = self.filling.lock(room).await;
+        let asking = self.asking(room, Some(server)).await?;
+        self.fetch_below(asking, Place(below.0 - apart), std::slice::from_ref(event_id)).await?;
+        Ok(())
+    }
+
     /// Fetches events that are missing below a place.
     async fn fill(&self, room: RoomSn, place: Place, holes: &[MissingEvent]) -> Result<Filled, RoomError> {
         let _alone = self.filling.lock(room).await;
@@ -101,12 +129,22 @@ impl Rooms {
             return Ok(Filled::SOME);
         }
         let asking = self.asking_of_the_past(room).await?;
-        let ToldEvents { events: mut found, is_open } = asking.history(&missing).await?;
+        self.fetch_below(asking, place, &missing).await
+    }
+
+    /// Fetches events, and what came before them, and puts them below a place.
+    async fn fetch_below(
+        &self,
+        asking: Asking<'_>,
+        place: Place,
+        missing: &[OwnedEventId],
+    ) -> Result<Filled, RoomError> {
+        let ToldEvents { events: mut found, is_open } = asking.history(missing).await?;
         // What lies beyond an event that is here belongs to another hole.
         let known = self.placed_among(&found).await?;
         found.retain(|pdu| !known.contains(pdu.event_id()));
         let mut search = Search::new(asking);
-        search.connect_from(missing.clone(), found);
+        search.connect_from(missing.to_vec(), found);
         let Some(newest) = missing.iter().find_map(|id| search.pool.get(id)).cloned() else {
             return Ok(if is_open { Filled::OPEN } else { Filled::NOBODY });
         };
@@ -114,7 +152,7 @@ impl Rooms {
             return Ok(Filled::OPEN);
         }
         self.fetch_authority(&search, &newest).await?;
-        let any = self.take_past(&search, place, &missing).await?;
+        let any = self.take_past(&search, place, missing).await?;
         Ok(if any { Filled::SOME } else { Filled::NOBODY })
     }
 
@@ -205,7 +243,7 @@ impl Rooms {
 
 impl<'a> Search<'a> {
     /// A search that has found nothing yet.
-    fn new(asking: super::asking::Asking<'a>) -> Self {
+    fn new(asking: Asking<'a>) -> Self {
         Self {
             asking,
             pool: BTreeMap::new(),

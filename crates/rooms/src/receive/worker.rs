@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use moka::sync::Cache;
 use parvis_ambient::Timestamp;
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
@@ -28,6 +29,8 @@ const AT_ONCE: usize = 50;
 const TRIES: usize = 5;
 /// How long after the first try the next one comes; it doubles, and a bit, each time.
 const PAUSE: Duration = Duration::from_secs(5);
+/// Of how many rooms it is remembered when their ends were brought together.
+const ROOMS: u64 = 10_000;
 /// How long a worker rests after the database has failed.
 const REST: Duration = Duration::from_secs(5);
 
@@ -35,6 +38,8 @@ const REST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Receiving {
     closing: watch::Sender<bool>,
+    /// When the ends of a room were last brought together.
+    pub(super) brought_together: Cache<RoomSn, Timestamp>,
     workers: Mutex<Workers>,
 }
 
@@ -53,7 +58,8 @@ struct Wakeup {
 
 impl Default for Receiving {
     fn default() -> Self {
-        Self { closing: watch::Sender::new(false), workers: Mutex::default() }
+        let (closing, brought_together) = (watch::Sender::new(false), Cache::new(ROOMS));
+        Self { closing, brought_together, workers: Mutex::default() }
     }
 }
 
@@ -159,7 +165,7 @@ impl Rooms {
         let mut behind = 0;
         loop {
             let events = self.store.inbox(room, behind, AT_ONCE).await?;
-            let Some(last) = events.last() else { return Ok(()) };
+            let Some(last) = events.last() else { return self.bring_ends_together(room).await };
             behind = last.number;
             let now = self.ambient.now();
             let is_due = |event: &InboxEvent| later.get(&event.event_id).is_none_or(|one| one.due <= now);
@@ -187,9 +193,10 @@ impl Rooms {
         origins: &HashMap<OwnedEventId, OwnedServerName>,
         later: &mut Later,
     ) -> Result<(), RoomError> {
+        let (pdus, unwelcome) = self.police(room, pdus).await?;
         let mut waiting = topological_order(pdus);
         while !waiting.is_empty() {
-            let lacking = self.take_what_can_be(room, &waiting).await?;
+            let lacking = self.take_what_can_be(room, &waiting, &unwelcome).await?;
             for pdu in waiting.iter().filter(|pdu| !lacking.contains(*pdu)) {
                 later.remove(pdu.event_id());
             }
@@ -210,12 +217,18 @@ impl Rooms {
     }
 
     /// Takes those of the events whose ancestors are here; gives the others, in their order.
-    async fn take_what_can_be(&self, room: RoomSn, pdus: &[Pdu]) -> Result<Vec<Pdu>, RoomError> {
+    async fn take_what_can_be(
+        &self,
+        room: RoomSn,
+        pdus: &[Pdu],
+        unwelcome: &HashSet<OwnedEventId>,
+    ) -> Result<Vec<Pdu>, RoomError> {
         let missing = self.missing_in(room).await?;
         let mut attempts = Attempts::default();
         loop {
             let mut turn = self.turn(room).await?;
             turn.note_overtaken(&missing, pdus.iter());
+            turn.keep_out_of_sight(unwelcome);
             let mut lacking = Vec::new();
             for pdu in pdus {
                 match turn.take_in(pdu, &StateGiven::new(), None, EventFlags::ACCEPTED).await? {

@@ -37,6 +37,8 @@ pub(crate) struct Wires {
     pub(crate) tamper: Mutex<BTreeMap<String, Tamper>>,
     /// Servers that are played.
     played: Mutex<BTreeMap<String, Played>>,
+    /// Servers from before there were second versions of endpoints.
+    old: Mutex<HashSet<String>>,
     /// Who asked whom for what.
     pub(crate) asked: Mutex<Vec<(String, String, String)>>,
 }
@@ -75,6 +77,11 @@ pub(crate) fn key_of(server: &str) -> ServerKey {
         *place = byte;
     }
     ServerKey::generate(seed, "k").unwrap()
+}
+
+/// The key with which `p.test` signs what it thinks welcome.
+pub(crate) fn policy_key() -> ServerKey {
+    ServerKey::generate([7; 32], "policy_server").unwrap()
 }
 
 /// Knows the keys of all servers but `unknown.test`.
@@ -122,9 +129,11 @@ pub(crate) async fn across(names: &[&str]) -> Across {
         let identity = Identity { server_name: server_name.clone(), key: Arc::new(key_of(name)) };
         let settings = RoomSettings {
             default_version: RoomVersion::DEFAULT,
-            allowed_versions: RoomVersion::supported().collect(),
+            // Some servers keep up rooms of old.
+            allowed_versions: RoomVersion::known().collect(),
             policy: Standing::default(),
             may_publish: true,
+            join_old_versions: name.starts_with("old"),
         };
         let wire = Arc::new(Wire { from: (*name).to_owned(), wires: Arc::clone(&wires) });
         let federation = Federation::new(server_name, Arc::clone(&identity.key), wire);
@@ -155,6 +164,11 @@ impl Across {
         } else {
             servers.remove(name)
         };
+    }
+
+    /// Lets a server know only the first version of each endpoint.
+    pub(crate) fn forget_second_versions(&self, name: &str) {
+        self.wires.old.lock().unwrap().insert(name.to_owned());
     }
 
     pub(crate) fn tamper(&self, name: &str, tamper: impl Fn(&str, &mut Value) + Send + Sync + 'static) {
@@ -254,9 +268,14 @@ impl Transport for Wire {
             });
         };
         let origin = ServerName::parse(self.from.as_str()).unwrap();
-        let (status, mut body) = match answer(rooms, &origin, &request).await {
-            Ok(body) => (200, body),
-            Err(error) => refusal(&error),
+        let is_old = self.wires.old.lock().unwrap().contains(destination.as_str());
+        let (status, mut body) = if is_old && path.contains("/v2/") {
+            (404, json!({ "errcode": "M_UNRECOGNIZED", "error": "?" }))
+        } else {
+            match answer(rooms, &origin, &request).await {
+                Ok(body) => (200, body),
+                Err(error) => refusal(&error),
+            }
         };
         if let Some(tamper) = self.wires.tamper.lock().unwrap().get(destination.as_str()) {
             tamper(&path, &mut body);
@@ -270,6 +289,7 @@ fn refusal(error: &RoomError) -> (u16, Value) {
     let (status, errcode) = match error {
         RoomError::UnknownRoom | RoomError::NotFound(_) => (404, "M_NOT_FOUND"),
         RoomError::Forbidden(_) => (403, "M_FORBIDDEN"),
+        RoomError::Refused { errcode, .. } if errcode == "M_FORBIDDEN" => (403, "M_FORBIDDEN"),
         RoomError::InviteBlocked => (403, "M_INVITE_BLOCKED"),
         RoomError::UnableToAuthoriseJoin => (400, "M_UNABLE_TO_AUTHORISE_JOIN"),
         RoomError::UnableToGrantJoin => (400, "M_UNABLE_TO_GRANT_JOIN"),
@@ -352,6 +372,18 @@ async fn answer(
             rooms.send_leave(origin, &room_id, &event_id, &body()).await?;
             Ok(json!({}))
         }
+        ["v1", "send_join", room_id, event_id] => {
+            let (room_id, event_id) = (RoomId::parse(room_id).unwrap(), EventId::parse(event_id).unwrap());
+            let answer = rooms.send_join(origin, &room_id, &event_id, &body(), false).await?;
+            let state: Vec<_> = answer.state.iter().map(value).collect();
+            let auth_chain: Vec<_> = answer.auth_chain.iter().map(value).collect();
+            Ok(json!([200, { "state": state, "auth_chain": auth_chain }]))
+        }
+        ["v1", "send_leave", room_id, event_id] => {
+            let (room_id, event_id) = (RoomId::parse(room_id).unwrap(), EventId::parse(event_id).unwrap());
+            rooms.send_leave(origin, &room_id, &event_id, &body()).await?;
+            Ok(json!([200, {}]))
+        }
         ["v1", "send_knock", room_id, event_id] => {
             let (room_id, event_id) = (RoomId::parse(room_id).unwrap(), EventId::parse(event_id).unwrap());
             let shown = rooms.send_knock(origin, &room_id, &event_id, &body()).await?;
@@ -410,6 +442,46 @@ async fn answer(
             let (earliest, latest) = (ids("earliest_events"), ids("latest_events"));
             let events = rooms.serve_missing_events(origin, &room_id, (&earliest, &latest), limit).await?;
             Ok(json!({ "events": events.iter().map(value).collect::<Vec<_>>() }))
+        }
+        // A policy server: nothing is welcome in which there is spam.
+        ["v1", "sign"] => {
+            let event: Value = serde_json::from_slice(request.body()).unwrap();
+            if event.to_string().contains("spam") {
+                return Err(RoomError::Forbidden("this looks like spam".to_owned()));
+            }
+            let room_id = RoomId::parse(event["room_id"].as_str().unwrap()).unwrap();
+            let is_hash = room_id.server_name().is_none();
+            let version = if is_hash { RoomVersion::V12 } else { RoomVersion::V10 };
+            let event = parvis_events::RawPdu::parse_raw(&body(), version)?.check_format()?;
+            let id = event.event_id().to_owned();
+            let pdu = parvis_events::Pdu::from_stored(id, room_id, version, body().get()).unwrap();
+            let signed = pdu.cosign(ruma::server_name!("p.test"), &policy_key()).unwrap();
+            let signature = &value(&signed)["signatures"]["p.test"]["ed25519:policy_server"];
+            Ok(json!({ "p.test": { "ed25519:policy_server": signature } }))
+        }
+        ["v1", "exchange_third_party_invite", room_id] => {
+            let room_id = RoomId::parse(room_id).unwrap();
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            let user = |field: &str| OwnedUserId::try_from(body[field].as_str().unwrap()).unwrap();
+            let invite = parvis_rooms::ThirdPartyInvite {
+                sender: user("sender"),
+                invited: user("state_key"),
+                invitation: body["content"]["third_party_invite"].clone(),
+            };
+            rooms.exchange_third_party_invite(&room_id, &invite).await?;
+            Ok(json!({}))
+        }
+        ["v1", "timestamp_to_event", room_id] => {
+            let room_id = RoomId::parse(room_id).unwrap();
+            let part = |name: &str| query.split('&').find_map(|part| part.strip_prefix(name)).unwrap();
+            let direction = match part("dir=") {
+                "f" => parvis_rooms::Direction::Forward,
+                _ => parvis_rooms::Direction::Backward,
+            };
+            let found =
+                rooms.serve_event_near(origin, &room_id, part("ts=").parse().unwrap(), direction).await?;
+            let (id, ts) = (found.pdu.event_id(), found.pdu.origin_server_ts());
+            Ok(json!({ "event_id": id, "origin_server_ts": ts }))
         }
         _ => Err(RoomError::NotFound("this is not played in these tests")),
     }

@@ -9,7 +9,7 @@ use parvis_dag::{self as dag, Fork, Known, StateMap};
 use parvis_events::{EventDraft, Membership, Pdu, RoomVersion, ServerKey};
 use parvis_policy::Preset;
 use parvis_rooms::{CreateRoom, StateGiven, TakeInError, Verdict};
-use parvis_storage::{RoomSn, StateRoot};
+use parvis_storage::{EventFlags, RoomSn, StateRoot};
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
 use serde_json::{Value, json};
 
@@ -404,12 +404,34 @@ async fn redaction_that_comes_before_its_target_waits_for_it() {
     let word = author.event(&book, &anna, "m.room.message", None, &json!({ "body": "oops" }), ends.clone());
     let content = json!({ "redacts": word.event_id() });
     let redaction = author.event(&book, &anna, "m.room.redaction", None, &content, ends);
+    let is_idle = async |event: &Pdu| {
+        let stored = world.store.event_by_id(event.event_id()).await.unwrap().unwrap();
+        assert!(stored.is_shown(), "it belongs to the room");
+        stored.flags.contains(EventFlags::IDLE)
+    };
     world.rooms.take_in(room, &redaction, &StateGiven::new()).await.unwrap();
+    assert!(is_idle(&redaction).await, "clients are not shown what has no effect yet");
     world.rooms.take_in(room, &word, &StateGiven::new()).await.unwrap();
+    assert!(!is_idle(&redaction).await);
     let stored = world.store.event_by_id(word.event_id()).await.unwrap().unwrap();
     assert!(stored.redacted_by.is_some());
     assert_eq!(stored.pdu.content_json(), "{}");
     book.add(word);
+}
+
+#[tokio::test]
+async fn redaction_that_is_not_the_senders_to_make_has_no_effect_and_is_not_shown() {
+    let (world, room, book, mut author) = with_anna().await;
+    let anna = people().remove(1);
+    let owner = world.person("owner").await;
+    let word = world.say(&owner, &author.room_id, "stays", "1").await.unwrap();
+    let content = json!({ "redacts": word });
+    let redaction = author.event(&book, &anna, "m.room.redaction", None, &content, book.ends());
+    world.rooms.take_in(room, &redaction, &StateGiven::new()).await.unwrap();
+    let stored = world.store.event_by_id(redaction.event_id()).await.unwrap().unwrap();
+    assert!(stored.flags.contains(EventFlags::IDLE));
+    let word = world.store.event_by_id(&word).await.unwrap().unwrap();
+    assert_eq!((word.redacted_by, word.pdu.content_json().contains("stays")), (None, true));
 }
 
 #[tokio::test]

@@ -464,3 +464,209 @@ async fn members_are_omitted_for_who_wants_it_so() {
     assert!(!whole.members_omitted);
     assert!(!whole.auth_chain.is_empty());
 }
+
+#[tokio::test]
+async fn remembered_servers_are_asked_only_where_the_named_ones_do_not_answer() {
+    let world = across(&["a.test", "b.test", "c.test"]).await;
+    let (a, b, c) = (world.server("a.test"), world.server("b.test"), world.server("c.test"));
+    let (alice, bob, carol) = (a.person("alice").await, b.person("bob").await, c.person("carol").await);
+    let allowed = a.rooms.create(&alice, public(RoomVersion::V11)).await.unwrap();
+    let rule = json!({
+        "join_rule": "restricted",
+        "allow": [{ "type": "m.room_membership", "room_id": allowed }],
+    });
+    let room_id = a.rooms.create(&alice, with_rule(RoomVersion::V11, rule)).await.unwrap();
+    b.join(&bob, &allowed, &["a.test"]).await.unwrap();
+    b.join(&bob, &room_id, &["a.test"]).await.unwrap();
+    b.leave(&bob, &allowed).await.unwrap();
+    c.join(&carol, &allowed, &["a.test"]).await.unwrap();
+    c.join(&carol, &room_id, &["a.test"]).await.unwrap();
+    c.leave(&carol, &room_id).await.unwrap();
+    // The other servers have not heard of that, and would let in who is in. b.test does not know who is allowed.
+    for server in [a, b] {
+        let room = server.rooms.find(&room_id).await.unwrap();
+        let member =
+            c.store.member(carol.user, c.rooms.find(&room_id).await.unwrap()).await.unwrap().unwrap();
+        let leave = c.store.event(member.event).await.unwrap();
+        let raw = raw(&serde_json::from_str(leave.pdu.json()).unwrap());
+        server.rooms.receive(ruma::server_name!("c.test"), vec![raw]).await.unwrap();
+        for _ in 0..200 {
+            if server.membership(&carol.user_id, &room_id).await == Some("leave") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(server.membership(&carol.user_id, &room_id).await, Some("leave"), "{}", room.0);
+    }
+    let asked = world.asked("a.test").len();
+    let refused = c.join(&carol, &room_id, &["b.test"]).await;
+    assert!(
+        matches!(&refused, Err(RoomError::Refused { errcode, .. }) if errcode == "M_UNABLE_TO_AUTHORISE_JOIN"),
+        "{refused:?}"
+    );
+    assert_eq!(world.asked("a.test").len(), asked, "who came by way of b.test is not let in by another");
+    world.set_down("b.test", true);
+    c.join(&carol, &room_id, &["b.test"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn servers_that_know_only_the_first_endpoints_let_users_in_and_out() {
+    let world = across(&["a.test", "b.test"]).await;
+    let (a, b) = names(&world).await;
+    let (alice, bob) = (a.person("alice").await, b.person("bob").await);
+    world.forget_second_versions("a.test");
+    let room_id = a.rooms.create(&alice, public(RoomVersion::V10)).await.unwrap();
+    b.join(&bob, &room_id, &["a.test"]).await.unwrap();
+    assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
+    let asked = world.asked("a.test");
+    assert!(asked.iter().any(|asked| asked.contains("/v2/send_join/")), "{asked:?}");
+    assert!(asked.iter().any(|asked| asked.contains("/v1/send_join/")), "{asked:?}");
+
+    let closed = CreateRoom { invite: vec![bob.user_id.clone()], ..public(RoomVersion::V10) };
+    let closed = a.rooms.create(&alice, closed).await.unwrap();
+    b.leave(&bob, &closed).await.unwrap();
+    assert_eq!(a.membership(&bob.user_id, &closed).await, Some("leave"));
+    assert!(world.asked("a.test").iter().any(|asked| asked.contains("/v1/send_leave/")));
+}
+
+#[tokio::test]
+async fn server_that_knows_only_the_first_invitations_cannot_have_a_room_of_this_version() {
+    let world = across(&["a.test", "b.test"]).await;
+    let (a, b) = names(&world).await;
+    let (alice, bob) = (a.person("alice").await, b.person("bob").await);
+    world.forget_second_versions("b.test");
+    let room_id = a.rooms.create(&alice, public(RoomVersion::V10)).await.unwrap();
+    let room = a.rooms.find(&room_id).await.unwrap();
+    let refused = a.rooms.act_on_member(&alice, room, &bob.user_id, Action::Invite, None).await;
+    assert!(
+        matches!(&refused, Err(RoomError::IncompatibleVersion(version)) if version == "10"),
+        "{refused:?}"
+    );
+    assert_eq!(a.membership(&bob.user_id, &room_id).await, None);
+}
+
+#[tokio::test]
+async fn by_whose_right_somebody_joins_is_not_for_clients_to_say() {
+    let world = across(&["a.test", "b.test"]).await;
+    let (a, b) = names(&world).await;
+    let (alice, bob) = (a.person("alice").await, b.person("bob").await);
+    let room_id = a.rooms.create(&alice, public(RoomVersion::V11)).await.unwrap();
+    let more = json!({ "join_authorised_via_users_server": "unused", "org.test": 1 });
+    let more = more.as_object().unwrap();
+    let via = [ruma::server_name!("a.test").to_owned()];
+    b.rooms.join(&bob, &room_id, &via, None, more).await.unwrap();
+    let content = b.content(&room_id, "m.room.member", bob.user_id.as_str()).await.unwrap();
+    assert_eq!((content.get("join_authorised_via_users_server"), &content["org.test"]), (None, &json!(1)));
+    let name = json!({
+        "membership": "join", "displayname": "Bobby", "join_authorised_via_users_server": "unused",
+    });
+    b.rooms.set_state(&bob, &room_id, "m.room.member", bob.user_id.as_str(), &raw(&name)).await.unwrap();
+    let content = b.content(&room_id, "m.room.member", bob.user_id.as_str()).await.unwrap();
+    assert_eq!(content, json!({ "membership": "join", "displayname": "Bobby" }));
+}
+
+#[tokio::test]
+async fn room_that_everybody_here_has_left_is_not_in_the_directory() {
+    let world = across(&["a.test", "b.test"]).await;
+    let (a, b) = names(&world).await;
+    let (alice, bob) = (a.person("alice").await, b.person("bob").await);
+    let wanted = CreateRoom { listed: true, ..public(RoomVersion::V12) };
+    let room_id = a.rooms.create(&alice, wanted).await.unwrap();
+    b.join(&bob, &room_id, &["a.test"]).await.unwrap();
+    let listed = async || {
+        let page = a.rooms.public_rooms(&parvis_rooms::PublicRoomsQuery::default()).await.unwrap();
+        page.rooms.into_iter().map(|room| room.room_id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, std::slice::from_ref(&room_id));
+    a.leave(&alice, &room_id).await.unwrap();
+    assert_eq!(listed().await, Vec::<OwnedRoomId>::new());
+}
+
+#[tokio::test]
+async fn rooms_of_versions_three_to_five_are_entered_only_where_that_is_set() {
+    let world = across(&["a.test", "old.test"]).await;
+    let (a, old) = (world.server("a.test"), world.server("old.test"));
+    let (alice, bob) = (a.person("alice").await, old.person("bob").await);
+    for version in ["3", "4", "5"] {
+        let wanted = CreateRoom {
+            preset: Some(Preset::PublicChat),
+            room_version: Some(version.to_owned()),
+            ..CreateRoom::default()
+        };
+        let room_id = a.rooms.create(&alice, wanted.clone()).await.unwrap();
+        old.join(&bob, &room_id, &["a.test"]).await.unwrap();
+        assert_eq!(a.state(&room_id).await, old.state(&room_id).await, "version {version}");
+        let name = raw(&json!({ "name": "of old" }));
+        a.rooms.set_state(&alice, &room_id, "m.room.name", "", &name).await.unwrap();
+
+        let room_id = old.rooms.create(&bob, wanted).await.unwrap();
+        let refused = a.join(&alice, &room_id, &["old.test"]).await;
+        assert!(
+            matches!(&refused, Err(RoomError::Refused { errcode, .. }) if errcode == "M_INCOMPATIBLE_ROOM_VERSION"),
+            "{refused:?}"
+        );
+        let room = old.rooms.find(&room_id).await.unwrap();
+        let refused = old.rooms.act_on_member(&bob, room, &alice.user_id, Action::Invite, None).await;
+        assert!(
+            matches!(&refused, Err(RoomError::Refused { errcode, .. }) if errcode == "M_INCOMPATIBLE_ROOM_VERSION"),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rooms_of_versions_one_and_two_are_never_entered() {
+    let world = across(&["old.test", "ancient.test"]).await;
+    let old = world.server("old.test");
+    let bob = old.person("bob").await;
+    for version in ["1", "2"] {
+        world.play("ancient.test", move |path| {
+            path.contains("/make_join/").then(|| json!({ "room_version": version, "event": {} }))
+        });
+        let refused = old.join(&bob, ruma::room_id!("!room:ancient.test"), &["ancient.test"]).await;
+        assert!(
+            matches!(&refused, Err(RoomError::IncompatibleVersion(named)) if named == version),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn invitation_without_the_rooms_sound_create_event_is_refused_where_the_version_asks_for_it() {
+    let world = across(&["a.test", "b.test"]).await;
+    let (a, b) = names(&world).await;
+    let (alice, bob) = (a.person("alice").await, b.person("bob").await);
+    let wanted = CreateRoom { invite: vec![bob.user_id.clone()], ..CreateRoom::default() };
+    let room_id = a.rooms.create(&alice, wanted).await.unwrap();
+    let state: Vec<serde_json::Value> = {
+        let room = a.rooms.find(&room_id).await.unwrap();
+        let head = a.store.room_head(room).await.unwrap().unwrap();
+        let events = a.store.state_events(head.state_root).await.unwrap();
+        events.iter().map(|event| serde_json::from_str(event.pdu.json()).unwrap()).collect()
+    };
+    let is = |event: &serde_json::Value, kind: &str| event["type"] == kind;
+    let invite = state.iter().find(|event| event["content"]["membership"] == "invite").unwrap();
+    let create = state.iter().find(|event| is(event, "m.room.create")).unwrap();
+    let rules = state.iter().find(|event| is(event, "m.room.join_rules")).unwrap();
+    let mut forged = create.clone();
+    forged["content"]["m.federate"] = json!(false);
+    let stripped =
+        json!({ "type": "m.room.create", "state_key": "", "sender": alice.user_id, "content": {} });
+    let member = b.store.member(bob.user, b.rooms.find(&room_id).await.unwrap()).await.unwrap().unwrap();
+    let event_id = b.store.event(member.event).await.unwrap().pdu.owned_event_id().clone();
+    let receive = async |shown: &[&serde_json::Value]| {
+        let invitation = parvis_rooms::Invitation {
+            room_id: room_id.clone(),
+            event_id: event_id.clone(),
+            room_version: "12".to_owned(),
+            event: raw(invite),
+            state: shown.iter().map(|event| raw(event)).collect(),
+        };
+        b.rooms.receive_invite(ruma::server_name!("a.test"), invitation).await
+    };
+    for shown in [vec![], vec![rules], vec![&forged], vec![&stripped], vec![create, &stripped]] {
+        let refused = receive(&shown).await;
+        assert!(matches!(refused, Err(RoomError::MissingParam(_))), "{shown:?}: {refused:?}");
+    }
+    receive(&[create, rules]).await.unwrap();
+}

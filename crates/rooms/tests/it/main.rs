@@ -6,6 +6,8 @@ mod forks;
 mod handshakes;
 mod large_join;
 mod membership;
+mod policy_servers;
 mod receiving;
 mod sending;
+mod third_parties;
 mod world;

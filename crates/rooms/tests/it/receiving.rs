@@ -53,10 +53,16 @@ async fn seen(server: &Server, room_id: &RoomId, event_id: &OwnedEventId) {
 }
 
 async fn bodies(server: &Server, actor: &Actor, room_id: &RoomId) -> Vec<String> {
+    bodies_by(server, actor, room_id, 4).await
+}
+
+/// What is said in a room, newest first, read in pages of this size.
+async fn bodies_by(server: &Server, actor: &Actor, room_id: &RoomId, limit: usize) -> Vec<String> {
     let mut from = None;
     let mut bodies = Vec::new();
     for _ in 0..50 {
-        let page = server.rooms.messages(actor, room_id, from, None, Direction::Backward, 4).await.unwrap();
+        let page =
+            server.rooms.messages(actor, room_id, from, None, Direction::Backward, limit).await.unwrap();
         for event in &page.events {
             let content: serde_json::Value = event.pdu.content_as().unwrap();
             bodies.extend(content["body"].as_str().map(ToOwned::to_owned));
@@ -376,4 +382,79 @@ async fn events_that_come_late_and_in_pieces_are_no_ends_of_the_room() {
     let room = b.rooms.find(&room_id).await.unwrap();
     assert_eq!(b.store.room_head(room).await.unwrap().unwrap().heads.len(), 1);
     assert_eq!(a.state(&room_id).await, b.state(&room_id).await);
+}
+
+#[tokio::test]
+async fn event_of_long_ago_is_fetched_by_itself_and_what_came_after_it_when_somebody_reads_on() {
+    let (world, alice, bob, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let other = CreateRoom { preset: Some(Preset::PublicChat), ..CreateRoom::default() };
+    let long = a.rooms.create(&alice, other).await.unwrap();
+    assert_ne!(long, room_id);
+    let mut first = None;
+    for number in 0..420 {
+        world.clock.advance(std::time::Duration::from_secs(1));
+        let said = say(a, &alice, &long, &format!("{number}")).await;
+        first.get_or_insert(said);
+    }
+    let first = first.unwrap();
+    let sent = a.rooms.event(&long, &first).await.unwrap().pdu.origin_server_ts();
+    b.join(&bob, &long, &["a.test"]).await.unwrap();
+    let near = b.rooms.event_near(&bob, &long, sent, Direction::Forward).await.unwrap();
+    assert_eq!(near.event_id, first);
+    let context = b.rooms.context(&long, &first, 4).await.unwrap();
+    assert!(!context.before.is_empty(), "what came before it has come with it");
+    let all = bodies_by(b, &bob, &long, 50).await;
+    let numbers: Vec<String> = (0..420).rev().map(|number| number.to_string()).collect();
+    assert_eq!(all[..420], numbers, "the hole is filled in its place");
+    assert_eq!(all.last().map(String::as_str), Some("create"));
+    assert!(b.rooms.context(&long, &first, 4).await.unwrap().after.len() == 2);
+}
+
+#[tokio::test]
+async fn many_ends_are_brought_together_by_an_event_that_nobody_is_shown() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let state = a.state(&room_id).await;
+    let last = say(a, &alice, &room_id, "together").await;
+    carry(a, b, &last).await.unwrap();
+    seen(b, &room_id, &last).await;
+    let cited = |kind: &str, key: &str| {
+        let found = state.iter().find(|entry| entry.0 == kind && entry.1 == key).unwrap();
+        OwnedEventId::try_from(found.2.as_str()).unwrap()
+    };
+    let auth = vec![cited("m.room.power_levels", ""), cited("m.room.member", alice.user_id.as_str())];
+    let end = |number: i64| {
+        let draft = parvis_events::EventDraft {
+            room_id: Some(room_id.clone()),
+            sender: alice.user_id.clone(),
+            kind: "m.room.message".to_owned(),
+            state_key: None,
+            content: RawValue::from_string(json!({ "body": number.to_string() }).to_string()).unwrap(),
+            redacts: None,
+            prev_events: vec![last.clone()],
+            auth_events: auth.clone(),
+            depth: 100,
+            origin_server_ts: 1_700_000_000_000 + number,
+        };
+        let key = crate::across::key_of("a.test");
+        let pdu = draft.sign(parvis_events::RoomVersion::DEFAULT, &key).unwrap();
+        RawValue::from_string(pdu.json().to_owned()).unwrap()
+    };
+    let origin = ServerName::parse("a.test").unwrap();
+    b.rooms.receive(&origin, (0..12).map(end).collect()).await.unwrap();
+    let room = b.rooms.find(&room_id).await.unwrap();
+    let mut ends = 0;
+    for _ in 0..300 {
+        let head = b.store.room_head(room).await.unwrap().unwrap();
+        let newest = b.store.event(*head.heads.last().unwrap()).await.unwrap();
+        if newest.pdu.kind() == parvis_events::DUMMY_EVENT {
+            assert_eq!((head.heads.len(), newest.pdu.prev_events().len()), (1, 12));
+            assert!(newest.flags.contains(parvis_storage::EventFlags::HANDED), "others are not told");
+            ends = head.heads.len();
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(ends, 1, "the ends were not brought together");
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use parvis_policy::Preset;
 use parvis_rooms::{CreateRoom, RoomError, SendEvent};
-use parvis_storage::Direction;
+use parvis_storage::{Direction, EventFlags};
 use serde_json::json;
 
 use crate::world::{json, world};
@@ -77,6 +77,22 @@ async fn people_redact_their_own_and_moderators_redact_all() {
         assert_eq!(event.pdu.content_json(), "{}");
         assert!(event.redacted_by.is_some());
     }
+}
+
+#[tokio::test]
+async fn what_is_not_here_is_redacted_by_those_with_the_power_and_by_nobody_else() {
+    let world = world().await;
+    let (alice, bob) = (world.person("alice").await, world.person("bob").await);
+    let room_id =
+        world.room(&alice, CreateRoom { preset: Some(Preset::PublicChat), ..CreateRoom::default() }).await;
+    world.join(&bob, &room_id).await.unwrap();
+    let elsewhere = ruma::event_id!("$elsewhere");
+    let refused = world.rooms.redact(&bob, &room_id, elsewhere, None, "r").await;
+    assert!(matches!(refused, Err(RoomError::NotFound(_))), "{refused:?}");
+    let redaction = world.rooms.redact(&alice, &room_id, elsewhere, None, "r").await.unwrap();
+    let stored = world.rooms.event(&room_id, &redaction).await.unwrap();
+    assert_eq!(stored.pdu.owned_redacts().map(|id| &**id), Some(elsewhere));
+    assert!(stored.flags.contains(EventFlags::IDLE), "others are told, but nobody here is shown it");
 }
 
 #[tokio::test]

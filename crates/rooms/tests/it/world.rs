@@ -37,7 +37,13 @@ pub(crate) async fn world_with(encryption: EncryptionPolicy, default_version: Ro
     };
     let allowed_versions = RoomVersion::supported().collect();
     let policy = Standing::new(Policy { encryption });
-    let settings = RoomSettings { default_version, allowed_versions, policy, may_publish: true };
+    let settings = RoomSettings {
+        default_version,
+        allowed_versions,
+        policy,
+        may_publish: true,
+        join_old_versions: false,
+    };
     let others = Others::none(&identity);
     let rooms = Rooms::new(store.clone(), ambient, identity, others, settings);
     World { store, rooms, _directory: directory }

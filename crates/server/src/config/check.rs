@@ -178,6 +178,8 @@ pub struct RoomsConfig {
     pub default_version: RoomVersionId,
     /// The versions in which rooms may be made.
     pub allowed_versions: Vec<RoomVersionId>,
+    /// Whether rooms of versions 3 to 5 on other servers may be joined.
+    pub join_old_versions: bool,
 }
 
 /// Collects problems while the settings are gone through.
@@ -528,7 +530,8 @@ fn rooms(settings: &RoomSettings, checker: &mut Checker<'_>) -> Option<RoomsConf
         DEFAULT,
         "is not one of rooms.allowed_versions",
     );
-    Some(RoomsConfig { default_version, allowed_versions })
+    let join_old_versions = settings.join_old_versions;
+    Some(RoomsConfig { default_version, allowed_versions, join_old_versions })
 }
 
 fn federation(

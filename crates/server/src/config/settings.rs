@@ -350,12 +350,15 @@ pub struct RoomSettings {
     pub default_version: VersionName,
     /// The versions in which rooms may be made.
     pub allowed_versions: Vec<VersionName>,
+    /// Whether rooms of versions 3 to 5 on other servers may be joined. Those of versions 1 and 2 never may.
+    pub join_old_versions: bool,
 }
 
 impl Default for RoomSettings {
     fn default() -> Self {
         let allowed_versions = (6..=12).map(|version: u8| VersionName(version.to_string())).collect();
-        Self { default_version: VersionName("12".to_owned()), allowed_versions }
+        let default_version = VersionName("12".to_owned());
+        Self { default_version, allowed_versions, join_old_versions: false }
     }
 }
 

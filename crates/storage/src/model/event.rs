@@ -26,11 +26,15 @@ impl EventFlags {
     /// From another server, whose user it let in, out or through by way of this one: this server passes it on to
     /// the other servers of the room.
     pub const RELAYED: Self = Self(8);
-    /// Handed to another server of the room by its sender's: that server passes it on, this one does not.
+    /// Handed to another server of the room by its sender's: that server passes it on, this one does not. Or of no
+    /// interest by itself, so that nobody is told of it.
     pub const HANDED: Self = Self(16);
     /// A join to a room that this server was not in. The state before it came with it: nothing that came before in
     /// the stream leads to that state.
     pub const SEAM: Self = Self(32);
+    /// A redaction that has no effect here: what it redacts is not here, or is not for its sender to redact. It
+    /// belongs to the room as others do, but clients are not shown it.
+    pub const IDLE: Self = Self(64);
     /// The bits of events that nobody is shown.
     const HIDDEN: i64 = Self::OUTLIER.0 | Self::REJECTED.0 | Self::SOFT_FAILED.0;
 
@@ -43,6 +47,12 @@ impl EventFlags {
     /// Whether somebody may be shown the event.
     pub fn is_shown(self) -> bool {
         self.0 & Self::HIDDEN == 0
+    }
+
+    /// The bits of this one without those of the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether all bits of `other` are set.
