@@ -123,6 +123,37 @@ async fn event_from_before_we_came_is_found_by_time() {
         let path = format!("v1/rooms/{room}/timestamp_to_event?ts={at}&dir=");
         assert_eq!(bob.get(&format!("{path}f")).await.ok()["event_id"], first.as_str());
         assert_eq!(bob.get(&format!("{path}b")).await.ok()["event_id"], first.as_str());
+        // It has come with what lies around it, and can be paged from.
+        let context = bob.get(&format!("v3/rooms/{room}/context/{first}?limit=4")).await.ok();
+        assert_eq!(context["event"]["event_id"], first.as_str());
+        assert_eq!(context["events_after"][0]["content"]["body"], "second");
+        let start = context["start"].as_str().unwrap();
+        let page = bob.get(&format!("v3/rooms/{room}/messages?dir=b&limit=100&from={start}")).await.ok();
+        assert_eq!(page["chunk"].as_array().unwrap().last().unwrap()["type"], "m.room.create");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn restricted_room_of_a_space_is_shown_once_its_server_knows_who_may_enter() {
+    on_each_engine(async |engine: Engine| {
+        let network = Network::start(&engine, &["a.test", "b.test"]).await;
+        let (alice, bob) = (network.user("alice", "a.test").await, network.user("bob", "b.test").await);
+        let other = network.user("other", "a.test").await;
+        let top = space(&alice, "top").await;
+        let allow = json!([{ "type": "m.room_membership", "room_id": top, "via": ["a.test"] }]);
+        let rule = json!({
+            "type": "m.room.join_rules", "state_key": "",
+            "content": { "join_rule": "restricted", "allow": allow },
+        });
+        let body = json!({ "name": "below", "preset": "private_chat", "initial_state": [rule] });
+        let below = bob.create_room(body).await;
+        alice.put_state(&top, "m.space.child", &below, json!({ "via": ["b.test"] })).await.ok();
+        let path = format!("v1/rooms/{top}/hierarchy");
+        assert_eq!(names(&alice.get(&path).await.ok()), ["top"], "b.test does not know who is in the space");
+        bob.post(&format!("v3/join/{top}?via=a.test"), json!({})).await.ok();
+        assert_eq!(names(&alice.get(&path).await.ok()), ["top", "below"]);
+        other.get(&path).await.refused(403, "M_FORBIDDEN");
     })
     .await;
 }
