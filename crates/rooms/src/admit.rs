@@ -32,7 +32,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use self::remote::{StateGiven, TakenIn, Verdict};
 pub(crate) use self::{redaction::Redacts, remote::Judged, resolution::Resolved};
-use crate::{Actor, RoomError, Rooms};
+use crate::{
+    Actor, RoomError, Rooms,
+    counters::{Counted, Counters},
+};
 
 /// How often an operation is decided again because the room moved.
 const ATTEMPTS: usize = 8;
@@ -131,6 +134,8 @@ pub(crate) struct Turn<'a> {
     overtaken: HashSet<OwnedEventId>,
     /// Events of other servers that the room's policy server would not sign.
     unwelcome: HashSet<OwnedEventId>,
+    /// What this turn adds to the counts.
+    counted: Counted,
     /// The events that this turn has staged, which nobody else can read yet.
     staged: HashMap<EventSn, Arc<StoredEvent>>,
     staged_ids: HashMap<OwnedEventId, EventSn>,
@@ -147,6 +152,8 @@ pub(crate) struct Flight {
     /// Which of the desk's writes it is.
     number: u64,
     submitted: Submitted,
+    counters: Arc<Counters>,
+    counted: Counted,
 }
 
 impl Flight {
@@ -154,10 +161,13 @@ impl Flight {
     pub(crate) async fn land(self) -> Result<Committed, CommitError> {
         let outcome = self.submitted.done().await;
         self.desk.landed.fetch_max(self.number, Ordering::AcqRel);
-        if outcome.is_err() {
-            let mut tip = self.desk.tip.lock().await;
-            if tip.epoch == self.epoch {
-                tip.clear();
+        match &outcome {
+            Ok(_) => self.counters.add(self.counted),
+            Err(_) => {
+                let mut tip = self.desk.tip.lock().await;
+                if tip.epoch == self.epoch {
+                    tip.clear();
+                }
             }
         }
         outcome
@@ -235,6 +245,7 @@ impl Rooms {
             redacted_state: false,
             overtaken: HashSet::new(),
             unwelcome: HashSet::new(),
+            counted: Counted::default(),
             staged: HashMap::new(),
             staged_ids: HashMap::new(),
             staged_edges: Vec::new(),
@@ -621,7 +632,8 @@ impl Turn<'_> {
         let (epoch, number) = (tip.epoch, tip.submitted);
         // Still holding the desk, so that writes reach the queue in the order of their heads.
         let submitted = self.rooms.store.submit(set).await;
-        Flight { desk: Arc::clone(&self.desk), epoch, number, submitted }
+        let (desk, counters) = (Arc::clone(&self.desk), Arc::clone(&self.rooms.counters));
+        Flight { desk, epoch, number, submitted, counters, counted: self.counted }
     }
 
     /// Stages an event in an actor's name.

@@ -8,6 +8,7 @@ mod admit;
 mod alias;
 mod auth_graph;
 mod content;
+mod counters;
 mod create;
 mod directory;
 mod elsewhere;
@@ -45,6 +46,7 @@ use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId};
 use tokio::sync::Mutex;
 
 pub use admit::{StateGiven, TakenIn, Verdict};
+pub use counters::RoomsStatus;
 pub use create::{CreateRoom, InitialState};
 pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
 pub use encryption::{EncryptionOfRoom, TurnedOn};
@@ -64,6 +66,7 @@ pub use take_in::TakeInError;
 use crate::{
     admit::{Desk, Resolved},
     auth_graph::AuthGraph,
+    counters::Counters,
     elsewhere::Profiles,
     handshake::Doors,
     hierarchy::elsewhere::Hierarchies,
@@ -126,6 +129,7 @@ pub struct Rooms {
     resolutions: Cache<Vec<StateRoot>, Resolved>,
     /// Events that the policy server of their room would not sign lately.
     unwelcome: Cache<OwnedEventId, ()>,
+    counters: Arc<Counters>,
     /// When the newest room was made, in milliseconds since the epoch.
     newest: Arc<AtomicI64>,
 }
@@ -168,6 +172,7 @@ impl Rooms {
             desks,
             graphs,
             resolutions: Cache::new(RESOLUTIONS),
+            counters: Arc::default(),
             doors: Doors::default(),
             profiles: Profiles::default(),
             hierarchies: Hierarchies::default(),
@@ -212,6 +217,16 @@ impl Rooms {
     /// The other homeservers.
     pub fn others(&self) -> &Others {
         &self.others
+    }
+
+    /// What the rooms have been through since the start, and what they hold in memory.
+    pub fn status(&self) -> RoomsStatus {
+        RoomsStatus {
+            workers: self.receiving.workers(),
+            graph_bytes: self.graphs.weighted_size(),
+            remembered_resolutions: self.resolutions.entry_count(),
+            ..self.counters.status()
+        }
     }
 
     /// The name of this server.

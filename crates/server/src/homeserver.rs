@@ -15,7 +15,7 @@ use parvis_organisation::{Organisation, Source};
 use parvis_outbound::{Answers, Outbound, OutboundStatus};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
-use parvis_rooms::{EncryptionOfRoom, Identity, Others, Rooms};
+use parvis_rooms::{EncryptionOfRoom, Identity, Others, Rooms, RoomsStatus};
 use parvis_storage::{CommitError, DatabaseSettings, Pace, StorageError, Store, StoreSettings, WriteSet};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
@@ -205,6 +205,11 @@ impl Homeserver {
     /// If the store fails.
     pub async fn refresh_policy(&self) -> Result<bool, StorageError> {
         self.organisation.refresh().await
+    }
+
+    /// What its rooms have been through since it started.
+    pub fn rooms_status(&self) -> RoomsStatus {
+        self.rooms.status()
     }
 
     /// Whether nobody belongs here yet.

@@ -23,4 +23,6 @@ pub use homeserver::{
 };
 pub use logging::start_logging;
 pub use others::network;
+pub use parvis_outbound::OutboundStatus;
+pub use parvis_rooms::RoomsStatus;
 pub use process::{Process, ServeError};

@@ -17,6 +17,9 @@ use crate::{synapse, tidy, witness};
 /// The variable that tells the suites where PostgreSQL is; without it they test SQLite alone.
 const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
 
+/// How many simulated worlds are played.
+const SEEDS: u64 = 1_000;
+
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -44,6 +47,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let postgres = database(&mut steps, arguments)?;
     steps.run("suites", || {
         with(Program::cargo().arguments(["test", "--workspace", "--no-fail-fast"]), postgres.as_ref()).run()
+    });
+    steps.run("simulation", || {
+        let seeds = SEEDS.to_string();
+        Program::cargo()
+            .arguments(["run", "--quiet", "--package", "parvis-simulation", "--", "--seeds", &seeds])
+            .run()
     });
     witness(&mut steps);
     interop(&mut steps, postgres.as_ref());

@@ -6,12 +6,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a tool for tests, which ends so")]
 
+mod bounds;
 mod check;
 mod follow;
+mod liar;
 mod people;
 mod report;
 mod story;
 
+pub use liar::Lies;
 pub use parvis_testkit::simulated::Planted;
 pub use report::{Report, Tally};
 pub use story::{Settings, run};

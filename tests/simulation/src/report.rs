@@ -4,8 +4,10 @@ use std::fmt;
 
 use parvis_testkit::simulated::Counts;
 
+use crate::{Lies, bounds::Peaks};
+
 /// What was done in worlds, and what came of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Tally {
     pub worlds: u64,
@@ -16,9 +18,14 @@ pub struct Tally {
     pub retried: u64,
     pub soft_failed: u64,
     pub rejected: u64,
+    pub given_up: u64,
     pub merges: u64,
     pub forks: u64,
-    pub lies: u64,
+    pub resolutions: u64,
+    pub conflicts: u64,
+    pub liars: u64,
+    pub lies: Lies,
+    pub(crate) peaks: Peaks,
     pub network: Counts,
 }
 
@@ -33,9 +40,14 @@ impl Tally {
         self.retried += other.retried;
         self.soft_failed += other.soft_failed;
         self.rejected += other.rejected;
+        self.given_up += other.given_up;
         self.merges += other.merges;
         self.forks += other.forks;
-        self.lies += other.lies;
+        self.resolutions += other.resolutions;
+        self.conflicts += other.conflicts;
+        self.liars += other.liars;
+        self.lies.add(&other.lies);
+        self.peaks.raise(&other.peaks);
         self.network.add(&other.network);
     }
 }
@@ -43,7 +55,8 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { worlds, servers, acknowledged, refused, unanswered, retried, .. } = self;
-        let Self { soft_failed, rejected, merges, forks, lies, network, .. } = self;
+        let Self { soft_failed, rejected, given_up, merges, forks, resolutions, conflicts, .. } = self;
+        let Self { liars, lies, peaks, network, .. } = self;
         writeln!(
             formatter,
             "{worlds} worlds of {servers} homeservers: {acknowledged} events acknowledged, {refused} requests \
@@ -51,9 +64,12 @@ impl fmt::Display for Tally {
         )?;
         writeln!(
             formatter,
-            "{merges} events that let branches meet, {forks} of them branches whose states differ; {soft_failed} \
-             soft-failed, {rejected} rejected; {lies} lies"
+            "{forks} forks, {merges} merges, {resolutions} resolutions of states that differed, {conflicts} of \
+             them with a conflict; judgements of all servers: {soft_failed} soft-failed, {rejected} rejected, \
+             {given_up} given up"
         )?;
+        writeln!(formatter, "{liars} servers that lie: {} lies and false answers ({lies})", lies.sum())?;
+        writeln!(formatter, "at most: {peaks}")?;
         write!(formatter, "{network}")
     }
 }

@@ -2,17 +2,23 @@
 
 use std::time::Duration;
 
-use parvis_testkit::simulated::{Fate, Planted, Stream, USERS, Weather, World};
+use parvis_testkit::simulated::{Fate, Foreign, Planted, Stream, USERS, Weather, World};
 use serde_json::{Value, json};
 
 use crate::{
+    bounds::{self, Peaks},
     check::check,
     follow::Follower,
+    liar::Shared,
     people::{Who, Wish, Wishes},
     report::{Report, Tally},
 };
 
 const NAMES: [&str; 4] = ["a.test", "b.test", "c.test", "d.test"];
+/// Servers that are no homeservers of ours, and lie.
+const LIARS: [&str; 2] = ["evil.test", "false.test"];
+/// How often out of a hundred a liar speaks when somebody does something.
+const LOQUACITY: u64 = 45;
 /// The longest time, in milliseconds, between two things that somebody does.
 const LONGEST_PAUSE_MS: u64 = 2_500;
 /// How long everything is given to come to rest in the end. Back-off after failures takes some hours at most.
@@ -31,6 +37,8 @@ pub struct Settings {
     pub fair: bool,
     /// Whether the trace tells of each turn of a database.
     pub turns: bool,
+    /// Whether there are no liars; else the seed says it.
+    pub honest: bool,
     /// A fault to be found.
     pub planted: Option<Planted>,
 }
@@ -40,8 +48,12 @@ pub(crate) struct Story {
     pub(crate) world: World,
     pub(crate) room: String,
     pub(crate) followers: Vec<Follower>,
+    pub(crate) liars: Vec<Shared>,
+    /// Chances that only exist where there are liars.
+    lying: Stream,
     pub(crate) wishes: Wishes,
     pub(crate) faults: Vec<String>,
+    pub(crate) peaks: Peaks,
     dice: Stream,
     transactions: u64,
 }
@@ -52,7 +64,23 @@ pub fn run(settings: Settings) -> Report {
     let mut dice = fate.stream("story", &[]);
     let chosen = 2 + dice.index(NAMES.len() - 1);
     let count = if settings.servers > 0 { settings.servers.min(NAMES.len()) } else { chosen };
-    let world = World::new(fate, Weather::FAIR, &NAMES[..count], &[]);
+    let mut lying = fate.stream("liars", &[]);
+    let liars = match lying.below(10) {
+        _ if settings.honest || settings.fair || count < 2 => 0,
+        0..4 => 0,
+        4..9 => 1,
+        _ => 2,
+    };
+    let mut world = World::new(fate, Weather::FAIR, &NAMES[..count], &LIARS[..liars]);
+    let liars: Vec<Shared> = LIARS[..liars]
+        .iter()
+        .enumerate()
+        .map(|(number, name)| {
+            let liar = Shared::new(name, fate.stream("liar", &[number as u64]));
+            world.play(name, Box::new(liar.clone()) as Box<dyn Foreign>);
+            liar
+        })
+        .collect();
     if settings.turns {
         world.note_turns();
     }
@@ -65,8 +93,11 @@ pub fn run(settings: Settings) -> Report {
         world,
         room: String::new(),
         followers,
+        liars,
+        lying,
         wishes: Wishes::default(),
         faults: Vec::new(),
+        peaks: Peaks::default(),
         dice,
         transactions: 0,
     };
@@ -79,6 +110,9 @@ pub fn run(settings: Settings) -> Report {
         story.world.plant(fault);
     }
     story.act(&settings);
+    if !story.liars.is_empty() {
+        bounds::check_databases(&mut story);
+    }
     story.come_to_rest(&settings);
     check(story)
 }
@@ -114,10 +148,43 @@ impl Story {
                 self.wishes.inside.insert(who);
             }
         }
+        self.let_liars_in(creator, preset, version)?;
         let levels = self.levels();
         Wish::put_state(creator, &self.room, "m.room.power_levels", "", levels).demand(&mut self.world)?;
         self.world.run_for(Duration::from_secs(5));
         Ok(())
+    }
+
+    /// Servers that lie come into the room like all others.
+    fn let_liars_in(&mut self, creator: Who, preset: &str, version: &str) -> Result<(), String> {
+        for liar in self.liars.clone() {
+            let user = liar.get().users[0].clone();
+            if preset == "private_chat" {
+                Wish::on_member(creator, &self.room, "invite", &user).demand(&mut self.world)?;
+                self.world.run_for(Duration::from_secs(2));
+            }
+            let by = self.lying.index(self.homeservers());
+            let by = self.world.name(by);
+            liar.join(&mut self.world, &by, &self.room, version)?;
+            self.world.run_for(Duration::from_secs(2));
+        }
+        Ok(())
+    }
+
+    /// Liars say something.
+    fn lie(&mut self) {
+        let servers: Vec<String> = (0..self.homeservers()).map(|server| self.world.name(server)).collect();
+        for liar in self.liars.clone() {
+            if !liar.get().is_inside() || !self.lying.percent(LOQUACITY) {
+                continue;
+            }
+            let (kind, said) = liar.get().speak(self.world.now_ms(), &servers);
+            let name = liar.get().name.to_string();
+            self.world.note(&format!("{name}: {kind}"));
+            for (to, request) in said {
+                drop(self.world.send_from(&name, &to, request));
+            }
+        }
     }
 
     /// Power levels, in which several have much power.
@@ -132,6 +199,12 @@ impl Story {
                 if who != creator && level > 0 {
                     levels["users"][who.id(&self.world)] = json!(level);
                 }
+            }
+        }
+        for liar in &self.liars {
+            let level = *self.lying.of(&[0, 0, 0, 50, 100]);
+            if level > 0 {
+                levels["users"][&liar.get().users[0]] = json!(level);
             }
         }
         levels["events"]["m.room.topic"] = json!(*self.dice.of(&[0, 0, 50]));
@@ -157,6 +230,8 @@ impl Story {
             let wish = self.wish();
             self.world.note(&format!("{:?} {} {} {}", wish.who, wish.method, wish.path, wish.body));
             self.wishes.begin(&mut self.world, wish);
+            self.lie();
+            bounds::check_memory(self);
         }
     }
 
@@ -223,8 +298,11 @@ impl Story {
             }
             78..83 => Wish::on_member(who, &room, "invite", &outsider.id(&self.world)),
             83..92 => {
-                let via: Vec<String> =
+                let mut via: Vec<String> =
                     (0..self.homeservers()).map(|server| self.world.name(server)).collect();
+                if let Some(liar) = self.liars.first().filter(|_| self.lying.percent(40)) {
+                    via.insert(0, liar.get().name.to_string());
+                }
                 Wish::join(outsider, &room, &via).moving(outsider, true)
             }
             92..95 => Wish::leave(who, &room).moving(who, false),
@@ -249,6 +327,11 @@ impl Story {
     /// All is well again, and stays so; then a last word from everywhere, so that the branches meet.
     fn come_to_rest(&mut self, settings: &Settings) {
         self.world.note("all is well again");
+        for liar in &self.liars {
+            let mut liar = liar.get();
+            let manner = liar.grow_quiet();
+            self.world.note(&format!("{} is {manner} from now on", liar.name));
+        }
         if let Some(Planted::Forgetful(server)) = settings.planted {
             self.world.crash(server);
         }
@@ -271,7 +354,12 @@ impl Story {
         // The room has as many ends as there were branches. Whoever speaks joins those that their server knows.
         for round in 0..2 {
             for server in 0..self.homeservers() {
+                // One of each server who is in the room is enough.
+                let spoken = self.wishes.acknowledged.len();
                 for number in 0..USERS.len() {
+                    if self.wishes.acknowledged.len() > spoken {
+                        break;
+                    }
                     self.transactions += 1;
                     let who = Who { server, number };
                     let text = format!("last word {round} of {}", who.id(&self.world));

@@ -95,6 +95,7 @@ impl Turn<'_> {
             }
             _ => entry.state_root,
         };
+        self.count(&entry);
         let member = self.member_of(&entry.pdu).await?;
         let new = self.new_event(&entry, sn, kind, setting, member.map(|member| member.0));
         self.note_staged(&new);
@@ -104,6 +105,21 @@ impl Turn<'_> {
             false => self.file(entry, new, after),
         }
         Ok(Staged { sn, pdu })
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        let counted = &mut self.counted;
+        if entry.flags.contains(EventFlags::OUTLIER) {
+            return;
+        }
+        if entry.flags.contains(EventFlags::REJECTED) {
+            counted.rejected += 1;
+        } else if entry.flags.contains(EventFlags::SOFT_FAILED) {
+            counted.soft_failed += 1;
+        } else {
+            counted.accepted += 1;
+            counted.merges += u64::from(entry.prev.len() + entry.missing.len() > 1);
+        }
     }
 
     async fn setting(&mut self, entry: &Entry, kind: TypeSn) -> Result<Option<Setting>, RoomError> {
@@ -187,7 +203,9 @@ impl Turn<'_> {
         }
         let before = self.head.state_root;
         let followed = self.followed(&entry.prev).await?;
+        let ends = self.head.heads.len();
         self.follow(&followed, event.sn, entry.pdu.owned_event_id());
+        self.counted.forks += u64::from(self.head.heads.len() > ends.max(1));
         let is_alone = self.head.heads.len() == 1;
         let root = if is_alone { after } else { self.state_of_heads().await? };
         event.room_root = root;

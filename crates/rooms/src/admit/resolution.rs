@@ -39,6 +39,15 @@ struct Conflict {
 }
 
 impl Conflict {
+    /// Whether two sides hold different events in a slot, rather than one of them none.
+    fn is_contested(&self) -> bool {
+        (0..self.slots.len()).any(|slot| {
+            let mut held = self.sides.iter().filter_map(|side| side[slot]);
+            let first = held.next();
+            held.any(|event| Some(event) != first)
+        })
+    }
+
     /// The events that are in conflict.
     fn events(&self) -> Vec<EventSn> {
         let all: BTreeSet<EventSn> = self.sides.iter().flatten().flatten().copied().collect();
@@ -93,6 +102,7 @@ impl Turn<'_> {
 
     async fn resolve(&self, roots: Vec<StateRoot>) -> Result<Vec<(Slot, Option<EventSn>)>, RoomError> {
         let conflict = self.conflict(roots).await?;
+        self.rooms.counters.count_resolution(conflict.is_contested());
         let question = self.question(&conflict).await?;
         let size = question.known.len();
         tracing::debug!(room = self.head.room.0, slots = conflict.slots.len(), events = size, "forks meet");

@@ -12,7 +12,7 @@ use parvis_events::Pdu;
 use parvis_storage::{EventFlags, EventSn, Place, RoomSn};
 use ruma::{EventId, OwnedEventId, ServerName};
 
-use super::asking::Asking;
+use super::asking::{Asking, ToldState};
 use crate::{
     RoomError, Rooms,
     admit::{Attempts, Judged, StateGiven},
@@ -172,11 +172,43 @@ impl Rooms {
         if edges.len() > MOST_EDGES {
             return Ok(false);
         }
-        for id in edges.into_keys().filter(|id| !search.given.contains_key(id)).collect::<Vec<_>>() {
-            let Some(state) = self.fetch_state_after(&search.asking, &id).await? else { return Ok(false) };
+        for (id, by) in edges {
+            if search.given.contains_key(&id) {
+                continue;
+            }
+            let Some(state) = self.fetch_state_at_edge(&search.asking, &id, &by).await? else {
+                return Ok(false);
+            };
             search.given.insert(id, state);
         }
         Ok(true)
+    }
+
+    /// Fetches the state between an event that is not here and one that follows it. Whoever sent the latter has it,
+    /// as a rule, and knows the state before it; so it is asked for that first, and what somebody else withholds
+    /// from all but that server keeps nobody from following it.
+    async fn fetch_state_at_edge(
+        &self,
+        asking: &Asking<'_>,
+        missing: &OwnedEventId,
+        by: &OwnedEventId,
+    ) -> Result<Option<Vec<EventSn>>, RoomError> {
+        if let Some(told) = asking.state_before_by_first(by).await? {
+            return self.keep_state(asking, told).await.map(Some);
+        }
+        if let Some(state) = self.fetch_state_after(asking, missing).await? {
+            return Ok(Some(state));
+        }
+        match asking.state_before(by).await? {
+            Some(told) => self.keep_state(asking, told).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps what was fetched of a state as outliers, and gives what counts of it.
+    async fn keep_state(&self, asking: &Asking<'_>, told: ToldState) -> Result<Vec<EventSn>, RoomError> {
+        self.keep_outliers(asking.room, told.fetched).await?;
+        self.accepted_of(asking.room, &told.state).await
     }
 
     /// Fetches the state after an event that is not here, and keeps what it consists of as outliers.

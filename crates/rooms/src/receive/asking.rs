@@ -190,27 +190,27 @@ impl Asking<'_> {
         Ok(ToldEvents { events: Vec::new(), is_open })
     }
 
-    /// Single events, as far as they can be had.
+    /// Single events, as far as they can be had. What one server does not give, or gives another event for, the next
+    /// one is asked for.
     pub(super) async fn events(&self, ids: &[OwnedEventId]) -> Result<ToldEvents, RoomError> {
-        let told = stream::iter(ids.to_vec()).map(|id| self.event(id)).buffer_unordered(SIDE_BY_SIDE);
-        let told: Vec<Result<Box<RawValue>, bool>> = told.collect().await;
-        let is_open = told.iter().any(|told| matches!(told, Err(true)));
-        let wanted: HashSet<&OwnedEventId> = ids.iter().collect();
-        let mut events = self.verify(told.into_iter().flatten().collect()).await?;
-        events.retain(|pdu| wanted.contains(pdu.owned_event_id()));
-        Ok(ToldEvents { events, is_open })
+        let mut all = ToldEvents { events: Vec::new(), is_open: false };
+        let mut wanted: BTreeSet<OwnedEventId> = ids.iter().cloned().collect();
+        for server in &self.servers {
+            if wanted.is_empty() {
+                break;
+            }
+            let told = stream::iter(wanted.clone()).map(|id| self.event(server, id));
+            let told: Vec<_> = told.buffer_unordered(SIDE_BY_SIDE).collect().await;
+            all.is_open |= told.iter().any(|told| told.as_ref().is_err_and(may_answer_later));
+            let events = self.verify(told.into_iter().flatten().collect()).await?;
+            all.events.extend(events.into_iter().filter(|pdu| wanted.remove(pdu.owned_event_id())));
+        }
+        all.is_open &= !wanted.is_empty();
+        Ok(all)
     }
 
-    /// One event; if nobody gives it, whether somebody may have it who did not answer.
-    async fn event(&self, id: OwnedEventId) -> Result<Box<RawValue>, bool> {
-        let mut is_open = false;
-        for server in &self.servers {
-            match self.question(server, get_event::v1::Request::new(id.clone())).await {
-                Ok(answer) => return Ok(answer.pdu),
-                Err(error) => is_open |= may_answer_later(&error),
-            }
-        }
-        Err(is_open)
+    async fn event(&self, server: &ServerName, id: OwnedEventId) -> Result<Box<RawValue>, PeerError> {
+        self.question(server, get_event::v1::Request::new(id)).await.map(|answer| answer.pdu)
     }
 
     /// Everything that authorises an event, directly or not.
@@ -226,7 +226,21 @@ impl Asking<'_> {
 
     /// The state before an event.
     pub(super) async fn state_before(&self, id: &EventId) -> Result<Option<ToldState>, RoomError> {
-        for server in &self.servers {
+        self.state_told_by(&self.servers, id).await
+    }
+
+    /// The state before an event, from the server that is asked first.
+    pub(super) async fn state_before_by_first(&self, id: &EventId) -> Result<Option<ToldState>, RoomError> {
+        self.state_told_by(self.servers.get(..1).unwrap_or_default(), id).await
+    }
+
+    async fn state_told_by(
+        &self,
+        servers: &[OwnedServerName],
+        id: &EventId,
+    ) -> Result<Option<ToldState>, RoomError> {
+        let mut with_holes = None;
+        for server in servers {
             let request = get_room_state_ids::v1::Request::new(id.to_owned(), self.head.room_id.clone());
             let Some(ids) = self.call(server, request).await else { continue };
             let all: BTreeSet<&EventId> =
@@ -257,8 +271,17 @@ impl Asking<'_> {
                     self.verify(events).await?
                 }
             };
-            return Ok(Some(ToldState { state: ids.pdu_ids, fetched }));
+            let is_whole = {
+                let new: HashSet<&OwnedEventId> = fetched.iter().map(Pdu::owned_event_id).collect();
+                ids.pdu_ids.iter().all(|id| known.contains_key(id) || new.contains(id))
+            };
+            let told = ToldState { state: ids.pdu_ids, fetched };
+            if is_whole {
+                return Ok(Some(told));
+            }
+            // Of some events nobody can tell any more who signed them; but perhaps this server has made them up.
+            with_holes.get_or_insert(told);
         }
-        Ok(None)
+        Ok(with_holes)
     }
 }

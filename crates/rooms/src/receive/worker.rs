@@ -11,8 +11,8 @@ use moka::sync::Cache;
 use parvis_ambient::Timestamp;
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
-use parvis_storage::{EventFlags, InboxEvent, RoomSn, StorageError};
-use ruma::{OwnedEventId, OwnedServerName};
+use parvis_storage::{EventFlags, InboxEvent, RoomHead, RoomSn, StorageError};
+use ruma::{OwnedEventId, OwnedServerName, ServerName};
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -63,10 +63,38 @@ impl Default for Receiving {
     }
 }
 
+impl Receiving {
+    /// How many rooms are worked on.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).of_rooms.len()
+    }
+}
+
 /// An event whose ancestors could not be had.
 struct Deferred {
     tries: usize,
     due: Timestamp,
+}
+
+/// Some of the events in an inbox.
+struct Page {
+    pdus: Vec<Pdu>,
+    origins: HashMap<OwnedEventId, OwnedServerName>,
+}
+
+impl Page {
+    fn read(head: &RoomHead, events: Vec<InboxEvent>) -> Self {
+        let mut page = Self { pdus: Vec::new(), origins: HashMap::with_capacity(events.len()) };
+        for event in events {
+            let InboxEvent { event_id, origin, json, .. } = event;
+            match Pdu::from_stored(event_id.clone(), head.room_id.clone(), head.version, json) {
+                Ok(pdu) => page.pdus.push(pdu),
+                Err(error) => tracing::error!(%error, "an event in the inbox cannot be read"),
+            }
+            page.origins.insert(event_id, origin);
+        }
+        page
+    }
 }
 
 /// What was deferred in a room.
@@ -130,7 +158,7 @@ impl Rooms {
         let mut later = Later::new();
         loop {
             *wakeup.news.lock().unwrap_or_else(PoisonError::into_inner) = false;
-            let rest = match self.pass(room, &mut later).await {
+            let rest = match self.pass(room, wakeup, &mut later).await {
                 Ok(()) if later.is_empty() && self.end_worker(room, wakeup) => return,
                 Ok(()) => {
                     let now = self.ambient.now();
@@ -160,7 +188,7 @@ impl Rooms {
     }
 
     /// Goes once through a room's inbox.
-    async fn pass(&self, room: RoomSn, later: &mut Later) -> Result<(), RoomError> {
+    async fn pass(&self, room: RoomSn, wakeup: &Wakeup, later: &mut Later) -> Result<(), RoomError> {
         let Some(head) = self.store.room_head(room).await? else { return Ok(()) };
         let mut behind = 0;
         loop {
@@ -170,17 +198,8 @@ impl Rooms {
             let now = self.ambient.now();
             let is_due = |event: &InboxEvent| later.get(&event.event_id).is_none_or(|one| one.due <= now);
             let due: Vec<InboxEvent> = events.into_iter().filter(is_due).collect();
-            let mut origins = HashMap::with_capacity(due.len());
-            let mut pdus = Vec::with_capacity(due.len());
-            for event in due {
-                match Pdu::from_stored(event.event_id.clone(), head.room_id.clone(), head.version, event.json)
-                {
-                    Ok(pdu) => pdus.push(pdu),
-                    Err(error) => tracing::error!(%error, "an event in the inbox cannot be read"),
-                }
-                origins.insert(event.event_id, event.origin);
-            }
-            self.take_page(room, pdus, &origins, later).await?;
+            let page = Page::read(&head, due);
+            self.take_page(room, wakeup, page, behind, later).await?;
         }
     }
 
@@ -189,8 +208,9 @@ impl Rooms {
     async fn take_page(
         &self,
         room: RoomSn,
-        pdus: Vec<Pdu>,
-        origins: &HashMap<OwnedEventId, OwnedServerName>,
+        wakeup: &Wakeup,
+        Page { pdus, origins }: Page,
+        behind: i64,
         later: &mut Later,
     ) -> Result<(), RoomError> {
         let (pdus, unwelcome) = self.police(room, pdus).await?;
@@ -207,13 +227,60 @@ impl Rooms {
             let pdu = waiting.remove(0);
             let Some(origin) = origins.get(pdu.event_id()) else { continue };
             let skip: HashSet<OwnedEventId> = later.keys().cloned().collect();
-            if self.take_with_ancestors(room, origin, &pdu, &skip).await? {
+            if self.search_beside_news(room, wakeup, behind, origin, &pdu, &skip).await? {
                 later.remove(pdu.event_id());
             } else {
                 self.defer(&pdu, later).await?;
             }
         }
         Ok(())
+    }
+
+    /// Looks for the ancestors of an event. Whatever comes meanwhile is taken in, if it needs nothing more: others
+    /// may take long to answer, or never do.
+    async fn search_beside_news(
+        &self,
+        room: RoomSn,
+        wakeup: &Wakeup,
+        behind: i64,
+        origin: &ServerName,
+        pdu: &Pdu,
+        skip: &HashSet<OwnedEventId>,
+    ) -> Result<bool, RoomError> {
+        let found = Notify::new();
+        let search = async {
+            let outcome = self.take_with_ancestors(room, origin, pdu, skip).await;
+            found.notify_one();
+            outcome
+        };
+        let news = async {
+            let mut behind = behind;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = found.notified() => return Ok(()),
+                    () = wakeup.notify.notified() => behind = self.take_news(room, behind).await?,
+                }
+            }
+        };
+        // Both to their ends: neither may be left in the middle of a write.
+        let (found, news): (_, Result<(), RoomError>) = tokio::join!(search, news);
+        news?;
+        found
+    }
+
+    /// Takes in what lies in the inbox behind a number and needs nothing more. Gives the number up to which it was
+    /// looked at.
+    async fn take_news(&self, room: RoomSn, behind: i64) -> Result<i64, RoomError> {
+        let Some(head) = self.store.room_head(room).await? else { return Ok(behind) };
+        let mut behind = behind;
+        loop {
+            let events = self.store.inbox(room, behind, AT_ONCE).await?;
+            let Some(last) = events.last() else { return Ok(behind) };
+            behind = last.number;
+            let page = Page::read(&head, events);
+            self.take_what_can_be(room, &topological_order(page.pdus)).await?;
+        }
     }
 
     /// Takes those of the events whose ancestors are here; gives the others, in their order.
@@ -253,6 +320,7 @@ impl Rooms {
         let tries = later.get(&id).map_or(0, |deferred| deferred.tries) + 1;
         if tries >= TRIES {
             tracing::warn!(event = %id, room = %pdu.room_id(), "what an event builds on cannot be had, it is given up");
+            self.counters.count_given_up();
             later.remove(&id);
             let mut set = parvis_storage::WriteSet::new();
             set.take_from_inbox(&id);

@@ -8,22 +8,18 @@ use std::{
 };
 
 use parvis_ambient::{Ambient, Chance, Clock, SeededChance};
-use parvis_server::{Homeserver, config::OrganisationConfig};
+use parvis_server::{Homeserver, OutboundStatus, RoomsStatus, config::OrganisationConfig};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
     ambient::{Gate, WorldClock, WorldPace},
     core::{Core, ServerIndex},
+    idle::Idle,
     template::{Person, Template},
     wire::WorldWire,
 };
 use crate::wires::{Door, door_to};
 
-/// How often everything that can go on does so before a server is taken to stand still. Whatever is woken by what
-/// goes on goes on in the same turn, as a rule; what waits for a turn of its own does so once or twice.
-const TURNS: usize = 6;
-/// How often nothing has to go on, after work on the thread for what blocks, too.
-const QUIET: usize = 2;
 /// How long is waited in real time, and how often at most, for what a server does when it starts and what is not
 /// the database's work, such as opening it.
 const GLANCE: Duration = Duration::from_micros(200);
@@ -40,6 +36,8 @@ pub(crate) struct Member {
     file: PathBuf,
     empty: Arc<Template>,
     pub(crate) running: Option<Running>,
+    /// What its rooms had been through at each crash.
+    pub(crate) before: Vec<RoomsStatus>,
 }
 
 /// A homeserver that runs.
@@ -55,6 +53,7 @@ pub(crate) struct Running {
 struct Machine {
     runtime: Option<Runtime>,
     gate: Arc<Gate>,
+    idle: Arc<Idle>,
     /// Dropped, lets the thread go on.
     holds: Mutex<Option<mpsc::Sender<()>>>,
 }
@@ -79,15 +78,20 @@ impl Member {
             file: directory.join("parvis.db"),
             empty: template,
             running: None,
+            before: Vec::new(),
         }
     }
 
     /// Starts it on the data that it has.
     pub(crate) fn start(&mut self, core: &Arc<Core>) {
         let server = self.clock.server;
-        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        let idle = Arc::new(Idle::default());
+        let mut builder = Builder::new_current_thread();
+        builder.enable_time().max_blocking_threads(1).on_thread_park(idle.before_sleep());
+        let runtime = builder.build().unwrap();
         let gate = Arc::new(Gate::starting());
-        let machine = Machine { runtime: Some(runtime), gate: Arc::clone(&gate), holds: Mutex::default() };
+        let machine =
+            Machine { runtime: Some(runtime), gate: Arc::clone(&gate), idle, holds: Mutex::default() };
         let pace = Arc::new(WorldPace { core: Arc::clone(core), server, gate: Arc::clone(&gate) });
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let wire = Arc::new(WorldWire { core: Arc::clone(core), server, clock: Arc::clone(&clock) });
@@ -101,6 +105,7 @@ impl Member {
 
     /// Ends it as a power failure would. What was committed stays.
     pub(crate) fn crash(&mut self) {
+        self.before.extend(self.running.as_ref().map(Running::rooms_status));
         self.running = None;
     }
 
@@ -119,6 +124,21 @@ impl Running {
         if let Some(runtime) = &self.machine.runtime {
             runtime.spawn(work);
         }
+    }
+
+    /// How many asynchronous tasks there are.
+    pub(crate) fn tasks(&self) -> usize {
+        self.machine.runtime.as_ref().map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+    }
+
+    /// What its rooms have been through since it started.
+    pub(crate) fn rooms_status(&self) -> RoomsStatus {
+        self.homeserver.as_ref().map(Homeserver::rooms_status).unwrap_or_default()
+    }
+
+    /// What other servers have not been told.
+    pub(crate) fn outbound_status(&self) -> OutboundStatus {
+        self.homeserver.as_ref().map(Homeserver::outbound_status).unwrap_or_default()
     }
 
     /// Lets everything go on that can, until all waits for the world.
@@ -155,21 +175,16 @@ impl Machine {
     /// Lets everything go on that can, until all waits for the world.
     fn run(&self) {
         let Some(runtime) = &self.runtime else { return };
-        let mut quiet = 0;
-        while quiet < QUIET {
-            let has_worked = runtime.block_on(async {
-                for _ in 0..TURNS {
-                    tokio::task::yield_now().await;
-                }
-                let has_worked = self.gate.is_working();
-                self.gate.rest().await;
-                has_worked
-            });
-            if has_worked {
-                quiet = 0;
-            } else {
-                self.let_block(runtime);
-                quiet += 1;
+        loop {
+            runtime.block_on(self.idle.reached());
+            if self.gate.is_working() {
+                runtime.block_on(self.gate.rest());
+                continue;
+            }
+            self.let_block(runtime);
+            // Whatever another thread has woken stands in the queue.
+            if runtime.metrics().global_queue_depth() == 0 {
+                return;
             }
         }
     }

@@ -17,7 +17,9 @@
 mod ambient;
 mod core;
 mod fate;
+mod idle;
 mod member;
+mod sizes;
 mod template;
 mod weather;
 mod wire;
@@ -26,7 +28,8 @@ mod world;
 pub use self::{
     core::Moment,
     fate::{Fate, Stream},
+    sizes::Sizes,
     template::{Person, USERS},
     weather::{Counts, Weather},
-    world::{Answered, Databases, Expected, Foreign, Planted, Ticket, World},
+    world::{Answered, Databases, Expected, Files, Foreign, Planted, Ticket, World},
 };

@@ -3,12 +3,14 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::Method;
+use parvis_server::RoomsStatus;
 use parvis_storage::{DatabaseSettings, Store, StoreSettings};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,6 +19,7 @@ use super::{
     core::{Core, Entry, Moment, Outcome, Reply, ServerIndex, State},
     fate::Fate,
     member::Member,
+    sizes::Sizes,
     template::Person,
     weather::{Counts, Weather},
     wire,
@@ -24,7 +27,7 @@ use super::{
 use crate::{client::NoAnswer, wires::Door};
 
 /// A world in which more happens does not come to rest.
-const MOST_STEPS: u64 = 2_000_000;
+const MOST_STEPS: u64 = 500_000;
 
 /// A server that the test plays.
 pub trait Foreign: Send {
@@ -110,6 +113,27 @@ impl World {
     /// The virtual time.
     pub fn now(&self) -> Moment {
         self.core.state().now
+    }
+
+    /// The true time, in milliseconds since the Unix epoch. Homeservers' clocks differ from it by seconds.
+    pub fn now_ms(&self) -> i64 {
+        super::ambient::START_MS + i64::try_from(self.now() / 1000).unwrap_or(0)
+    }
+
+    /// What a homeserver holds at the moment, if it runs.
+    pub fn sizes(&self, server: ServerIndex) -> Option<Sizes> {
+        self.members[server].sizes()
+    }
+
+    /// What a homeserver's rooms have been through, one for each time that it has started.
+    pub fn histories(&self, server: ServerIndex) -> Vec<RoomsStatus> {
+        self.members[server].histories()
+    }
+
+    /// The directory of the homeservers' databases.
+    pub fn databases(&self) -> Files {
+        let names = self.members.iter().map(|member| member.name.clone()).collect();
+        Files { directory: self.directory.path().to_owned(), names }
     }
 
     /// What happened so far.
@@ -280,9 +304,9 @@ impl World {
         for member in &mut self.members {
             member.crash();
         }
-        let names = self.members.iter().map(|member| member.name.clone()).collect();
+        let files = self.databases();
         let directory = std::mem::replace(&mut self.directory, TempDir::new().unwrap());
-        Databases { directory, names }
+        Databases { _directory: directory, files }
     }
 
     /// Ends every partition.
@@ -319,8 +343,8 @@ impl World {
         let double = if reply.is_some() { "" } else { " (again)" };
         state.note(|| format!("{from} -> {server} {} {}{double}", request.method(), request.uri()));
         let is_cut = state.is_cut(from, server);
-        let now_ms = super::ambient::START_MS + i64::try_from(state.now / 1000).unwrap_or(0);
         drop(state);
+        let now_ms = self.now_ms();
         let back = Back { core: Arc::clone(&self.core), who, from, to: to.to_owned(), reply };
         if is_cut {
             return;
@@ -434,14 +458,28 @@ impl Drop for World {
 /// What a world leaves behind.
 #[derive(Debug)]
 pub struct Databases {
-    directory: TempDir,
-    names: Vec<String>,
+    _directory: TempDir,
+    files: Files,
 }
 
 impl Databases {
     /// The database of a homeserver.
     pub async fn open(&self, server: ServerIndex) -> Store {
-        let path = self.directory.path().join(&self.names[server]).join("parvis.db");
+        self.files.open(server).await
+    }
+}
+
+/// The databases of a world, which goes on perhaps.
+#[derive(Debug)]
+pub struct Files {
+    directory: PathBuf,
+    names: Vec<String>,
+}
+
+impl Files {
+    /// The database of a homeserver, to be read.
+    pub async fn open(&self, server: ServerIndex) -> Store {
+        let path = self.directory.join(&self.names[server]).join("parvis.db");
         let database = DatabaseSettings::Sqlite { path, readers: 1, relaxed_durability: true };
         Store::open(&StoreSettings { database, cache_bytes: 1 << 20 }).await.unwrap()
     }
