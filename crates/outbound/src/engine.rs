@@ -255,7 +255,7 @@ impl Inner {
                 lagging.push((server, common));
             }
             set.move_outbound_position(head);
-            self.queues().followed = head;
+            self.queues().finish_reading(head);
             self.last_record().common = head;
         }
         self.store.commit(set).await.map_err(refused)?;
@@ -279,8 +279,9 @@ impl Inner {
             if until <= followed {
                 break;
             }
+            self.queues().begin_to_read(until);
             self.notice(followed, until).await?;
-            self.queues().followed = until;
+            self.queues().finish_reading(until);
             self.start_due();
         }
         self.start_due();

@@ -116,10 +116,12 @@ impl Queue {
         Self { reach: Reach::Lagging, recorded: Some(arrived), ..Self::abreast(arrived) }
     }
 
-    /// Adds an event that is newer than all before.
+    /// Adds an event that is newer than all before. What is looked up is not queued as well.
     pub(crate) fn add_event(&mut self, position: Position, event: EventSn) {
-        if matches!(self.reach, Reach::Lagging) {
-            return;
+        match self.reach {
+            Reach::Lagging => return,
+            Reach::LookingUp { until } | Reach::CatchingUp { until, .. } if position <= until => return,
+            Reach::Abreast | Reach::LookingUp { .. } | Reach::CatchingUp { .. } => {}
         }
         if self.events.len() >= LONGEST {
             return self.fall_behind(position);
@@ -234,16 +236,17 @@ impl Queue {
         self.stored_edus |= dropped.is_some_and(|dropped| dropped.last_stored_edu.is_some());
     }
 
-    /// What is to be done next. `followed` is how far the stream was read.
-    pub(crate) fn next_step(&mut self, followed: Position, now: Timestamp) -> Step {
+    /// What is to be done next. `following` is up to where the stream is being read just now: some of the events
+    /// before that may have been offered to the queue already, and passed it by while it was lagging.
+    pub(crate) fn next_step(&mut self, following: Position, now: Timestamp) -> Step {
         self.last_attempt = Some(now);
         if let Some(transaction) = &self.transaction {
             return Step::Retry(Arc::clone(transaction));
         }
         if let Reach::Lagging | Reach::LookingUp { .. } = self.reach {
-            self.reach = Reach::LookingUp { until: followed };
+            self.reach = Reach::LookingUp { until: following };
             self.events.clear();
-            return Step::LookUp { after: self.arrived, until: followed };
+            return Step::LookUp { after: self.arrived, until: following };
         }
         if let Reach::CatchingUp { until, missed } = &self.reach
             && missed.is_empty()

@@ -24,6 +24,8 @@ pub(crate) struct Queues {
     retrying: usize,
     /// How far the stream was read.
     pub(crate) followed: Position,
+    /// Up to where it is being read: the events between are offered to the queues one after another.
+    pub(crate) following: Position,
 }
 
 /// What is to be written of where the servers stand.
@@ -53,7 +55,18 @@ pub struct QueueStatus {
 impl Queues {
     /// No queues, with the stream read up to a position.
     pub(crate) fn new(followed: Position) -> Self {
-        Self { by_server: HashMap::new(), due: BTreeSet::new(), retrying: 0, followed }
+        Self { by_server: HashMap::new(), due: BTreeSet::new(), retrying: 0, followed, following: followed }
+    }
+
+    /// Notes up to where the stream is being read from now on.
+    pub(crate) fn begin_to_read(&mut self, until: Position) {
+        self.following = self.following.max(until);
+    }
+
+    /// Notes that the stream was read up to there.
+    pub(crate) fn finish_reading(&mut self, until: Position) {
+        self.followed = until;
+        self.following = self.following.max(until);
     }
 
     /// Brings a server's queue back that the store says lags behind.
@@ -200,5 +213,40 @@ impl Queues {
             status.waiting_events += queue.waiting_events();
         }
         status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parvis_storage::EventSn;
+    use ruma::{owned_server_name, server_name};
+
+    use super::*;
+    use crate::queue::Step;
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    #[test]
+    fn what_passes_by_a_server_that_lags_while_the_stream_is_read_is_looked_up() {
+        let server = server_name!("other.test");
+        let mut queues = Queues::new(Position(2));
+        queues.restore_lagging(owned_server_name!("other.test"), Position(1), NOW);
+        queues.begin_to_read(Position(10));
+        let mut offer = |queues: &mut Queues, position: i64| {
+            queues.add(server, NOW, |queue| queue.add_event(Position(position), EventSn(position)));
+        };
+        offer(&mut queues, 5);
+        assert_eq!(queues.take_due(NOW), [server]);
+        let following = queues.following;
+        let step = queues.get_mut(server).unwrap().next_step(following, NOW);
+        let Step::LookUp { after: Position(1), until: Position(10) } = step else { panic!("{step:?}") };
+        offer(&mut queues, 7);
+        queues.finish_reading(Position(10));
+        offer(&mut queues, 12);
+        let queue = queues.get_mut(server).unwrap();
+        queue.catch_up(vec![(Position(7), EventSn(7))], Vec::new());
+        let Step::Tell(load) = queue.next_step(following, NOW) else { panic!("nothing to tell") };
+        assert_eq!(load.events, [(Position(7), EventSn(7))], "the newest of what was missed");
+        assert_eq!(queue.waiting_events(), 2, "each once: what was missed, and what came after it");
     }
 }

@@ -35,9 +35,9 @@ pub(crate) async fn run(inner: Arc<Inner>, server: OwnedServerName) {
     loop {
         let step = {
             let mut queues = inner.queues();
-            let (followed, now) = (queues.followed, inner.ambient.now());
+            let (following, now) = (queues.following, inner.ambient.now());
             let Some(queue) = queues.get_mut(&server) else { return };
-            let step = queue.next_step(followed, now);
+            let step = queue.next_step(following, now);
             if matches!(step, Step::Rest) {
                 queues.rest(&server, retry);
                 break;
