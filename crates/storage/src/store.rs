@@ -6,16 +6,17 @@ use tokio::task::JoinHandle;
 
 use crate::{
     changes::Announced,
+    dialect,
     engine::{DatabaseSettings, Engine, EngineKind},
     error::{CommitError, StorageError},
     head::HeadFollower,
     migrate::migrate,
     numbers::Position,
-    pace::Pace,
+    pace::{Pace, Work},
     shared::Shared,
     statement::statements,
     write_set::WriteSet,
-    writer::{Committed, Submitted, Writer},
+    writer::{Committed, Submitted, Writer, only_int},
 };
 
 statements! {
@@ -65,7 +66,7 @@ impl Store {
     ) -> Result<Self, StorageError> {
         let engine = Engine::connect(&settings.database, pace).await?;
         migrate(&engine).await?;
-        let head = stored_position(&engine).await?;
+        let head = settled_position(&engine).await?;
         let restored_at = restored_at(&engine).await?;
         let shared = Arc::new(Shared::new(head, settings.cache_bytes));
         let (writer, task) = Writer::start(engine.clone(), Arc::clone(&shared));
@@ -165,11 +166,13 @@ impl Store {
     }
 }
 
-/// The position of the newest change in the database.
-async fn stored_position(engine: &Engine) -> Result<Position, StorageError> {
-    let row = engine.fetch_one(&POSITION, Vec::new()).await?;
-    let missing = || StorageError::Corrupt("the position counter is missing".to_owned());
-    Ok(Position(row.ok_or_else(missing)?.int(0)?))
+/// The position of the newest change in the database. A process that was killed may have left a commit under way
+/// there: the counter's lock is waited for, or what that commit brings would lie behind the head and be told nobody.
+async fn settled_position(engine: &Engine) -> Result<Position, StorageError> {
+    let _turn = engine.turn(Work::Read(POSITION.name)).await;
+    let text = dialect::lock_rows(engine, POSITION.text.to_owned());
+    let rows = engine.writer().await?.fetch(text, Vec::new()).await?;
+    Ok(Position(only_int(&rows)?))
 }
 
 /// Where the store's stream was broken off by a restore last, if it ever was.

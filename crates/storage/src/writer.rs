@@ -13,7 +13,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::transaction::Committed;
-use self::transaction::{Answer, only_int, write_in_transaction};
+pub(crate) use self::transaction::only_int;
+use self::transaction::{Answer, write_in_transaction};
 use crate::{
     engine::{Connection, Engine},
     error::{CommitError, StorageError},

@@ -31,7 +31,8 @@ pub struct Committed {
 /// What the one who submitted a set is told.
 pub(super) type Answer = Result<Committed, CommitError>;
 
-pub(super) fn only_int(rows: &[Row]) -> Result<i64, StorageError> {
+/// The number in the only row.
+pub(crate) fn only_int(rows: &[Row]) -> Result<i64, StorageError> {
     match rows {
         [row] => row.int(0),
         _ => Err(StorageError::Corrupt("a counter is missing".to_owned())),

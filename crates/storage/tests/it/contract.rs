@@ -1,14 +1,19 @@
 //! The promises themselves.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use parvis_events::{EventDraft, Membership, RoomVersion, ServerKey};
 use parvis_storage::{
-    Change, CommitError, DeviceSn, Direction, EventFlags, EventSn, NewEvent, NewReceipt, Position, RoomHead,
-    RoomSn, Slot, StateRoot, StorageError, Store, TransactionKey, UserSn, WriteSet, check_statements, schema,
+    Change, CommitError, DatabaseSettings, DeviceSn, Direction, EventFlags, EventSn, NewEvent, NewReceipt,
+    Position, RoomHead, RoomSn, Slot, StateRoot, StorageError, Store, TransactionKey, UserSn, WriteSet,
+    check_statements, schema,
 };
 use ruma::{OwnedRoomId, room_alias_id, room_id, user_id};
 use serde_json::value::RawValue;
+use sqlx::Connection as _;
 
 use crate::world::{World, on_each_engine, postgres_if_any};
 
@@ -436,4 +441,24 @@ async fn numbers_are_never_given_twice() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_killed_process_was_committing_lies_before_the_head_of_the_next() {
+    let Some(world) = postgres_if_any().await else { return };
+    let DatabaseSettings::Postgres { url, .. } = &world.settings.database else { unreachable!() };
+    let before = world.store.head();
+    let mut killed = sqlx::PgConnection::connect(url).await.unwrap();
+    let take = "UPDATE counters SET value = value + 3 WHERE name = 'position'";
+    for text in ["BEGIN", take] {
+        sqlx::raw_sql(text).execute(&mut killed).await.unwrap();
+    }
+    let settings = world.settings.clone();
+    let next = tokio::spawn(async move { Store::open(&settings).await.unwrap() });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!next.is_finished(), "it waits for what is under way");
+    sqlx::raw_sql("COMMIT").execute(&mut killed).await.unwrap();
+    let next = next.await.unwrap();
+    assert_eq!(next.head(), Position(before.0 + 3));
+    next.close().await;
 }
