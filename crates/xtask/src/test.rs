@@ -138,8 +138,11 @@ fn interop(steps: &mut Steps, postgres: Option<&Postgres>) {
 }
 
 /// The pairs of servers that meet, and the steps in which they do.
-const MEETINGS: [(&str, Pair); 2] =
-    [("federation-sqlite-synapse", Pair::SqliteSynapse), ("federation-parvis", Pair::Parvis)];
+const MEETINGS: [(&str, Pair); 3] = [
+    ("federation-sqlite-synapse", Pair::SqliteSynapse),
+    ("federation-postgres-synapse", Pair::PostgresSynapse),
+    ("federation-parvis", Pair::Parvis),
+];
 
 /// Other servers, over real TLS.
 fn federate(steps: &mut Steps, postgres: Option<&Postgres>) {

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 
-const REQUEST_LIMIT_MS = 60_000;
-const WAIT_MS = 20_000;
+const REQUEST_LIMIT_MS = 90_000;
+/** Generous: a busy machine is many times slower than a free one, and nobody waits who need not. */
+const WAIT_MS = 90_000;
 const POLL_MS = 50;
 
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -47,22 +48,34 @@ export async function request(url, method, path, { token, body, query, headers =
 export const path = (strings, ...parts) =>
   `/_matrix/client/${String.raw({ raw: strings }, ...parts.map(encodeURIComponent))}`;
 
+/** What is being waited for just now, and what was missing when it was last looked for. */
+const waiting = new Set();
+
+/** A line for each wait that is under way: for whoever gives up before it does. */
+export const waits = () => [...waiting].map(({ what, began, missing }) =>
+  `waiting for ${((Date.now() - began) / 1000).toFixed(0)} s until ${what}${missing ? `: ${missing.message}` : ""}`);
+
 /** Looks again and again until `look` returns something truthy, and returns that. Failed assertions count as not yet. */
 export async function until(what, look, { limit = WAIT_MS, every = POLL_MS } = {}) {
-  const deadline = Date.now() + limit;
-  for (;;) {
-    let missing;
-    try {
-      const value = await look();
-      if (value) return value;
-    } catch (error) {
-      missing = error;
+  const wait = { what, began: Date.now(), missing: undefined };
+  waiting.add(wait);
+  try {
+    for (;;) {
+      try {
+        const value = await look();
+        if (value) return value;
+        wait.missing = undefined;
+      } catch (error) {
+        wait.missing = error;
+      }
+      if (Date.now() > wait.began + limit) {
+        const why = wait.missing ? `: ${wait.missing.message}` : "";
+        throw new Error(`waited ${limit / 1000} s in vain until ${what}${why}`);
+      }
+      await pause(every);
     }
-    if (Date.now() > deadline) {
-      const why = missing ? `: ${missing.message}` : "";
-      throw new Error(`waited ${limit / 1000} s in vain until ${what}${why}`);
-    }
-    await pause(every);
+  } finally {
+    waiting.delete(wait);
   }
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { until } from "./api.mjs";
 
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 120_000;
 const LOOK_EVERY_MS = 500;
 const SHOWN = 6;
 

@@ -2,7 +2,7 @@
 
 import { sameRoom } from "../compare.mjs";
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 150_000;
 
 /** Played once, over all the rooms that the chapters kept. */
 export async function agreement(report, { kept }) {

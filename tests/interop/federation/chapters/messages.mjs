@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { until } from "../api.mjs";
 import { sameRoom } from "../compare.mjs";
 
-const LIMIT_MS = 180_000;
+/** Many messages, and a machine that may be busy. */
+const LIMIT_MS = 600_000;
+/** How long one message may take. */
+const HEARD_MS = 120_000;
 
 /**
  * How far a person talks ahead of what the other has heard. Synapse throws away what waits in a room when it is a
@@ -33,7 +36,7 @@ export async function messages(report, { host, guest, keep, messages: count }) {
         const missing = sent.flat().filter((id) => !heard.has(id));
         assert.ok(missing.length === 0, `${missing.length} are missing, among them ${missing[0]}`);
         return true;
-      }, { limit: LIMIT_MS });
+      }, { limit: HEARD_MS });
       for (const events of sent) {
         const wanted = new Set(events);
         const heard = person.news.timeline(room).map((event) => event.event_id).filter((id) => wanted.has(id));
@@ -102,7 +105,7 @@ export async function redaction(report, { host, guest, keep }) {
 async function stream(person, listener, room, count) {
   const ids = [];
   for (let number = 1; number <= count; number += 1) {
-    if (number > AHEAD) await listener.sees(room, ids[number - AHEAD - 1], LIMIT_MS);
+    if (number > AHEAD) await listener.sees(room, ids[number - AHEAD - 1], HEARD_MS);
     ids.push(await person.say(room, `${person.name} ${number}`));
   }
   return ids;

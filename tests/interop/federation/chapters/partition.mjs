@@ -35,7 +35,7 @@ export async function partition(report, { host, guest, keep, seconds, silent }) 
     const between = Math.max(20, (1_000 * seconds) / (2 * MESSAGES));
     try {
       const [annas, bens] = await Promise.all([
-        ...[anna, ben].map((person) => stream(person, room, MESSAGES, between)),
+        ...[anna, ben].map((person) => stream(person, room, MESSAGES, { between })),
         disagree(anna, ben, nina, quarrel),
         comeAndGo(host, anna, olga, room),
         pause(1_000 * seconds),

@@ -34,7 +34,7 @@ export async function state(report, { host, guest, keep }) {
     }
     await sameRoom(anna, ben, room);
     keep(room, anna, ben);
-  }, 60_000);
+  }, 400_000);
   await report.check("what the guest may no longer do, neither server lets it do", async () => {
     const levels = await anna.stateContent(room, "m.room.power_levels");
     delete levels.users[ben.id];
