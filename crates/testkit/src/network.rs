@@ -9,6 +9,7 @@ use parvis_server::{
     config::{Sources, load},
     open_accounts,
 };
+use parvis_storage::{DatabaseSettings, Store, StoreSettings};
 
 use crate::{
     Client, Engine, Peer, User,
@@ -94,6 +95,15 @@ impl Network {
     pub async fn restart(&mut self, name: &str) {
         self.stop(name).await;
         self.run(name).await;
+    }
+
+    /// The store of a homeserver with its embedded database that is stopped.
+    pub async fn store(&self, name: &str) -> Store {
+        let member = &self.members[name];
+        assert!(member.homeserver.is_none(), "the store of a homeserver that runs is its own");
+        let path = member.setup.path("parvis.db");
+        let database = DatabaseSettings::Sqlite { path, readers: 1, relaxed_durability: true };
+        Store::open(&StoreSettings { database, cache_bytes: 8 << 20 }).await.unwrap()
     }
 
     /// A homeserver.

@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// One round with this seed, and no more.
     #[arg(long)]
     once: bool,
+    /// Only this: `events`, `transactions` or `conversations`.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 /// Runs it; fails at a finding.
@@ -26,6 +29,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
         .arguments(["--seed", &arguments.seed.to_string()]);
     if arguments.once {
         fuzz = fuzz.argument("--once");
+    }
+    if let Some(only) = &arguments.only {
+        fuzz = fuzz.arguments(["--only", only]);
     }
     fuzz.run()?;
     Ok(ExitCode::SUCCESS)
