@@ -1,5 +1,7 @@
 //! The policy as it stands: changes, history, pins, and what another process does.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -16,7 +18,6 @@ const START: i64 = 1_700_000_000_000;
 struct World {
     store: Store,
     clock: Arc<TestClock>,
-    _directory: tempfile::TempDir,
 }
 
 impl World {
@@ -45,7 +46,7 @@ async fn on_each_engine(test: impl AsyncFn(World)) {
     for database in databases {
         let store = Store::open(&StoreSettings { database, cache_bytes: 1 << 20 }).await.unwrap();
         let clock = Arc::new(TestClock::starting_at(START));
-        test(World { store, clock, _directory: tempfile::tempdir().unwrap() }).await;
+        test(World { store, clock }).await;
     }
 }
 

@@ -232,7 +232,7 @@ mod tests {
         let mut queues = Queues::new(Position(2));
         queues.restore_lagging(owned_server_name!("other.test"), Position(1), NOW);
         queues.begin_to_read(Position(10));
-        let mut offer = |queues: &mut Queues, position: i64| {
+        let offer = |queues: &mut Queues, position: i64| {
             queues.add(server, NOW, |queue| queue.add_event(Position(position), EventSn(position)));
         };
         offer(&mut queues, 5);

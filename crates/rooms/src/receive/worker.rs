@@ -278,8 +278,8 @@ impl Rooms {
             let events = self.store.inbox(room, behind, AT_ONCE).await?;
             let Some(last) = events.last() else { return Ok(behind) };
             behind = last.number;
-            let page = Page::read(&head, events);
-            self.take_what_can_be(room, &topological_order(page.pdus)).await?;
+            let (pdus, unwelcome) = self.police(room, Page::read(&head, events).pdus).await?;
+            self.take_what_can_be(room, &topological_order(pdus), &unwelcome).await?;
         }
     }
 
