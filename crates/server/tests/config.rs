@@ -175,7 +175,10 @@ fn wrong_type_is_refused_with_file_key_and_reason() {
             "presence.mode = \"lokal\"",
             "`presence.mode`: `lokal` is none of off, local, on; did you mean `local`?",
         ),
-        ("encryption.private = \"never\"", "`encryption.private`: `never` is none of off, client, required"),
+        (
+            "encryption.private = \"never\"",
+            "`encryption.private`: `never` is none of off, client, on, required",
+        ),
         ("rate_limits.joins.burst = -1", "`rate_limits.joins.burst`: "),
         ("listeners.trusted_proxies = [\"here\"]", "`listeners.trusted_proxies`: `here` is not an address"),
         (

@@ -312,14 +312,15 @@ impl Judge<'_> {
     }
 
     /// An event that an honest server has acknowledged is in the history of every server that shares the room,
-    /// unless it was soft-failed there: then it is known, and not shown. It is rejected nowhere.
+    /// unless it was soft-failed there, or is a redaction without effect: then it is known, and not shown. It is
+    /// rejected nowhere.
     async fn acknowledged(&mut self, event: &str, by: &str, history: &BTreeSet<String>) {
         let server = self.server;
         match self.flags(event).await {
             Some(flags) if flags.contains(EventFlags::REJECTED) => {
                 self.faults.push(format!("{event} ({by}) is rejected on {server}"));
             }
-            Some(flags) if flags.contains(EventFlags::SOFT_FAILED) => {}
+            Some(flags) if flags.contains(EventFlags::SOFT_FAILED) || flags.contains(EventFlags::IDLE) => {}
             _ if history.contains(event) => {}
             flags => {
                 self.faults.push(format!("{event} ({by}) is not in the history of {server}: {flags:?}"));

@@ -165,7 +165,8 @@ async fn state_event_tells_what_it_replaced() {
         let second = world.json(&alice, &second).await.unwrap();
         let unsigned = json!({
             "age": 1_234, "membership": "join",
-            "prev_content": { "name": "one" }, "replaces_state": first.pdu.event_id(),
+            "prev_content": { "name": "one" }, "prev_sender": alice.id,
+            "replaces_state": first.pdu.event_id(),
         });
         assert_eq!(second["unsigned"], unsigned);
         assert_eq!(second["room_id"], "!r:parvis.test");
