@@ -1,7 +1,7 @@
 //! What passes, and is told by those who know it: typing and presence.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ const MOST: usize = 10_000;
 pub(crate) struct News {
     typing: Vec<(RoomSn, UserSn, bool)>,
     presence: HashMap<UserSn, PresenceUpdate>,
-    heard_from: HashSet<OwnedServerName>,
+    heard_from: BTreeSet<OwnedServerName>,
     /// When it was last told of those who are typing.
     told: HashMap<(RoomSn, UserSn), Timestamp>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Taken {
     /// Who is there.
     pub(crate) presence: HashMap<UserSn, PresenceUpdate>,
     /// The servers that have called us.
-    pub(crate) heard_from: HashSet<OwnedServerName>,
+    pub(crate) heard_from: BTreeSet<OwnedServerName>,
 }
 
 impl News {

@@ -26,8 +26,11 @@ export async function recovery(report, world) {
   await report.must("a new device of A is signed with the recovery key", async () => {
     world.a2 = world.meet(await SecretivePerson.arrive(world.url, world.accounts.a, "client A, new"));
     world.a2.recoveryKey = a.recoveryKey;
+    // As Element Web does: the identity is looked up before its keys are taken out of the secret storage.
+    await world.a2.sees("the own identity", () => world.a2.crypto.userHasCrossSigningKeys(a.id, true));
     await world.a2.crypto.bootstrapCrossSigning({});
     await world.a2.sees("the new device signed", async () => {
+      await world.a2.crypto.getUserDeviceInfo([a.id], true);
       const status = await world.a2.crypto.getDeviceVerificationStatus(a.id, world.a2.session.device_id);
       return status?.signedByOwner;
     });
