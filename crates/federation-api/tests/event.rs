@@ -92,7 +92,7 @@ async fn server_outside_the_room_is_told_nothing() {
     let other = world.room(&alice, &[]).await;
     world.join(&bob, &other).await;
     let nowhere = OwnedRoomId::try_from("!nowhere:remote.test").unwrap();
-    for path in paths(&nowhere, &after) {
+    for path in paths(&nowhere, &later) {
         assert_eq!(world.get(&path).await.error(), FORBIDDEN, "{path}");
     }
 }
