@@ -3,7 +3,7 @@
 //! A server that was told everything has no queue. Knows no clock, no store and no network.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ const RETRIES_AT_ONCE: usize = 64;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Queues {
-    by_server: HashMap<OwnedServerName, Queue>,
+    by_server: BTreeMap<OwnedServerName, Queue>,
     due: BTreeSet<(Timestamp, OwnedServerName)>,
     retrying: usize,
     /// How far the stream was read.
@@ -55,7 +55,7 @@ pub struct QueueStatus {
 impl Queues {
     /// No queues, with the stream read up to a position.
     pub(crate) fn new(followed: Position) -> Self {
-        Self { by_server: HashMap::new(), due: BTreeSet::new(), retrying: 0, followed, following: followed }
+        Self { by_server: BTreeMap::new(), due: BTreeSet::new(), retrying: 0, followed, following: followed }
     }
 
     /// Notes up to where the stream is being read from now on.

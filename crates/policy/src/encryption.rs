@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use in_room::{Join, JoinFacts, StateChange, StateChangeFacts};
 pub use level::{EncryptedElsewhere, Exception, Level, Role, StripFor, WhoMayTurnOn};
-pub use new_room::{AtCreation, AtUpgrade, CreationFacts, OUT_OF_REACH_POWER_LEVEL};
+pub use new_room::{AtCreation, CreationFacts, OUT_OF_REACH_POWER_LEVEL};
 pub use published::PublishedDefault;
 
 use crate::{RoomClass, decision::Setting};

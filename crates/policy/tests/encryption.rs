@@ -3,8 +3,8 @@
 use parvis_policy::{
     ClientKind, RoomClass,
     encryption::{
-        AtCreation, AtUpgrade, CreationFacts, EncryptedElsewhere, EncryptionPolicy, Exception, Join,
-        JoinFacts, Level, Role, StateChange, StateChangeFacts, StripFor, WhoMayTurnOn,
+        AtCreation, CreationFacts, EncryptedElsewhere, EncryptionPolicy, Exception, Join, JoinFacts, Level,
+        Role, StateChange, StateChangeFacts, StripFor, WhoMayTurnOn,
     },
 };
 use serde_json::json;
@@ -196,15 +196,6 @@ fn power_level_hides_the_switch_only_where_it_has_no_effect() {
             let nobody = matches!(level, Level::Forbidden | Level::Off).then_some(101);
             assert_eq!(outcome(WhoMayTurnOn::Nobody), nobody, "{level:?}");
         }
-    }
-}
-
-#[test]
-fn upgrade_carries_encryption_over_whatever_the_policy() {
-    for level in Level::ALL {
-        let policy = EncryptionPolicy::everywhere(level);
-        assert_eq!(policy.at_upgrade(true), AtUpgrade::CarryOver);
-        assert_eq!(policy.at_upgrade(false), AtUpgrade::LeavePlain);
     }
 }
 

@@ -1,4 +1,5 @@
-//! What becomes of encryption when a room is made, anew or in place of another.
+//! What becomes of encryption when a room is made. A room that takes the place of another has what that one had,
+//! whatever the policy is by now, so nobody asks here.
 
 use serde_json::{Value, json};
 
@@ -27,15 +28,6 @@ pub struct CreationFacts<'a> {
     pub client: ClientKind,
     /// The user id of whoever makes the room.
     pub user: &'a str,
-}
-
-/// What becomes of encryption when a room is upgraded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AtUpgrade {
-    /// The new room gets the old room's `m.room.encryption`.
-    CarryOver,
-    /// The old room had none, so the new one has none.
-    LeavePlain,
 }
 
 /// The power level for `m.room.encryption` at which clients stop offering it: above everyone's.
@@ -108,11 +100,6 @@ impl EncryptionPolicy {
             return Decision::new(Some(OUT_OF_REACH_POWER_LEVEL), HIDE, who);
         }
         Decision::new(None, "encryption may be set by whoever has the power", level_setting)
-    }
-
-    /// What happens to encryption when a room is upgraded, whatever the policy is now.
-    pub fn at_upgrade(&self, encrypted: bool) -> AtUpgrade {
-        if encrypted { AtUpgrade::CarryOver } else { AtUpgrade::LeavePlain }
     }
 
     /// The account data with which a new account begins, so that clients do not press for a backup of keys. It is

@@ -191,16 +191,22 @@ impl Rooms {
     async fn pass(&self, room: RoomSn, wakeup: &Wakeup, later: &mut Later) -> Result<(), RoomError> {
         let Some(head) = self.store.room_head(room).await? else { return Ok(()) };
         let mut behind = 0;
+        let mut seen = HashSet::new();
         loop {
             let events = self.store.inbox(room, behind, AT_ONCE).await?;
-            let Some(last) = events.last() else { return self.bring_ends_together(room).await };
+            let Some(last) = events.last() else { break };
             behind = last.number;
+            seen.extend(events.iter().map(|event| event.event_id.clone()));
             let now = self.ambient.now();
             let is_due = |event: &InboxEvent| later.get(&event.event_id).is_none_or(|one| one.due <= now);
             let due: Vec<InboxEvent> = events.into_iter().filter(is_due).collect();
             let page = Page::read(&head, due);
             self.take_page(room, wakeup, page, behind, later).await?;
         }
+        // What was deferred may have been taken since, as something's ancestor or as news beside a search; waiting
+        // for it would be waiting for nothing, without a pause.
+        later.retain(|id, _| seen.contains(id));
+        self.bring_ends_together(room).await
     }
 
     /// Takes events into the room: first all that need nothing more, in one write, so that nobody waits for what

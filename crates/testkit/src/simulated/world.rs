@@ -27,7 +27,9 @@ use super::{
 use crate::{client::NoAnswer, wires::Door};
 
 /// A world in which more happens does not come to rest.
-const MOST_STEPS: u64 = 500_000;
+const MOST_STEPS: u64 = 100_000;
+/// How much of what happened last is told of a world that does not come to rest.
+const LAST_WORDS: usize = 60;
 
 /// A server that the test plays.
 pub trait Foreign: Send {
@@ -51,6 +53,12 @@ pub enum Planted {
     Deaf(ServerIndex),
     /// This homeserver forgets, when it crashes, what it had committed since it started.
     Forgetful(ServerIndex),
+}
+
+/// What happened last.
+fn last_words(state: &State) -> String {
+    let begin = state.trace.len().saturating_sub(LAST_WORDS);
+    state.trace.get(begin..).unwrap_or_default().join("\n")
 }
 
 /// What came of a request.
@@ -201,7 +209,11 @@ impl World {
         let entry = {
             let mut state = self.core.state();
             state.counts.steps += 1;
-            assert!(state.counts.steps < MOST_STEPS, "the world does not come to rest");
+            assert!(
+                state.counts.steps < MOST_STEPS,
+                "the world does not come to rest:\n{}",
+                last_words(&state)
+            );
             state.take()
         };
         let Some(entry) = entry else { return false };
