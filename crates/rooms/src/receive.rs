@@ -6,6 +6,7 @@
 mod ancestors;
 mod asking;
 mod backfill;
+mod edges;
 mod ends;
 mod worker;
 

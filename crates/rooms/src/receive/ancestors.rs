@@ -12,18 +12,16 @@ use parvis_events::Pdu;
 use parvis_storage::{EventFlags, EventSn, Place, RoomSn};
 use ruma::{EventId, OwnedEventId, ServerName};
 
-use super::asking::{Asking, ToldState};
+use super::{asking::Asking, edges::MOST_EDGES};
 use crate::{
     RoomError, Rooms,
     admit::{Attempts, Judged, StateGiven},
 };
 
 /// How many times events in between are asked for.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 60;
 /// How many events in between are fetched at most.
 const MOST_BETWEEN: usize = 500;
-/// At how many events at the edge the state is asked for.
-const MOST_EDGES: usize = 20;
 /// How many holes of a room are looked at, the newest first.
 const MOST_HOLES: usize = 1_000;
 /// How often all is tried without an event that cannot enter.
@@ -41,27 +39,32 @@ pub(super) struct Search<'a> {
     /// Events that are missing here though something follows them. What came before them is history, and not looked
     /// for here.
     pub(super) missing: HashSet<OwnedEventId>,
+    /// Whether more lies between than is fetched at once.
+    pub(super) is_far: bool,
 }
 
 impl Rooms {
     /// Takes in an event after its ancestors, which are fetched. `skip` are events of the inbox that were tried in
-    /// vain. Says whether the event was decided; if not, it is to be tried again later.
+    /// vain. Says whether the event was decided; if not, it is to be tried again later, unless this was the `last`
+    /// try, in which nobody is waited for.
     pub(super) async fn take_with_ancestors(
         &self,
         room: RoomSn,
         origin: &ServerName,
         pdu: &Pdu,
         skip: &HashSet<OwnedEventId>,
+        last: bool,
     ) -> Result<bool, RoomError> {
         let asking = self.asking(room, Some(origin)).await?;
         let pool = BTreeMap::from([(pdu.owned_event_id().clone(), pdu.clone())]);
         let missing = self.missing_in(room).await?;
-        let mut search = Search { asking, pool, given: StateGiven::new(), barred: HashSet::new(), missing };
-        if !self.fetch_between(&mut search, skip).await? {
+        let (given, barred) = (StateGiven::new(), HashSet::new());
+        let mut search = Search { asking, pool, given, barred, missing, is_far: false };
+        if !self.fetch_between(&mut search, skip, last).await? {
             return Ok(false);
         }
         for _ in 0..DETOURS {
-            if !self.fetch_edges(&mut search).await? {
+            if !self.fetch_edges(&mut search, last).await? {
                 return Ok(false);
             }
             self.fetch_authority(&search, pdu).await?;
@@ -103,51 +106,81 @@ impl Rooms {
         Ok(edges)
     }
 
-    /// Fetches the events between those of the pool and what is here. Says whether anybody could be asked for them.
+    /// Fetches the events between those of the pool and what is here: from the inbox, from whoever tells what lies
+    /// between, and by their ids. Says whether to go on with what was found; not where somebody was silent who may
+    /// know more.
     async fn fetch_between(
         &self,
         search: &mut Search<'_>,
         skip: &HashSet<OwnedEventId>,
+        last: bool,
     ) -> Result<bool, RoomError> {
         let heads = self.store.events(&search.asking.head.heads).await?;
         let earliest: Vec<OwnedEventId> =
             heads.iter().take(20).map(|head| head.pdu.owned_event_id().clone()).collect();
-        let mut was_asked = false;
+        let mut is_all = false;
         for _ in 0..ROUNDS {
             let mut edges = self.edges(search).await?;
             edges.retain(|_, by| !search.missing.contains(by));
-            if edges.is_empty() || search.pool.len() >= MOST_BETWEEN {
+            if edges.is_empty() {
                 return Ok(true);
             }
             let before = search.pool.len();
+            if before >= MOST_BETWEEN {
+                break;
+            }
             self.find_in_inbox(search, &edges, skip).await?;
             if search.pool.len() > before {
                 continue;
             }
-            let mut latest: Vec<OwnedEventId> = edges.into_values().collect();
-            latest.sort();
-            latest.dedup();
-            latest.truncate(20);
-            let Some(between) = search.asking.missing_events(&earliest, &latest).await? else {
-                return Ok(was_asked);
-            };
-            was_asked = true;
-            let mut found = between.pdus;
-            // Who is asked may go back further than to what is here.
-            let known = self.placed_among(&found).await?;
-            found.retain(|pdu| !known.contains(pdu.event_id()));
-            search.connect(found);
-            if search.pool.len() == before {
-                return Ok(true);
+            if !is_all {
+                is_all = self.ask_between(search, &earliest, &edges).await?;
             }
-            if between.is_all {
-                // What still is missing may lie in the inbox; nobody needs to be asked for it again.
-                let edges = self.edges(search).await?;
-                self.find_in_inbox(search, &edges, skip).await?;
-                return Ok(true);
+            if search.pool.len() > before {
+                continue;
+            }
+            // Somebody may have what the one who was asked keeps to itself.
+            let wanted: Vec<OwnedEventId> = edges.into_keys().take(MOST_EDGES).collect();
+            let told = search.asking.events(&wanted).await?;
+            self.connect(search, told.events).await?;
+            if search.pool.len() == before {
+                return Ok(last || !told.is_open);
+            }
+            is_all = false;
+        }
+        search.is_far = true;
+        Ok(true)
+    }
+
+    /// Asks one server after the other for what lies between, until one tells of something new. Says whether that
+    /// is all it knows.
+    async fn ask_between(
+        &self,
+        search: &mut Search<'_>,
+        earliest: &[OwnedEventId],
+        edges: &BTreeMap<OwnedEventId, OwnedEventId>,
+    ) -> Result<bool, RoomError> {
+        let latest: BTreeSet<&OwnedEventId> = edges.values().collect();
+        let latest: Vec<OwnedEventId> = latest.into_iter().take(20).cloned().collect();
+        let before = search.pool.len();
+        for server in search.asking.servers.clone() {
+            let between = search.asking.missing_events(&server, earliest, &latest).await?;
+            let Some(between) = between else { continue };
+            self.connect(search, between.pdus).await?;
+            if search.pool.len() > before {
+                return Ok(between.is_all);
             }
         }
         Ok(true)
+    }
+
+    /// Takes those of the events into the pool that are not here and to which its events lead back.
+    async fn connect(&self, search: &mut Search<'_>, mut found: Vec<Pdu>) -> Result<(), RoomError> {
+        // Who is asked may go back further than to what is here.
+        let known = self.placed_among(&found).await?;
+        found.retain(|pdu| !known.contains(pdu.event_id()));
+        search.connect(found);
+        Ok(())
     }
 
     async fn find_in_inbox(
@@ -166,84 +199,13 @@ impl Rooms {
         Ok(())
     }
 
-    /// Asks for the state after what stays unknown. Says whether all could be had.
-    async fn fetch_edges(&self, search: &mut Search<'_>) -> Result<bool, RoomError> {
-        let edges = self.edges(search).await?;
-        if edges.len() > MOST_EDGES {
-            return Ok(false);
-        }
-        for (id, by) in edges {
-            if search.given.contains_key(&id) {
-                continue;
-            }
-            let Some(state) = self.fetch_state_at_edge(&search.asking, &id, &by).await? else {
-                return Ok(false);
-            };
-            search.given.insert(id, state);
-        }
-        Ok(true)
-    }
-
-    /// Fetches the state between an event that is not here and one that follows it. Whoever sent the latter has it,
-    /// as a rule, and knows the state before it; so it is asked for that first, and what somebody else withholds
-    /// from all but that server keeps nobody from following it.
-    async fn fetch_state_at_edge(
-        &self,
-        asking: &Asking<'_>,
-        missing: &OwnedEventId,
-        by: &OwnedEventId,
-    ) -> Result<Option<Vec<EventSn>>, RoomError> {
-        if let Some(told) = asking.state_before_by_first(by).await? {
-            return self.keep_state(asking, told).await.map(Some);
-        }
-        if let Some(state) = self.fetch_state_after(asking, missing).await? {
-            return Ok(Some(state));
-        }
-        match asking.state_before(by).await? {
-            Some(told) => self.keep_state(asking, told).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Keeps what was fetched of a state as outliers, and gives what counts of it.
-    async fn keep_state(&self, asking: &Asking<'_>, told: ToldState) -> Result<Vec<EventSn>, RoomError> {
-        self.keep_outliers(asking.room, told.fetched).await?;
-        self.accepted_of(asking.room, &told.state).await
-    }
-
-    /// Fetches the state after an event that is not here, and keeps what it consists of as outliers.
-    async fn fetch_state_after(
-        &self,
-        asking: &Asking<'_>,
-        id: &OwnedEventId,
-    ) -> Result<Option<Vec<EventSn>>, RoomError> {
-        let Some(told) = asking.state_before(id).await? else { return Ok(None) };
-        let mut events = told.fetched;
-        let own = self.store.event_by_id(id).await?;
-        if own.is_none() {
-            let fetched = asking.events(std::slice::from_ref(id)).await?.events;
-            if fetched.is_empty() {
-                return Ok(None);
-            }
-            events.extend(fetched);
-        }
-        self.keep_outliers(asking.room, events).await?;
-        let mut state = self.accepted_of(asking.room, &told.state).await?;
-        // The event itself comes last, so that it takes the place of what it replaces.
-        let Some(own) = self.store.event_by_id(id).await? else { return Ok(None) };
-        if own.slot.is_some() && !own.flags.contains(EventFlags::REJECTED) {
-            state.push(own.sn);
-        }
-        Ok(Some(state))
-    }
-
     /// Those of the state events that are here and were not rejected.
     pub(super) async fn accepted_of(
         &self,
         room: RoomSn,
-        state: &[OwnedEventId],
+        state: impl Iterator<Item = &OwnedEventId>,
     ) -> Result<Vec<EventSn>, RoomError> {
-        let ids: Vec<&EventId> = state.iter().map(|id| &**id).collect();
+        let ids: Vec<&EventId> = state.map(|id| &**id).collect();
         let sns: Vec<EventSn> = self.store.event_sns(&ids).await?.into_values().collect();
         let events = self.store.events(&sns).await?;
         let accepted =

@@ -39,9 +39,30 @@ const MOST_EVENTS: usize = 200_000;
 /// The state at an event, as another server tells it.
 pub(super) struct ToldState {
     /// The state events.
-    pub(super) state: Vec<OwnedEventId>,
+    pub(super) state: BTreeSet<OwnedEventId>,
     /// Those of them, and of their auth chain, that were fetched.
     pub(super) fetched: Vec<Pdu>,
+    /// Whether every state event is here, or among those.
+    pub(super) is_whole: bool,
+}
+
+impl ToldState {
+    /// Whether what authorises an event is in the state before it, as it is where nobody lies.
+    pub(super) fn authorises(&self, pdu: &Pdu) -> bool {
+        pdu.auth_events().iter().all(|id| self.state.contains(id))
+    }
+}
+
+/// What one server says of the state at an event.
+pub(super) enum Testimony {
+    /// It is this.
+    State(ToldState),
+    /// It is one of which some events could not be had, though somebody may have them who did not answer.
+    Unsure,
+    /// It does not know, or nothing that makes sense.
+    Nothing,
+    /// It did not answer; it may know.
+    Silence,
 }
 
 /// Events that were asked for.
@@ -136,32 +157,25 @@ impl Asking<'_> {
             .inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))
     }
 
-    /// The events between what is here and some others, from the server that must know them. `None` where nobody
-    /// gave an answer that makes sense: what is no event stands between, or nobody can be asked.
+    /// The events between what is here and some others, as one server tells them. `None` where it gives no answer that
+    /// makes sense.
     pub(super) async fn missing_events(
         &self,
+        server: &ServerName,
         earliest: &[OwnedEventId],
         latest: &[OwnedEventId],
     ) -> Result<Option<Between>, RoomError> {
-        let mut between = None;
-        for server in &self.servers {
-            let room_id = self.head.room_id.clone();
-            let mut request =
-                get_missing_events::v1::Request::new(room_id, earliest.to_vec(), latest.to_vec());
-            request.limit = uint!(20);
-            let Some(answer) = self.call(server, request).await else { continue };
-            let told = answer.events.len();
-            if answer.events.iter().any(|event| !self.is_event(event)) {
-                tracing::info!(%server, room = %self.head.room_id, "what stands between events is no event");
-                continue;
-            }
-            let pdus = self.verify(answer.events).await?;
-            between = Some(Between { pdus, is_all: told < FEW });
-            if told > 0 {
-                break;
-            }
+        let room_id = self.head.room_id.clone();
+        let mut request = get_missing_events::v1::Request::new(room_id, earliest.to_vec(), latest.to_vec());
+        request.limit = uint!(20);
+        let Some(answer) = self.call(server, request).await else { return Ok(None) };
+        let told = answer.events.len();
+        if answer.events.iter().any(|event| !self.is_event(event)) {
+            tracing::info!(%server, room = %self.head.room_id, "what stands between events is no event");
+            return Ok(None);
         }
-        Ok(between)
+        let pdus = self.verify(answer.events).await?;
+        Ok(Some(Between { pdus, is_all: told < FEW }))
     }
 
     /// Whether something has the form of an event.
@@ -224,64 +238,65 @@ impl Asking<'_> {
         Ok(Vec::new())
     }
 
-    /// The state before an event.
-    pub(super) async fn state_before(&self, id: &EventId) -> Result<Option<ToldState>, RoomError> {
-        self.state_told_by(&self.servers, id).await
-    }
-
-    /// The state before an event, from the server that is asked first.
-    pub(super) async fn state_before_by_first(&self, id: &EventId) -> Result<Option<ToldState>, RoomError> {
-        self.state_told_by(self.servers.get(..1).unwrap_or_default(), id).await
-    }
-
-    async fn state_told_by(
-        &self,
-        servers: &[OwnedServerName],
-        id: &EventId,
-    ) -> Result<Option<ToldState>, RoomError> {
-        let mut with_holes = None;
-        for server in servers {
-            let request = get_room_state_ids::v1::Request::new(id.to_owned(), self.head.room_id.clone());
-            let Some(ids) = self.call(server, request).await else { continue };
-            let all: BTreeSet<&EventId> =
-                ids.pdu_ids.iter().chain(&ids.auth_chain_ids).map(|id| &**id).collect();
-            if all.len() > MOST_EVENTS {
-                continue;
+    /// The state before an event, from the first server that tells all of it and nothing that cannot be. `None` where
+    /// nobody does, or where somebody was silent who might.
+    pub(super) async fn state_before(&self, pdu: &Pdu) -> Result<Option<ToldState>, RoomError> {
+        let mut doubtful: Vec<ToldState> = Vec::new();
+        for server in &self.servers {
+            match self.state_before_by(server, pdu.event_id()).await? {
+                Testimony::State(told) if told.is_whole && told.authorises(pdu) => return Ok(Some(told)),
+                // Of some events nobody can tell any more who signed them; but perhaps this server has made them up.
+                Testimony::State(told) => doubtful.push(told),
+                Testimony::Unsure => return Ok(None),
+                Testimony::Silence | Testimony::Nothing => {}
             }
-            let all: Vec<&EventId> = all.into_iter().collect();
-            let known = self.rooms.store.event_sns(&all).await?;
-            let unknown: Vec<OwnedEventId> =
-                all.into_iter().filter(|id| !known.contains_key(*id)).map(ToOwned::to_owned).collect();
-            let fetched = match unknown.len() {
-                0 => Vec::new(),
-                1..=MANY => {
-                    let told = self.events(&unknown).await?;
-                    if told.is_open {
-                        // A state with a part missing is another state, and whoever takes it for the whole has
-                        // another room than all others.
-                        return Ok(None);
-                    }
-                    told.events
-                }
-                _ => {
-                    let request = get_room_state::v1::Request::new(id.to_owned(), self.head.room_id.clone());
-                    let Some(state) = self.call(server, request).await else { continue };
-                    let mut events = state.pdus;
-                    events.extend(state.auth_chain);
-                    self.verify(events).await?
-                }
-            };
-            let is_whole = {
-                let new: HashSet<&OwnedEventId> = fetched.iter().map(Pdu::owned_event_id).collect();
-                ids.pdu_ids.iter().all(|id| known.contains_key(id) || new.contains(id))
-            };
-            let told = ToldState { state: ids.pdu_ids, fetched };
-            if is_whole {
-                return Ok(Some(told));
-            }
-            // Of some events nobody can tell any more who signed them; but perhaps this server has made them up.
-            with_holes.get_or_insert(told);
         }
-        Ok(with_holes)
+        Ok(doubtful.into_iter().max_by_key(|told| told.is_whole))
+    }
+
+    /// The state before an event, as one server tells it.
+    pub(super) async fn state_before_by(
+        &self,
+        server: &ServerName,
+        id: &EventId,
+    ) -> Result<Testimony, RoomError> {
+        let request = get_room_state_ids::v1::Request::new(id.to_owned(), self.head.room_id.clone());
+        let ids = match self.question(server, request).await {
+            Ok(ids) => ids,
+            Err(error) if may_answer_later(&error) => return Ok(Testimony::Silence),
+            Err(_) => return Ok(Testimony::Nothing),
+        };
+        let all: BTreeSet<&EventId> = ids.pdu_ids.iter().chain(&ids.auth_chain_ids).map(|id| &**id).collect();
+        if all.len() > MOST_EVENTS {
+            return Ok(Testimony::Nothing);
+        }
+        let all: Vec<&EventId> = all.into_iter().collect();
+        let known = self.rooms.store.event_sns(&all).await?;
+        let unknown: Vec<OwnedEventId> =
+            all.into_iter().filter(|id| !known.contains_key(*id)).map(ToOwned::to_owned).collect();
+        let fetched = match unknown.len() {
+            0 => Vec::new(),
+            1..=MANY => {
+                let told = self.events(&unknown).await?;
+                if told.is_open {
+                    // A state with a part missing is another state, and whoever takes it for the whole has
+                    // another room than all others.
+                    return Ok(Testimony::Unsure);
+                }
+                told.events
+            }
+            _ => {
+                let request = get_room_state::v1::Request::new(id.to_owned(), self.head.room_id.clone());
+                let Some(state) = self.call(server, request).await else { return Ok(Testimony::Silence) };
+                let mut events = state.pdus;
+                events.extend(state.auth_chain);
+                self.verify(events).await?
+            }
+        };
+        let is_whole = {
+            let new: HashSet<&OwnedEventId> = fetched.iter().map(Pdu::owned_event_id).collect();
+            ids.pdu_ids.iter().all(|id| known.contains_key(id) || new.contains(id))
+        };
+        Ok(Testimony::State(ToldState { state: ids.pdu_ids.into_iter().collect(), fetched, is_whole }))
     }
 }

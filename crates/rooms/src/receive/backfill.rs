@@ -189,9 +189,10 @@ impl Rooms {
         }
         let mut states: HashMap<OwnedEventId, Vec<EventSn>> = HashMap::new();
         for id in oldest {
-            let Some(told) = search.asking.state_before(id).await? else { return Ok(false) };
+            let Some(pdu) = search.pool.get(id) else { return Ok(false) };
+            let Some(told) = search.asking.state_before(pdu).await? else { return Ok(false) };
             self.keep_outliers(search.asking.room, told.fetched).await?;
-            states.insert(id.clone(), self.accepted_of(search.asking.room, &told.state).await?);
+            states.insert(id.clone(), self.accepted_of(search.asking.room, told.state.iter()).await?);
         }
         for (missing, by) in edges {
             if let Some(state) = states.get(&by) {
@@ -250,6 +251,7 @@ impl<'a> Search<'a> {
             given: StateGiven::new(),
             barred: HashSet::new(),
             missing: HashSet::new(),
+            is_far: true,
         }
     }
 }

@@ -12,7 +12,7 @@ use parvis_ambient::Timestamp;
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
 use parvis_storage::{EventFlags, InboxEvent, RoomHead, RoomSn, StorageError};
-use ruma::{OwnedEventId, OwnedServerName, ServerName};
+use ruma::{OwnedEventId, OwnedServerName};
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -233,29 +233,29 @@ impl Rooms {
             let pdu = waiting.remove(0);
             let Some(origin) = origins.get(pdu.event_id()) else { continue };
             let skip: HashSet<OwnedEventId> = later.keys().cloned().collect();
-            if self.search_beside_news(room, wakeup, behind, origin, &pdu, &skip).await? {
+            let tries = later.get(pdu.event_id()).map_or(0, |deferred| deferred.tries) + 1;
+            let search = self.take_with_ancestors(room, origin, &pdu, &skip, tries >= TRIES);
+            if self.search_beside_news(room, wakeup, behind, search).await? {
                 later.remove(pdu.event_id());
             } else {
-                self.defer(&pdu, later).await?;
+                self.defer(&pdu, tries, later).await?;
             }
         }
         Ok(())
     }
 
-    /// Looks for the ancestors of an event. Whatever comes meanwhile is taken in, if it needs nothing more: others
+    /// Lets a search for the ancestors of an event go on. Whatever comes meanwhile is taken in, if it needs nothing more: others
     /// may take long to answer, or never do.
     async fn search_beside_news(
         &self,
         room: RoomSn,
         wakeup: &Wakeup,
         behind: i64,
-        origin: &ServerName,
-        pdu: &Pdu,
-        skip: &HashSet<OwnedEventId>,
+        search: impl Future<Output = Result<bool, RoomError>>,
     ) -> Result<bool, RoomError> {
         let found = Notify::new();
         let search = async {
-            let outcome = self.take_with_ancestors(room, origin, pdu, skip).await;
+            let outcome = search.await;
             found.notify_one();
             outcome
         };
@@ -321,9 +321,8 @@ impl Rooms {
     }
 
     /// Lets an event wait, or gives it up.
-    async fn defer(&self, pdu: &Pdu, later: &mut Later) -> Result<(), RoomError> {
+    async fn defer(&self, pdu: &Pdu, tries: usize, later: &mut Later) -> Result<(), RoomError> {
         let id = pdu.owned_event_id().clone();
-        let tries = later.get(&id).map_or(0, |deferred| deferred.tries) + 1;
         if tries >= TRIES {
             tracing::warn!(event = %id, room = %pdu.room_id(), "what an event builds on cannot be had, it is given up");
             self.counters.count_given_up();

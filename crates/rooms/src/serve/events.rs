@@ -22,13 +22,13 @@ const MOST_ENDS: usize = 100;
 const MOST_PASSED: usize = 1_000;
 
 impl Rooms {
-    /// One event.
+    /// One event, also if it was rejected: somebody may follow it whom others follow, and whoever does not get it can
+    /// only ask for the state after it, and has to believe what is told.
     ///
     /// # Errors
-    /// [`RoomError::NotFound`] if it is not there or was rejected; [`RoomError::Forbidden`] for a server that is
-    /// not in the room.
+    /// [`RoomError::NotFound`] if it is not there; [`RoomError::Forbidden`] for a server that is not in the room.
     pub async fn serve_event(&self, server: &ServerName, event_id: &EventId) -> Result<Pdu, RoomError> {
-        let event = self.store.event_by_id(event_id).await?.filter(|event| is_servable(event));
+        let event = self.store.event_by_id(event_id).await?;
         let event = event.ok_or(RoomError::NotFound("there is no such event"))?;
         let room_id = self.store.room_id(event.room).await?;
         let served = self.served_past(&room_id, server).await?;
