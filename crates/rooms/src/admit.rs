@@ -615,7 +615,6 @@ impl Turn<'_> {
     /// Hands what was staged to storage, and the desk to the next writer.
     pub(crate) async fn submit(mut self) -> Flight {
         self.head.head_version += 1;
-        self.head.last_position = self.head.last_position.max(Position::START);
         let mut set = std::mem::take(&mut self.set);
         set.move_room(self.expected, self.head.clone());
         let tip = &mut *self.tip;

@@ -208,7 +208,7 @@ impl Turn<'_> {
         self.counted.forks += u64::from(self.head.heads.len() > ends.max(1));
         let is_alone = self.head.heads.len() == 1;
         let root = if is_alone { after } else { self.state_of_heads().await? };
-        event.room_root = root;
+        event.stand_at(before, root);
         self.head.state_root = root;
         self.head.depth = if is_alone { entry.pdu.depth() } else { self.head.depth.max(entry.pdu.depth()) };
         let (sn, room, pdu) = (event.sn, self.head.room, entry.pdu);
@@ -241,7 +241,7 @@ impl Turn<'_> {
         if is_end {
             self.leave_ends(&followed);
             self.head.state_root = self.state_of_heads().await?;
-            event.room_root = self.head.state_root;
+            event.stand_at(before, self.head.state_root);
         }
         match entry.outlier {
             Some(_) => self.set.promote_event(event),

@@ -121,7 +121,9 @@ impl Rooms {
         let change: Vec<_> = join.slot.iter().map(|slot| (*slot, Some(join_sn))).collect();
         let after = self.store.change_state(&mut turn.set, before, &change).await?;
         let prev: Vec<EventSn> = join.prev.iter().copied().filter(|sn| stage.stands(*sn)).collect();
-        turn.set.add_event(NewEvent { state_root: before, room_root: after, prev, ..join });
+        let mut join = NewEvent { state_root: before, prev, ..join };
+        join.stand_at(before, after);
+        turn.set.add_event(join);
         let missing: Vec<OwnedEventId> =
             arrival.join.prev_events().iter().filter(|id| !stage.has_past(id)).cloned().collect();
         turn.set.add_missing_events(turn.head.room, &missing);

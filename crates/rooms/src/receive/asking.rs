@@ -149,9 +149,8 @@ impl Asking<'_> {
             + ruma::api::Metadata<PathBuilder = ruma::api::path_builder::SinglePath>,
         R::Authentication: parvis_peers::Authentication,
     {
-        // Whoever has sent an event can be reached; and must not hold a room up for long.
-        let despite_back_off = self.servers.first().is_some_and(|first| first == server);
-        let limits = Limits { despite_back_off, timeout: PATIENCE, ..Limits::HISTORY };
+        // Nobody holds a room up for long: who was silent is asked again when they have been heard from, or later.
+        let limits = Limits { despite_back_off: false, timeout: PATIENCE, ..Limits::HISTORY };
         let answer: Result<_, PeerError> = self.rooms.others.federation.call(server, request, limits).await;
         answer
             .inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))

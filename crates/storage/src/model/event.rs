@@ -35,6 +35,8 @@ impl EventFlags {
     /// A redaction that has no effect here: what it redacts is not here, or is not for its sender to redact. It
     /// belongs to the room as others do, but clients are not shown it.
     pub const IDLE: Self = Self(64);
+    /// With it the room's state became another: by the event itself, or since forks met there.
+    pub const MOVES: Self = Self(128);
     /// The bits of events that nobody is shown.
     const HIDDEN: i64 = Self::OUTLIER.0 | Self::REJECTED.0 | Self::SOFT_FAILED.0;
 
@@ -173,6 +175,14 @@ impl StoredEvent {
 }
 
 impl NewEvent {
+    /// Notes the room's state before and after the event.
+    pub fn stand_at(&mut self, before: StateRoot, after: StateRoot) {
+        self.room_root = after;
+        if before != after {
+            self.flags = self.flags.with(EventFlags::MOVES);
+        }
+    }
+
     /// The event as it will be stored, at its position.
     pub fn stored_at(&self, position: Position) -> Arc<StoredEvent> {
         Arc::new(StoredEvent::new(self, position))

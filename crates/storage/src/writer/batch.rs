@@ -7,7 +7,7 @@ use crate::{
     engine::Connection,
     error::StorageError,
     model::RoomHead,
-    numbers::{Place, Position, pack},
+    numbers::{Place, Position, RoomSn, pack},
     statement::{Statement, statements},
     value::Value,
     write_set::{PendingChange, WriteSet},
@@ -23,7 +23,9 @@ statements! {
          VALUES {rows}
          ON CONFLICT (room_sn) DO UPDATE SET version = excluded.version, head_version = excluded.head_version, heads = excluded.heads,
              state_root = excluded.state_root, depth = excluded.depth, next_slot = excluded.next_slot,
-             next_state_index = excluded.next_state_index, last_position = excluded.last_position";
+             next_state_index = excluded.next_state_index, last_position = CASE
+                 WHEN excluded.last_position > rooms.last_position THEN excluded.last_position
+                 ELSE rooms.last_position END";
 }
 
 /// How many parameters one statement takes at most: below the limits of both engines.
@@ -33,6 +35,9 @@ const PARAMETERS: usize = 30_000;
 #[derive(Default)]
 pub(super) struct Batch {
     tables: Vec<(&'static Statement, RowsByKey)>,
+    /// The positions of the newest events of rooms. Whoever prepares a head while others are being written does not
+    /// know them.
+    last_positions: HashMap<RoomSn, Position>,
 }
 
 /// Rows of one statement. Among rows with equal keys the last one wins.
@@ -83,7 +88,10 @@ impl Batch {
             let events =
                 set.changes.iter().filter(|change| matches!(change, PendingChange::Event(_))).count();
             let last = (events > 0).then(|| Position(first + i64::try_from(set.changes.len()).unwrap_or(0)));
-            self.add(&PUT_ROOM, head_row(&room.head, last));
+            let newest = self.last_positions.entry(room.head.room).or_insert(room.head.last_position);
+            *newest = last.unwrap_or(Position::START).max(*newest);
+            let row = head_row(&room.head, *newest);
+            self.add(&PUT_ROOM, row);
         }
         Ok(())
     }
@@ -132,8 +140,8 @@ fn place(value: &Value, first: i64) -> Value {
     }
 }
 
-/// A head as a row of [`PUT_ROOM`]; without a new event it keeps its last position.
-fn head_row(head: &RoomHead, last_position: Option<Position>) -> Vec<Value> {
+/// A head as a row of [`PUT_ROOM`].
+fn head_row(head: &RoomHead, last_position: Position) -> Vec<Value> {
     vec![
         head.room.into(),
         head.room_id.as_str().into(),
@@ -145,6 +153,6 @@ fn head_row(head: &RoomHead, last_position: Option<Position>) -> Vec<Value> {
         head.depth.into(),
         head.next_slot.into(),
         head.next_state_index.into(),
-        last_position.unwrap_or(head.last_position).into(),
+        last_position.into(),
     ]
 }

@@ -138,6 +138,33 @@ async fn committed_event_is_read_back_after_reopening() {
     .await;
 }
 
+/// A head is prepared before the writes ahead of it are done: it does not know their positions, and must not undo them.
+#[tokio::test]
+async fn room_that_moved_stays_among_those_that_moved() {
+    on_each_engine(async |world: World| {
+        let mut room = TestRoom::new(&world.store, room_id!("!r:parvis.test").to_owned()).await;
+        let (first, _) = room.message(&world.store, "one").await;
+        let since = world.store.commit(first).await.unwrap().position;
+        let (second, _) = room.message(&world.store, "two").await;
+        let mut third = WriteSet::new();
+        room.head.head_version += 1;
+        third.move_room(Some(room.head.head_version - 1), room.head.clone());
+        let flights = [world.store.submit(second).await, world.store.submit(third).await];
+        for flight in flights {
+            flight.done().await.unwrap();
+        }
+        let rooms = [room.head.room];
+        assert_eq!(world.store.rooms_moved(&rooms, since).await.unwrap(), rooms);
+
+        let mut fourth = WriteSet::new();
+        room.head.head_version += 1;
+        fourth.move_room(Some(room.head.head_version - 1), room.head.clone());
+        world.store.commit(fourth).await.unwrap();
+        assert_eq!(world.store.rooms_moved(&rooms, since).await.unwrap(), rooms);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn chain_of_writes_to_one_room_is_written_in_order_without_waiting() {
     on_each_engine(async |world: World| {

@@ -20,7 +20,7 @@ pub(super) struct Slice {
     pub(super) timeline: Timeline,
     /// The state after the newest event that was read; `None` where none was.
     pub(super) newest_root: Option<StateRoot>,
-    /// Whether state may have changed between the start of the slice and its end.
+    /// Whether state has changed between the start of the slice and its end.
     pub(super) state_changed: bool,
     /// The state at the start of the slice, where the room came here from elsewhere at that moment: it follows from
     /// nothing that was here before.
@@ -106,7 +106,7 @@ impl Classic<'_> {
                 hole = events.last().map(|event| Position(event.position.0 - 1));
             }
             newest_root = newest_root.or_else(|| events.first().map(|event| event.room_root));
-            state_changed |= events.iter().any(|event| may_change_state(event));
+            state_changed |= events.iter().any(|event| event.flags.contains(EventFlags::MOVES));
             if limit == 0 {
                 break;
             }
@@ -142,10 +142,4 @@ impl Classic<'_> {
         events.retain(|event| filter.has_event(&event.pdu));
         self.parts.view.show(self.reader, &events).await
     }
-}
-
-/// Whether a room's state may be another after an event than before it: by the event itself, or since forks
-/// met there. An event on one of several forks is taken for such a one too.
-fn may_change_state(event: &StoredEvent) -> bool {
-    event.slot.is_some() || event.room_root != event.state_root
 }

@@ -356,6 +356,7 @@ impl Room {
         let pdu = draft.sign(RoomVersion::V11, &key).unwrap();
         let sn = EventSn(self.store.next_number().await.unwrap());
         let slot = self.slot(set, &making).await;
+        let room_before = self.head.state_root;
         self.head.state_root = after.unwrap_or(before);
         if let Some(slot) = slot.filter(|_| accepted) {
             self.head.state_root = self.store.change_state(set, before, &[(slot, Some(sn))]).await.unwrap();
@@ -366,7 +367,7 @@ impl Room {
             None => None,
         };
         let transaction = self.transaction(set, &making, sn);
-        set.add_event(NewEvent {
+        let mut event = NewEvent {
             sn,
             room: self.head.room,
             kind: self.store.intern_type(making.kind).await.unwrap(),
@@ -381,7 +382,9 @@ impl Room {
             auth: Vec::new(),
             transaction,
             pdu,
-        });
+        };
+        event.stand_at(room_before, self.head.state_root);
+        set.add_event(event);
         if let Some((user, membership)) = target.zip(member).filter(|_| accepted) {
             set.put_member(user, self.head.room, membership, sn);
         }
