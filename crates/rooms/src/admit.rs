@@ -23,8 +23,8 @@ use std::{
 use parvis_dag as dag;
 use parvis_events::{EventDraft, MAX_PREV_EVENTS, Membership, Pdu};
 use parvis_storage::{
-    AuthEdges, CommitError, Committed, DeviceSn, EventFlags, EventSn, Position, RoomHead, RoomSn, Slot,
-    StateRoot, StorageError, StoredEvent, Submitted, TransactionKey, TypeSn, UserSn, WriteSet,
+    AuthEdges, CommitError, Committed, DeviceSn, EventFlags, EventSn, RoomHead, RoomSn, Slot, StateRoot,
+    StorageError, StoredEvent, Submitted, TransactionKey, TypeSn, UserSn, WriteSet,
 };
 use ruma::{OwnedEventId, UserId};
 use serde_json::value::RawValue;

@@ -109,8 +109,19 @@ pub(crate) fn check_databases(story: &mut Story) {
     let files = story.world.databases();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for server in 0..story.world.homeservers() {
+        let store = loop {
+            match runtime.block_on(files.try_open(server)) {
+                Ok(store) => break Some(store),
+                // It is in the middle of a write, which needs time to go by.
+                Err(_) if story.world.step() => {}
+                Err(problem) => {
+                    story.faults.push(format!("the database of {server} cannot be read: {problem}"));
+                    break None;
+                }
+            }
+        };
+        let Some(store) = store else { continue };
         let now = runtime.block_on(async {
-            let store = files.open(server).await;
             let now = rows(&store, &story.room).await;
             store.close().await;
             now

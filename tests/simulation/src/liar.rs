@@ -2,7 +2,8 @@
 //! what it was told; but what it says and answers is true only now and then.
 //!
 //! Everything follows from its own chance, so that a world without it stays as it is. It does not tell honest
-//! servers that they are out of the room without telling the one concerned: nobody could know better then.
+//! servers that they are out of the room without telling the one concerned, and once its own idea of the room follows
+//! what nobody else can have, it lets nobody in: nobody could know better then.
 
 mod answers;
 mod forge;
@@ -64,6 +65,8 @@ pub(crate) struct Liar {
     made_up: BTreeMap<OwnedEventId, Pdu>,
     /// What it tells of the states at events that it withholds, by whom it tells.
     two_truths: BTreeMap<OwnedEventId, BTreeMap<String, State>>,
+    /// Whether what it goes on from follows something that it tells nobody.
+    is_apart: bool,
     mood: Mood,
     dice: Stream,
     transactions: u64,
@@ -96,6 +99,7 @@ impl Shared {
             past: Vec::new(),
             made_up: BTreeMap::new(),
             two_truths: BTreeMap::new(),
+            is_apart: false,
             mood: Mood::Honest,
             dice,
             transactions: 0,

@@ -352,7 +352,9 @@ impl Story {
         self.world.run_for(REST);
         self.wishes.collect(&self.world);
         // The room has as many ends as there were branches. Whoever speaks joins those that their server knows.
-        for round in 0..2 {
+        // An event follows 20 ends at most, and a flood leaves many.
+        let is_flooded = self.liars.iter().any(|liar| liar.get().lies.has("flood of events"));
+        for round in 0..if is_flooded { 6 } else { 2 } {
             for server in 0..self.homeservers() {
                 // One of each server who is in the room is enough.
                 let spoken = self.wishes.acknowledged.len();

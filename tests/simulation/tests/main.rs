@@ -35,9 +35,10 @@ fn homeserver_that_takes_nothing_in_is_found() {
     assert!(report.faults.iter().any(|fault| fault.contains(" on 0 and ")), "{:#?}", report.faults);
 }
 
-/// Seeds of worlds that once ended badly: a join refused, since what it follows was not yet written; a history that
-/// went on for ever; a worker that waited without a pause for what was taken already (96, 99); servers that were put out and never learned of it, or that did not listen to what undid it; old
-/// events that were taken for ends of the room, and their state for one side of a fork.
+/// Seeds of honest worlds that once ended badly: a join refused, since what it follows was not yet written; a history
+/// that went on for ever; a worker that waited without a pause for what was taken already; servers that were put out
+/// and never learned of it, or that did not listen to what undid it; old events that were taken for ends of the room,
+/// and their state for one side of a fork.
 const ONCE_BAD: [u64; 13] = [37, 69, 77, 96, 98, 99, 127, 147, 174, 177, 248, 329, 350];
 
 #[test]
@@ -48,11 +49,13 @@ fn worlds_that_once_ended_badly_end_well() {
     }
 }
 
-/// Seeds of worlds in which somebody lies. In the third, an event that one server had taken in, with ancestors that
-/// a liar withheld from the others, once kept these from all that the first said afterwards.
+/// Seeds of worlds in which somebody lies. In the first, an event that one server had taken in, with ancestors that
+/// a liar withheld from the others, once kept these from all that the first said afterwards; in the second a server
+/// believed a liar about the past of its own event, and passed over what an honest one could have told; in the third
+/// clients were not told of a room after a restart.
 #[test]
 fn honest_servers_agree_whatever_others_say() {
-    for seed in [1, 5, 3, 14] {
+    for seed in [3, 17, 133] {
         let report = run(Settings { servers: 0, honest: false, ..alone(seed) });
         assert!(report.tally.lies.sum() > 0, "seed {seed}: nobody lied");
         assert!(report.faults.is_empty(), "seed {seed}: {:#?}", report.faults);

@@ -106,6 +106,11 @@ impl Rooms {
         names: &Names,
     ) -> Result<(), RoomError> {
         let mut stage = Stage::new(self, turn, names, arrival).await?;
+        let known = stage.number_of(arrival.join.event_id());
+        if known.is_some_and(|sn| stage.stands(sn)) {
+            // Another server was quicker to send the join back than this one to tell of the room.
+            return Ok(());
+        }
         for event in &arrival.events {
             stage.outlier(turn, event);
         }
@@ -117,13 +122,16 @@ impl Rooms {
         }
         let before = self.store.change_state(&mut turn.set, StateRoot::EMPTY, &changes).await?;
         let join = stage.new_event(turn, &arrival.join, EventFlags::SEAM.with(EventFlags::HANDED));
-        let join_sn = join.sn;
+        let join_sn = known.unwrap_or(join.sn);
         let change: Vec<_> = join.slot.iter().map(|slot| (*slot, Some(join_sn))).collect();
         let after = self.store.change_state(&mut turn.set, before, &change).await?;
         let prev: Vec<EventSn> = join.prev.iter().copied().filter(|sn| stage.stands(*sn)).collect();
-        let mut join = NewEvent { state_root: before, prev, ..join };
+        let mut join = NewEvent { sn: join_sn, state_root: before, prev, ..join };
         join.stand_at(before, after);
-        turn.set.add_event(join);
+        match known {
+            Some(_) => turn.set.promote_event(join),
+            None => turn.set.add_event(join),
+        }
         let missing: Vec<OwnedEventId> =
             arrival.join.prev_events().iter().filter(|id| !stage.has_past(id)).cloned().collect();
         turn.set.add_missing_events(turn.head.room, &missing);
@@ -205,7 +213,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Self, RoomError> {
         let store = &rooms.store;
         let mut ids: Vec<&EventId> = arrival.events.iter().map(Pdu::event_id).collect();
-        ids.extend(arrival.join.prev_events().iter().map(|id| &**id));
+        ids.extend(arrival.join.prev_events().iter().chain([arrival.join.owned_event_id()]).map(|id| &**id));
         let numbers = store.event_sns(&ids).await?;
         let known: HashSet<EventSn> = numbers.values().copied().collect();
         let sns: Vec<EventSn> = known.iter().copied().collect();
@@ -305,8 +313,9 @@ fn arrive(
     state_ids: &HashSet<OwnedEventId>,
 ) -> Result<Arrival, String> {
     let room_id = join.owned_room_id().clone();
-    let events: Vec<Pdu> = events.into_iter().filter(|event| *event.room_id() == room_id).collect();
-    let events = allowed(events);
+    // Who tells of the state after the join, and not before it, tells of the join too.
+    let is_before = |event: &Pdu| *event.room_id() == room_id && event.event_id() != join.event_id();
+    let events = allowed(events.into_iter().filter(is_before).collect());
     let mut by_key: HashMap<(&str, &str), usize> = HashMap::with_capacity(state_ids.len());
     let mut state = Vec::with_capacity(state_ids.len());
     for (index, event) in events.iter().enumerate() {

@@ -135,11 +135,7 @@ async fn hole_is_bridged_by_the_state_and_filled_in_place_later() {
         .await
         .unwrap();
     let last = say(a, &alice, &room_id, "last").await;
-    world.tamper("a.test", |path, body| {
-        if path.contains("get_missing_events") {
-            body["events"] = json!([]);
-        }
-    });
+    world.tamper("a.test", withhold(missed));
     carry(a, b, &last).await.unwrap();
     seen(b, &room_id, &last).await;
     assert_eq!(b.content(&room_id, "m.room.topic", "").await, Some(json!({ "topic": "new" })));
@@ -211,6 +207,74 @@ async fn who_has_left_is_asked_for_what_nobody_else_knows() {
     seen(b, &room_id, &left).await;
     let all = bodies(b, &bob, &room_id).await;
     assert_eq!(all, ["before 4", "before 3", "before 2", "before 1", "before 0", "create"]);
+}
+
+/// What a server does to its answers that keeps these events back.
+fn withhold(kept: Vec<OwnedEventId>) -> impl Fn(&str, &mut serde_json::Value) + Send + Sync {
+    move |path, body| {
+        if path.contains("get_missing_events") {
+            body["events"] = json!([]);
+        } else if path.contains("/event/") && kept.iter().any(|id| path.contains(&id.as_str()[1..])) {
+            body["pdus"] = json!([]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn missing_event_is_asked_for_by_its_id_where_nobody_tells_what_lies_between() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    let missed = say(a, &alice, &room_id, "missed").await;
+    let last = say(a, &alice, &room_id, "last").await;
+    world.tamper("a.test", |path, body| {
+        if path.contains("get_missing_events") {
+            body["events"] = json!([]);
+        }
+    });
+    carry(a, b, &last).await.unwrap();
+    seen(b, &room_id, &last).await;
+    seen(b, &room_id, &missed).await;
+}
+
+#[tokio::test]
+async fn nobody_is_believed_about_the_past_of_their_own_event_against_the_others() {
+    let (world, alice, _, room_id) = together().await;
+    let (a, b, c) = (world.server("a.test"), world.server("b.test"), world.server("c.test"));
+    let carol = c.person("carol").await;
+    c.join(&carol, &room_id, &["b.test"]).await.unwrap();
+    let joined = newest(c, &room_id).await;
+    for server in [a, b] {
+        carry(c, server, &joined).await.unwrap();
+        seen(server, &room_id, &joined).await;
+    }
+    let withheld = say(a, &alice, &room_id, "withheld").await;
+    let child = say(a, &alice, &room_id, "child").await;
+    world.tamper("a.test", withhold(vec![withheld.clone()]));
+    carry(a, b, &child).await.unwrap();
+    for _ in 0..6 {
+        // What others say of it goes on, and is not kept waiting.
+        let text = say(c, &carol, &room_id, "meanwhile").await;
+        carry(c, b, &text).await.unwrap();
+        seen(b, &room_id, &text).await;
+        world.clock.advance(std::time::Duration::from_secs(600));
+    }
+    assert!(b.rooms.event(&room_id, &child).await.is_err(), "only its sender can tell what came before it");
+    assert!(b.rooms.event(&room_id, &withheld).await.is_err());
+
+    carry(a, c, &withheld).await.unwrap();
+    seen(c, &room_id, &withheld).await;
+    carry(a, b, &child).await.unwrap();
+    for _ in 0..200 {
+        // It may still lie there from before, and wait for its next try.
+        world.clock.advance(std::time::Duration::from_secs(600));
+        if b.rooms.event(&room_id, &child).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    seen(b, &room_id, &child).await;
+    seen(b, &room_id, &withheld).await;
+    assert_eq!(b.state(&room_id).await, a.state(&room_id).await);
 }
 
 /// The event at the end of a room.

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use parvis_server::RoomsStatus;
-use parvis_storage::{DatabaseSettings, Store, StoreSettings};
+use parvis_storage::{DatabaseSettings, StorageError, Store, StoreSettings};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -491,9 +491,17 @@ pub struct Files {
 impl Files {
     /// The database of a homeserver, to be read.
     pub async fn open(&self, server: ServerIndex) -> Store {
+        self.try_open(server).await.unwrap()
+    }
+
+    /// The database of a homeserver that goes on, to be read; not while it is in the middle of a write.
+    ///
+    /// # Errors
+    /// If it is, or the database cannot be opened.
+    pub async fn try_open(&self, server: ServerIndex) -> Result<Store, StorageError> {
         let path = self.directory.join(&self.names[server]).join("parvis.db");
         let database = DatabaseSettings::Sqlite { path, readers: 1, relaxed_durability: true };
-        Store::open(&StoreSettings { database, cache_bytes: 1 << 20 }).await.unwrap()
+        Store::open(&StoreSettings { database, cache_bytes: 1 << 20 }).await
     }
 }
 

@@ -21,6 +21,11 @@ impl Lies {
         *self.0.entry(kind).or_default() += 1;
     }
 
+    /// Whether one of a kind was told.
+    pub(crate) fn has(&self, kind: &str) -> bool {
+        self.0.contains_key(kind)
+    }
+
     /// Adds those of another liar.
     pub fn add(&mut self, other: &Self) {
         for (kind, count) in &other.0 {
@@ -391,6 +396,7 @@ impl Liar {
         let said = self.tell_all(&servers[..count], &[sent(&event)]);
         if self.dice.percent(30) {
             self.believe(event, true);
+            self.is_apart = true;
         }
         said
     }
