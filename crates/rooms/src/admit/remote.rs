@@ -11,7 +11,7 @@ use std::{
 
 use parvis_dag::{self as dag, Known};
 use parvis_events::Pdu;
-use parvis_storage::{EventFlags, EventSn, Place, StateRoot, StoredEvent};
+use parvis_storage::{Direction, EventFlags, EventSn, Place, Position, StateRoot, StoredEvent};
 use ruma::{EventId, OwnedEventId};
 
 use super::{Turn, entry::Entry, resolution::known};
@@ -165,7 +165,7 @@ impl Turn<'_> {
             missing: surroundings.missing,
             state_root,
             outlier: stored,
-            followed: followed || self.overtaken.contains(id),
+            followed: followed || self.overtaken.contains(id) || self.is_from_before(pdu, past).await?,
             past,
             ..Entry::of(pdu.clone())
         };
@@ -175,6 +175,18 @@ impl Turn<'_> {
             self.settle_waiting_redactions(&staged).await?;
         }
         Ok(Judged::Done(TakenIn { event: staged.sn, verdict, is_new: true }))
+    }
+
+    /// Whether an event that comes as news is older than what this server joined the room at. Others have followed it
+    /// since, even if that is not known here; taken for an end, it would bring the room's old state back.
+    async fn is_from_before(&self, pdu: &Pdu, past: Option<Place>) -> Result<bool, RoomError> {
+        if past.is_some() || pdu.depth() >= self.head.depth {
+            return Ok(false);
+        }
+        let (store, room) = (&self.rooms.store, self.head.room);
+        let first = store.timeline(room, Position::START, store.head(), Direction::Forward, 1).await?;
+        let arrival = first.first().filter(|event| event.flags.contains(EventFlags::SEAM));
+        Ok(arrival.is_some_and(|arrival| pdu.depth() < arrival.pdu.depth()))
     }
 
     /// Whether this is the event that created the room, or may be.

@@ -2,8 +2,8 @@
 //!
 //! Whoever sends an event may keep back what it follows, and tell everybody another state at that place; two honest
 //! servers that believed it would hold different rooms from then on. So the state is asked of several, and nobody is
-//! believed about the past of its own events against the others. Where nobody else can tell, what the event itself
-//! cites as authorising it is taken for the state: every server that is told no more comes to the same.
+//! believed about the past of its own events against the others: an event that nobody but its sender can place does
+//! not enter anywhere.
 
 use parvis_events::Pdu;
 use parvis_storage::EventSn;
@@ -93,20 +93,10 @@ impl Rooms {
                 Testimony::Nothing => hearing.is_denied |= !is_author,
             }
         }
-        let is_open = hearing.is_open;
         match hearing.outcome(edge, last) {
             Some(told) => self.keep_state(asking, told).await.map(Some),
-            None if last && !is_open => self.state_by_citation(asking, edge).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    /// What an event cites as authorising it, taken for the state before it.
-    async fn state_by_citation(&self, asking: &Asking<'_>, edge: &Edge) -> Result<Vec<EventSn>, RoomError> {
-        let chain = asking.auth_chain(edge.by.event_id()).await?;
-        self.keep_outliers(asking.room, chain).await?;
-        tracing::info!(event = %edge.by.event_id(), "nobody else knows what it follows");
-        self.accepted_of(asking.room, edge.by.auth_events().iter()).await
     }
 
     /// What a server says of the state at an edge: before the event that is there, or after the one that is not.
