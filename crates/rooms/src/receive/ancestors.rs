@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
 use parvis_storage::{EventFlags, EventSn, Place, RoomSn};
-use ruma::{EventId, OwnedEventId, ServerName};
+use ruma::{EventId, OwnedEventId, OwnedServerName, ServerName};
 
 use super::{asking::Asking, edges::MOST_EDGES};
 use crate::{
@@ -22,10 +22,21 @@ use crate::{
 const ROUNDS: usize = 60;
 /// How many events in between are fetched at most.
 const MOST_BETWEEN: usize = 500;
+/// Of how many events it is asked at once what comes before them.
+const MOST_LATEST: usize = 20;
 /// How many holes of a room are looked at, the newest first.
 const MOST_HOLES: usize = 1_000;
 /// How often all is tried without an event that cannot enter.
 const DETOURS: usize = 3;
+
+/// Who has been asked for what lies between, and had an answer.
+#[derive(Default)]
+struct Asked {
+    /// Who told all that they have.
+    told_all: BTreeSet<OwnedServerName>,
+    /// Who told nothing new: perhaps they do not know what it leads up to.
+    told_nothing: BTreeSet<OwnedServerName>,
+}
 
 /// The search for the ancestors of an event.
 pub(super) struct Search<'a> {
@@ -118,7 +129,7 @@ impl Rooms {
         let heads = self.store.events(&search.asking.head.heads).await?;
         let earliest: Vec<OwnedEventId> =
             heads.iter().take(20).map(|head| head.pdu.owned_event_id().clone()).collect();
-        let mut is_all = false;
+        let mut asked = Asked::default();
         for _ in 0..ROUNDS {
             let mut edges = self.edges(search).await?;
             edges.retain(|_, by| !search.missing.contains(by));
@@ -133,45 +144,58 @@ impl Rooms {
             if search.pool.len() > before {
                 continue;
             }
-            if !is_all {
-                is_all = self.ask_between(search, &earliest, &edges).await?;
-            }
+            self.ask_between(search, &earliest, &edges, &mut asked).await?;
             if search.pool.len() > before {
                 continue;
             }
-            // Somebody may have what the one who was asked keeps to itself.
+            if asked.told_all.is_empty() && asked.told_nothing.is_empty() {
+                // Who tells nonsense, or nothing, is not asked further questions.
+                return Ok(false);
+            }
+            // Somebody may have it who does not know what follows it.
             let wanted: Vec<OwnedEventId> = edges.into_keys().take(MOST_EDGES).collect();
-            let told = search.asking.events(&wanted).await?;
+            let others = search.asking.servers.iter().filter(|server| !asked.told_all.contains(*server));
+            let told = search.asking.events_of(others, &wanted).await?;
             self.connect(search, told.events).await?;
             if search.pool.len() == before {
                 return Ok(last || !told.is_open);
             }
-            is_all = false;
+            asked = Asked::default();
         }
         search.is_far = true;
         Ok(true)
     }
 
-    /// Asks one server after the other for what lies between, until one tells of something new. Says whether that
-    /// is all it knows.
+    /// Asks one server after the other for what lies between, until one tells of something new. Those who have no
+    /// more to tell are noted, and not asked again.
     async fn ask_between(
         &self,
         search: &mut Search<'_>,
         earliest: &[OwnedEventId],
         edges: &BTreeMap<OwnedEventId, OwnedEventId>,
-    ) -> Result<bool, RoomError> {
+        asked: &mut Asked,
+    ) -> Result<(), RoomError> {
         let latest: BTreeSet<&OwnedEventId> = edges.values().collect();
-        let latest: Vec<OwnedEventId> = latest.into_iter().take(20).cloned().collect();
+        let are_all = latest.len() <= MOST_LATEST;
+        let latest: Vec<OwnedEventId> = latest.into_iter().take(MOST_LATEST).cloned().collect();
         let before = search.pool.len();
         for server in search.asking.servers.clone() {
+            if asked.told_all.contains(&server) || asked.told_nothing.contains(&server) {
+                continue;
+            }
             let between = search.asking.missing_events(&server, earliest, &latest).await?;
             let Some(between) = between else { continue };
+            let is_all = between.is_all && are_all;
             self.connect(search, between.pdus).await?;
             if search.pool.len() > before {
-                return Ok(between.is_all);
+                if is_all {
+                    asked.told_all.insert(server);
+                }
+                break;
             }
+            asked.told_nothing.insert(server);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Takes those of the events into the pool that are not here and to which its events lead back.

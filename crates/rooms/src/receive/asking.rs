@@ -206,9 +206,18 @@ impl Asking<'_> {
     /// Single events, as far as they can be had. What one server does not give, or gives another event for, the next
     /// one is asked for.
     pub(super) async fn events(&self, ids: &[OwnedEventId]) -> Result<ToldEvents, RoomError> {
+        self.events_of(self.servers.iter(), ids).await
+    }
+
+    /// As [`events`](Self::events), from these servers.
+    pub(super) async fn events_of(
+        &self,
+        servers: impl Iterator<Item = &OwnedServerName>,
+        ids: &[OwnedEventId],
+    ) -> Result<ToldEvents, RoomError> {
         let mut all = ToldEvents { events: Vec::new(), is_open: false };
         let mut wanted: BTreeSet<OwnedEventId> = ids.iter().cloned().collect();
-        for server in &self.servers {
+        for server in servers {
             if wanted.is_empty() {
                 break;
             }

@@ -99,15 +99,15 @@ impl Rooms {
         }
     }
 
-    /// What a server says of the state at an edge: before the event that is there, or after the one that is not.
+    /// What a server says of the state at an edge: after the event that is not here, or before the one that is.
     async fn testimony(
         &self,
         asking: &Asking<'_>,
         server: &ServerName,
         edge: &Edge,
     ) -> Result<Testimony, RoomError> {
-        match asking.state_before_by(server, edge.by.event_id()).await? {
-            Testimony::Nothing => self.testimony_after(asking, server, &edge.missing).await,
+        match self.testimony_after(asking, server, &edge.missing).await? {
+            Testimony::Nothing => asking.state_before_by(server, edge.by.event_id()).await,
             other => Ok(other),
         }
     }

@@ -62,7 +62,7 @@ impl Rooms {
     }
 
     /// The events between some (`earliest`) and others that came later (`latest`), both left out, oldest first:
-    /// at most `limit`, those nearest to the later ones.
+    /// at most `limit`, those nearest to the later ones. Among them are such as were rejected.
     ///
     /// # Errors
     /// [`RoomError::Forbidden`] for a server that is not in the room.
@@ -74,7 +74,8 @@ impl Rooms {
         limit: usize,
     ) -> Result<Vec<Pdu>, RoomError> {
         let served = self.served_past(room_id, server).await?;
-        let mut walk = Walk::new(self, &served);
+        // Also those that were rejected: what follows them cannot be judged elsewhere without them.
+        let mut walk = Walk { with_rejected: true, ..Walk::new(self, &served) };
         walk.leave_out(earliest.iter().take(MOST_ENDS)).await?;
         let latest: Vec<&EventId> = latest.iter().take(MOST_ENDS).map(|id| &**id).collect();
         let sns = self.store.event_sns(&latest).await?;
@@ -120,13 +121,14 @@ pub(super) fn is_servable(event: &StoredEvent) -> bool {
 struct Walk<'a> {
     rooms: &'a Rooms,
     served: &'a Served,
+    with_rejected: bool,
     seen: HashSet<EventSn>,
     waiting: BinaryHeap<(i64, EventSn)>,
 }
 
 impl<'a> Walk<'a> {
     fn new(rooms: &'a Rooms, served: &'a Served) -> Self {
-        Self { rooms, served, seen: HashSet::new(), waiting: BinaryHeap::new() }
+        Self { rooms, served, with_rejected: false, seen: HashSet::new(), waiting: BinaryHeap::new() }
     }
 
     /// Goes no further than these.
@@ -157,7 +159,7 @@ impl<'a> Walk<'a> {
             let Some((_, sn)) = self.waiting.pop() else { break };
             let event = self.rooms.store.event(sn).await?;
             self.add(event.pdu.prev_events()).await?;
-            if is_servable(&event) && self.served.covers(&event) {
+            if (self.with_rejected || is_servable(&event)) && self.served.covers(&event) {
                 found.push(event);
             } else {
                 passed += 1;
