@@ -1,20 +1,16 @@
 // Encryption as the organisation decides it, played by real clients (matrix-js-sdk 43 with its Rust crypto) against a
-// running server whose policy is the default: off, and opt-in per room. The arguments are those of staff_chat.mjs.
+// running server whose policy is the default: off, and opt-in per room. The arguments are those of staff_chat.mjs, and
+// `--browser PROGRAM`: the clients then run in that browser and keep their keys in IndexedDB, otherwise in Node.
 
+import { readArguments, tell } from "./harness/command_line.mjs";
 import { ensureNode22 } from "./harness/node22.mjs";
 
-const TIME_LIMIT_MS = 180_000;
-
 ensureNode22();
+const told = readArguments();
+if (told.browser) {
+  const { playInBrowser } = await import("./harness/browser.mjs");
+  process.exit(await playInBrowser(told) ? 0 : 1);
+}
 await import("./harness/quiet.mjs");
-const { play } = await import("./harness/story.mjs");
-const { arrival } = await import("./chapters/encrypted/arrival.mjs");
-const { optIn } = await import("./chapters/encrypted/opt_in.mjs");
-const { verification } = await import("./chapters/encrypted/verification.mjs");
-const { recovery } = await import("./chapters/encrypted/recovery.mjs");
-const { deletedDevice } = await import("./chapters/encrypted/deleted_device.mjs");
-const { restart } = await import("./chapters/encrypted/restart.mjs");
-await play([arrival, optIn, verification, recovery, deletedDevice, restart], {
-  required: ["arrival", "optIn"],
-  timeLimit: TIME_LIMIT_MS,
-});
+const { story } = await import("./chapters/encrypted/story.mjs");
+await tell(story, told);

@@ -1,44 +1,38 @@
 // Runs the stories against a Parvis of its own, in one command:
 //
-//   node run.mjs --parvis PATH/TO/parvis [--database sqlite|postgres:URL]
+//   node run.mjs --parvis PATH/TO/parvis [--database sqlite|postgres:URL] [--browser PATH/TO/chromium]
 //
+// With a browser only the story of encryption is played, and the clients run there instead of in Node.
 // Installs the npm packages where they are missing. Exit code 0: everything passed.
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { node22 } from "./harness/node22.mjs";
+import { installPackages } from "./harness/packages.mjs";
 import { Parvis } from "./harness/parvis.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const LOG_LINES = 40;
 const STORIES = ["staff_chat", "encrypted_chat"];
+const STORIES_IN_BROWSER = ["encrypted_chat"];
 
 function readArguments() {
   const { values } = parseArgs({
-    options: { parvis: { type: "string" }, database: { type: "string", default: "sqlite" } },
+    options: {
+      parvis: { type: "string" }, database: { type: "string", default: "sqlite" }, browser: { type: "string" },
+    },
   });
   if (!values.parvis) throw new Error("--parvis is missing: the path of the parvis binary");
   const database = values.database.replace(/^postgres:(?!\/\/)/, "");
   if (database !== "sqlite" && !/^postgres(ql)?:\/\//.test(database)) {
     throw new Error(`--database is "sqlite" or "postgres:URL", not "${values.database}"`);
   }
-  return { binary: resolve(values.parvis), database };
-}
-
-/** Installs what the lock file names, unless that was done before. */
-function installPackages() {
-  const installed = join(HERE, "node_modules/.package-lock.json");
-  const wanted = join(HERE, "package-lock.json");
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
-  const options = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
-  const { status, error } = spawnSync("npm", options, { cwd: HERE, stdio: "inherit" });
-  if (status !== 0) throw new Error(`npm ci failed: ${error?.message ?? `code ${status}`}`);
+  return { binary: resolve(values.parvis), database, browser: values.browser && resolve(values.browser) };
 }
 
 /** Two new accounts, each as NAME:PASSWORD. */
@@ -53,7 +47,7 @@ async function play(story, parvis, restart) {
   const [a, b] = await twoAccounts(parvis);
   const program = [
     join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b,
-    "--restart-command", restart, "--expect-presence",
+    "--restart-command", restart, "--expect-presence", ...(browser ? ["--browser", browser] : []),
   ];
   const child = spawn(node22(), program, { stdio: "inherit" });
   const code = await new Promise((ended) => child.once("exit", ended));
@@ -63,10 +57,10 @@ async function play(story, parvis, restart) {
 async function playAll(parvis) {
   await parvis.start();
   const restart = await parvis.offerRestart();
-  for (const story of STORIES) await play(story, parvis, restart);
+  for (const story of browser ? STORIES_IN_BROWSER : STORIES) await play(story, parvis, restart);
 }
 
-const { binary, database } = readArguments();
+const { binary, database, browser } = readArguments();
 installPackages();
 const directory = await mkdtemp(join(tmpdir(), "parvis-interop-"));
 const parvis = await Parvis.prepare({ binary, database, directory });

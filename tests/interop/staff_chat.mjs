@@ -3,15 +3,15 @@
 //   node staff_chat.mjs --url http://127.0.0.1:8008 --user-a NAME:PASSWORD --user-b NAME:PASSWORD \
 //                       --restart-command "..." [--expect-presence]
 
+import { readArguments, tell } from "./harness/command_line.mjs";
 import { ensureNode22 } from "./harness/node22.mjs";
 
-const TIME_LIMIT_MS = 120_000;
+const TIME_LIMIT_MS = 600_000;
 
 ensureNode22();
 await import("./harness/quiet.mjs");
-const { play } = await import("./harness/story.mjs");
 const chapters = await Promise.all(
   ["login", "conversation", "relations", "reading", "presence", "media", "settings", "history", "directory",
     "membership", "upgrade", "restart", "logout"].map(async (name) => (await import(`./chapters/${name}.mjs`))[name]),
 );
-await play(chapters, { required: ["login", "conversation"], timeLimit: TIME_LIMIT_MS });
+await tell({ chapters, required: ["login", "conversation"], timeLimit: TIME_LIMIT_MS }, readArguments());

@@ -6,7 +6,8 @@ import { Wire } from "./wire.mjs";
 
 const POLL_MS = 20;
 const RETRY_MS = 200;
-const WAIT_MS = 15_000;
+/** Generous: a busy machine is many times slower than a free one, and nobody waits who need not. */
+const WAIT_MS = 60_000;
 const PAGE = 50;
 const MAX_PAGES = 100;
 

@@ -21,7 +21,7 @@ export class Report {
   #limit;
 
   /** `evidence(since)` returns lines about what happened since that time (milliseconds). `limit` bounds each step. */
-  constructor(evidence, limit = 20_000) {
+  constructor(evidence, limit = 90_000) {
     this.#evidence = evidence;
     this.#limit = limit;
   }

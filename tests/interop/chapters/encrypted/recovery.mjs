@@ -42,7 +42,10 @@ export async function recovery(report, world) {
     assert.ok(total >= 2 && imported === total, `${imported} of ${total}`);
     assert.equal((await world.a2.reads(room, before)).body, "before the new device");
   });
-  await report.check("and what is written afterwards is read on both devices", async () => {
+  await report.check("B learns of it; and what is written afterwards is read on both devices", async () => {
+    // Otherwise B would give it no key, and it would read from the backup.
+    await b.sees("A's new device", async () =>
+      (await b.crypto.getUserDeviceInfo([a.id], true)).get(a.id)?.has(world.a2.session.device_id));
     const event = await b.say(room, "to both devices");
     for (const device of [a, world.a2]) assert.equal((await device.reads(room, event)).body, "to both devices");
   });

@@ -1,0 +1,49 @@
+// What the command line of a story says, and how its process ends.
+
+import { exec } from "node:child_process";
+import { parseArgs, promisify } from "node:util";
+
+/** The longest time that the server's restart may take; the chapters give it a little more. */
+const RESTART_LIMIT_MS = 120_000;
+
+/** What the chapters need to know, and `browser`: the program to play in, if not in Node. */
+export function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      url: { type: "string" },
+      "user-a": { type: "string" },
+      "user-b": { type: "string" },
+      "restart-command": { type: "string" },
+      "expect-presence": { type: "boolean", default: false },
+      "url-b": { type: "string" },
+      "encrypted-from-the-start": { type: "boolean", default: false },
+      browser: { type: "string" },
+    },
+  });
+  for (const name of ["url", "user-a", "user-b", "restart-command"]) {
+    if (!values[name]) throw new Error(`--${name} is missing`);
+  }
+  const given = {
+    url: values.url,
+    urlOfB: values["url-b"] ?? values.url,
+    encryptedFromTheStart: values["encrypted-from-the-start"],
+    accounts: { a: account(values["user-a"]), b: account(values["user-b"]) },
+    presenceExpected: values["expect-presence"],
+  };
+  const restartServer = async () => {
+    await promisify(exec)(values["restart-command"], { timeout: RESTART_LIMIT_MS });
+  };
+  return { given, restartServer, browser: values.browser };
+}
+
+function account(text) {
+  const colon = text.indexOf(":");
+  return { user: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+/** Tells a story in this process, and ends it. */
+export async function tell(story, { given, restartServer }) {
+  process.on("unhandledRejection", (reason) => console.log(`# a promise nobody waits for failed: ${reason}`));
+  const { play } = await import("./story.mjs");
+  process.exit(await play(story, { ...given, restartServer }) ? 0 : 1);
+}

@@ -1,0 +1,8 @@
+// The page in which a browser plays the story of encryption. `browser.mjs` bundles it, and calls `tell`.
+
+import "./quiet.mjs";
+import { story } from "../chapters/encrypted/story.mjs";
+import { play } from "./story.mjs";
+
+/** `restartServer` is a function of the process that drives the browser. */
+globalThis.tell = (given) => play(story, { ...given, restartServer: globalThis.restartServer });
