@@ -3,9 +3,12 @@
 import assert from "node:assert/strict";
 import { Person } from "./person.mjs";
 
-/** Where a device keeps its keys: a browser in a database for each device, Node, which has none, in memory. */
+/** Whether a client that is closed keeps its keys: in a browser it does, in Node it has them in memory. */
+export const KEEPS_KEYS = globalThis.indexedDB !== undefined;
+
+/** Where a device keeps its keys: in a database of its own, if there are databases. */
 function keyStore({ user_id: user, device_id: device }) {
-  if (globalThis.indexedDB === undefined) return { useIndexedDB: false };
+  if (!KEEPS_KEYS) return { useIndexedDB: false };
   return { useIndexedDB: true, cryptoDatabasePrefix: `${user} ${device}` };
 }
 
@@ -15,14 +18,25 @@ export class SecretivePerson extends Person {
 
   /** Logs in, begins to encrypt and to sync. */
   static async arrive(url, account, label) {
-    const person = await SecretivePerson.logIn(url, account, label);
-    person.secrets.getSecretStorageKey = ({ keys }) => {
+    return (await SecretivePerson.logIn(url, account, label)).#begin();
+  }
+
+  /** Closes the client and opens it again: the same device, with the keys that it has kept. */
+  async reopen() {
+    this.stop();
+    const again = new SecretivePerson(this.url, this.session, this.wire);
+    again.recoveryKey = this.recoveryKey;
+    return again.#begin();
+  }
+
+  async #begin() {
+    this.secrets.getSecretStorageKey = ({ keys }) => {
       const [id] = Object.keys(keys);
-      return Promise.resolve(person.recoveryKey ? [id, person.recoveryKey.privateKey] : null);
+      return Promise.resolve(this.recoveryKey ? [id, this.recoveryKey.privateKey] : null);
     };
-    await person.sdk.initRustCrypto(keyStore(person.session));
-    await person.start();
-    return person;
+    await this.sdk.initRustCrypto(keyStore(this.session));
+    await this.start();
+    return this;
   }
 
   get crypto() {
