@@ -43,14 +43,17 @@ async function twoAccounts(parvis) {
   return accounts.map((account) => account.join(":"));
 }
 
+/** The process that plays a story just now. It ends with us, and its browser with it. */
+let playing;
+
 async function play(story, parvis, restart) {
   const [a, b] = await twoAccounts(parvis);
   const program = [
     join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b,
     "--restart-command", restart, "--expect-presence", ...(browser ? ["--browser", browser] : []),
   ];
-  const child = spawn(node22(), program, { stdio: "inherit" });
-  const code = await new Promise((ended) => child.once("exit", ended));
+  playing = spawn(node22(), program, { stdio: "inherit" });
+  const code = await new Promise((ended) => playing.once("exit", ended));
   if (code !== 0) throw new Error(`${story} failed, see above`);
 }
 
@@ -64,7 +67,12 @@ const { binary, database, browser } = readArguments();
 installPackages();
 const directory = await mkdtemp(join(tmpdir(), "parvis-interop-"));
 const parvis = await Parvis.prepare({ binary, database, directory });
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => parvis.close().finally(() => process.exit(1)));
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    playing?.kill();
+    parvis.close().finally(() => process.exit(1));
+  });
+}
 
 console.log(`# ${binary} on ${database === "sqlite" ? "SQLite" : "PostgreSQL"} at ${parvis.url}`);
 const faults = await playAll(parvis).then(() => [], (error) => [error.message]);

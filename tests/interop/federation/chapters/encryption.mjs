@@ -21,7 +21,7 @@ export async function encryption(report, { host, guest }) {
     await report.check("two clients with Rust crypto encrypt, verify, back up and recover across the servers", async () => {
       const { code, output } = await run(node22(), program);
       if (code !== 0) throw new Error(output);
-      for (const line of output.trimEnd().split("\n").slice(-2)) console.log(`# the story: ${line}`);
+      for (const line of output.trimEnd().split("\n").slice(-3)) console.log(`# the story: ${line}`);
     }, LIMIT_MS);
   } finally {
     door.close();
