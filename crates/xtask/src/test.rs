@@ -20,7 +20,7 @@ const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
 
 /// How many simulated worlds are played. In about two of three, some of the servers lie. `cargo xtask simulate` plays
 /// others.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 300;
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
