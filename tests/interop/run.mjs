@@ -1,8 +1,10 @@
 // Runs the stories against a Parvis of its own, in one command:
 //
-//   node run.mjs --parvis PATH/TO/parvis [--database sqlite|postgres:URL] [--browser PATH/TO/chromium]
+//   node run.mjs --parvis PATH/TO/parvis [--database sqlite|postgres:URL]
+//                [--browser PATH/TO/chromium | --rust PATH/TO/parvis-interop-rust]
 //
-// With a browser only the story of encryption is played, and the clients run there instead of in Node.
+// With a browser only the story of encryption is played, and the clients run there instead of in Node. With --rust too:
+// by clients of matrix-sdk, and by them together with those of matrix-js-sdk.
 // Installs the npm packages where they are missing. Exit code 0: everything passed.
 
 import { spawn } from "node:child_process";
@@ -18,13 +20,20 @@ import { Parvis } from "./harness/parvis.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const LOG_LINES = 40;
-const STORIES = ["staff_chat", "encrypted_chat"];
-const STORIES_IN_BROWSER = ["encrypted_chat"];
+const STORIES = [["staff_chat"], ["encrypted_chat"]];
+
+/** The story that is played in a browser. */
+const browserStories = (browser) => [["encrypted_chat", "--browser", browser]];
+
+/** The stories with clients of matrix-sdk: two of them, and one of them on either side of one of matrix-js-sdk. */
+const rustStories = (program) => [["--rust-a", "--rust-b"], ["--rust-a"], ["--rust-b"]]
+  .map((sides) => ["encrypted_chat", ...sides.flatMap((side) => [side, program])]);
 
 function readArguments() {
   const { values } = parseArgs({
     options: {
-      parvis: { type: "string" }, database: { type: "string", default: "sqlite" }, browser: { type: "string" },
+      parvis: { type: "string" }, database: { type: "string", default: "sqlite" },
+      browser: { type: "string" }, rust: { type: "string" },
     },
   });
   if (!values.parvis) throw new Error("--parvis is missing: the path of the parvis binary");
@@ -32,7 +41,14 @@ function readArguments() {
   if (database !== "sqlite" && !/^postgres(ql)?:\/\//.test(database)) {
     throw new Error(`--database is "sqlite" or "postgres:URL", not "${values.database}"`);
   }
-  return { binary: resolve(values.parvis), database, browser: values.browser && resolve(values.browser) };
+  return { binary: resolve(values.parvis), database, stories: storiesFor(values) };
+}
+
+/** Each with its own arguments. */
+function storiesFor({ browser, rust }) {
+  if (browser && rust) throw new Error("--browser and --rust do not go together");
+  if (browser) return browserStories(resolve(browser));
+  return rust ? rustStories(resolve(rust)) : STORIES;
 }
 
 /** Two new accounts, each as NAME:PASSWORD. */
@@ -46,11 +62,12 @@ async function twoAccounts(parvis) {
 /** The process that plays a story just now. It ends with us, and its browser with it. */
 let playing;
 
-async function play(story, parvis, restart) {
+async function play([story, ...more], parvis, restart) {
+  console.log(["#", story, ...more.filter((option) => option.startsWith("--"))].join(" "));
   const [a, b] = await twoAccounts(parvis);
   const program = [
     join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b,
-    "--restart-command", restart, "--expect-presence", ...(browser ? ["--browser", browser] : []),
+    "--restart-command", restart, "--expect-presence", ...more,
   ];
   playing = spawn(node22(), program, { stdio: "inherit" });
   const code = await new Promise((ended) => playing.once("exit", ended));
@@ -60,10 +77,10 @@ async function play(story, parvis, restart) {
 async function playAll(parvis) {
   await parvis.start();
   const restart = await parvis.offerRestart();
-  for (const story of browser ? STORIES_IN_BROWSER : STORIES) await play(story, parvis, restart);
+  for (const story of stories) await play(story, parvis, restart);
 }
 
-const { binary, database, browser } = readArguments();
+const { binary, database, stories } = readArguments();
 installPackages();
 const directory = await mkdtemp(join(tmpdir(), "parvis-interop-"));
 const parvis = await Parvis.prepare({ binary, database, directory });

@@ -6,7 +6,10 @@ import { parseArgs, promisify } from "node:util";
 /** The longest time that the server's restart may take; the chapters give it a little more. */
 const RESTART_LIMIT_MS = 120_000;
 
-/** What the chapters need to know, and `browser`: the program to play in, if not in Node. */
+/**
+ * What the chapters need to know; `browser`: the program to play in, if not in Node; `rust`: the clients of those who
+ * use matrix-sdk.
+ */
 export function readArguments() {
   const { values } = parseArgs({
     options: {
@@ -18,11 +21,15 @@ export function readArguments() {
       "url-b": { type: "string" },
       "encrypted-from-the-start": { type: "boolean", default: false },
       browser: { type: "string" },
+      "rust-a": { type: "string" },
+      "rust-b": { type: "string" },
     },
   });
   for (const name of ["url", "user-a", "user-b", "restart-command"]) {
     if (!values[name]) throw new Error(`--${name} is missing`);
   }
+  const rust = { a: values["rust-a"], b: values["rust-b"] };
+  if (values.browser && (rust.a || rust.b)) throw new Error("a browser runs no client of matrix-sdk");
   const given = {
     url: values.url,
     urlOfB: values["url-b"] ?? values.url,
@@ -33,7 +40,7 @@ export function readArguments() {
   const restartServer = async () => {
     await promisify(exec)(values["restart-command"], { timeout: RESTART_LIMIT_MS });
   };
-  return { given, restartServer, browser: values.browser };
+  return { given, restartServer, browser: values.browser, rust };
 }
 
 function account(text) {

@@ -2,7 +2,10 @@
 
 import "./quiet.mjs";
 import { story } from "../chapters/encrypted/story.mjs";
+import { SecretivePerson } from "./secretive.mjs";
 import { play } from "./story.mjs";
 
+const clients = { a: SecretivePerson, b: SecretivePerson };
+
 /** `restartServer` is a function of the process that drives the browser. */
-globalThis.tell = (given) => play(story, { ...given, restartServer: globalThis.restartServer });
+globalThis.tell = (given) => play(story, { ...given, clients, restartServer: globalThis.restartServer });

@@ -5,7 +5,8 @@ import { Report } from "./report.mjs";
 
 /**
  * Plays `chapters`. A failure in one of the `required` ends the story, and so does the limit of time (milliseconds).
- * `given` is what `readArguments` returns, and `restartServer`, which returns once the server has restarted.
+ * `given` is what `readArguments` returns, `restartServer`, which returns once the server has restarted, and in the
+ * story of encryption `clients`: with what A and B `arrive`.
  * Returns whether everything passed.
  */
 export async function play({ chapters, required, timeLimit }, given) {

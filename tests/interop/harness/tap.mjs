@@ -1,0 +1,54 @@
+// A tap on the line between a server and a client that is another program: what they say goes through a Wire.
+
+import { createServer } from "node:http";
+
+/** What belongs to one connection and is not handed on; `fetch` unpacks what comes. */
+const OWN = ["host", "connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding", "content-encoding"];
+
+const handedOn = (headers) => Object.fromEntries([...headers].filter(([name]) => !OWN.includes(name)));
+
+export class Tap {
+  #server;
+
+  /** Listens on the loopback for a client of the server at `url`. */
+  static async open(url, wire) {
+    const server = createServer((request, response) => {
+      // Where the server does not answer, the client's connection breaks too.
+      pass(url, wire, request, response).catch(() => response.destroy());
+    });
+    await new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    return new Tap(server);
+  }
+
+  constructor(server) {
+    this.#server = server;
+    this.url = `http://127.0.0.1:${server.address().port}`;
+  }
+
+  close() {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+async function pass(url, wire, request, response) {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const answer = await wire.fetch(new URL(request.url, url).href, {
+    method: request.method,
+    headers: handedOn(Object.entries(request.headers)),
+    body: await text(request),
+    signal: gone.signal,
+  });
+  response.writeHead(answer.status, handedOn(answer.headers)).end(Buffer.from(await answer.arrayBuffer()));
+}
+
+/** The body; all that these clients send is JSON. `undefined` where there is none. */
+async function text(request) {
+  let body = "";
+  for await (const part of request.setEncoding("utf8")) body += part;
+  return body || undefined;
+}
