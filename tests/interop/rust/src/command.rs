@@ -3,7 +3,6 @@
 use matrix_sdk::ruma::api::client::room::Visibility;
 use matrix_sdk::ruma::api::client::room::create_room::v3::{Request, RoomPreset};
 use matrix_sdk::ruma::events::AnyInitialStateEvent;
-use matrix_sdk::ruma::events::room::encrypted::OriginalSyncRoomEncryptedEvent;
 use matrix_sdk::ruma::events::room::power_levels::RoomPowerLevelsEventContent;
 use matrix_sdk::ruma::serde::Raw;
 use matrix_sdk::ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
@@ -30,8 +29,9 @@ pub(crate) enum Command {
     CrossSign,
     /// Whether the own device is signed by its owner.
     IsSigned,
+    /// Makes a room by the body of `POST /createRoom`, and tells its id.
     CreateRoom {
-        content: RoomWish,
+        content: Value,
     },
     Join {
         room: OwnedRoomId,
@@ -75,7 +75,7 @@ pub(crate) enum Command {
     /// Whether this event, which the story has from elsewhere, could be decrypted.
     CanRead {
         room: OwnedRoomId,
-        event: Raw<OriginalSyncRoomEncryptedEvent>,
+        event: Value,
     },
     /// How many events of the room cannot be read.
     Unreadable {
@@ -143,7 +143,10 @@ impl Command {
         match self {
             Self::CrossSign => told(person.cross_sign().await?),
             Self::IsSigned => told(person.is_signed().await?),
-            Self::CreateRoom { content } => told(person.create_room(content.into()).await?),
+            Self::CreateRoom { content } => {
+                let wish: RoomWish = serde_json::from_value(content)?;
+                told(person.create_room(wish.into()).await?)
+            }
             Self::Join { room } => told(person.join(&room).await?),
             Self::Membership { room, user } => told(person.membership(&room, &user).await?),
             Self::IsEncrypted { room } => told(person.is_encrypted(&room).await?),
@@ -156,7 +159,9 @@ impl Command {
             Self::Say { room, body } => told(person.say(&room, body).await?),
             Self::Sees { event } => told(person.sees(&event)),
             Self::Reads { room, event } => told(person.reads(&room, &event).await?),
-            Self::CanRead { room, event } => told(person.can_read(&room, &event).await?),
+            Self::CanRead { room, event } => {
+                told(person.can_read(&room, &serde_json::from_value(event)?).await?)
+            }
             Self::Unreadable { room } => told(person.unreadable(&room).await?),
             Self::AskToVerify { room, user } => told(person.ask_to_verify(&room, &user).await?),
             Self::IsAsked => {
