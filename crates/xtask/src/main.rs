@@ -9,7 +9,6 @@ mod bench_join;
 mod complement;
 mod federation;
 mod fuzz;
-mod interop_rust;
 mod postgres;
 mod shell;
 mod simulate;
@@ -42,8 +41,6 @@ enum Task {
     Complement(complement::Arguments),
     /// Nonsense for what other servers reach: `cargo xtask fuzz --seconds 600`.
     Fuzz(fuzz::Arguments),
-    /// Clients of matrix-sdk against Parvis; the first build takes minutes.
-    InteropRust(interop_rust::Arguments),
     /// Simulated worlds of homeservers: `cargo xtask simulate --seeds 1000`, `cargo xtask simulate --seed 17`.
     Simulate(simulate::Arguments),
     /// State resolution and the rules, compared with Synapse's on generated rooms.
@@ -62,7 +59,6 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Complement(arguments) => complement::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
-        Task::InteropRust(arguments) => interop_rust::run(&arguments),
         Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Witness(arguments) => witness::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),

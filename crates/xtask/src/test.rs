@@ -3,10 +3,10 @@
 //! Installs what a fresh Debian machine lacks, starts what the suites need, and stops what it started. A step
 //! that fails does not keep the later ones from running.
 
+mod interop;
 mod postgres;
 mod steps;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use self::postgres::Postgres;
@@ -36,7 +36,10 @@ pub(crate) struct Arguments {
 /// Runs the steps; fails if one of them fails.
 pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let mut steps = Steps::new(&arguments.steps);
-    steps.run("format", || Program::cargo().arguments(["fmt", "--all", "--check"]).run());
+    steps.run("format", || {
+        Program::cargo().arguments(["fmt", "--all", "--check"]).run()?;
+        Program::cargo().arguments(["fmt", "--manifest-path", interop::RUST_CLIENT, "--check"]).run()
+    });
     steps.run("tidy", || {
         let code = tidy::run()?;
         if code == ExitCode::SUCCESS { Ok(()) } else { Err(shell::Failure::new("see above")) }
@@ -57,8 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
             .run()
     });
     witness(&mut steps);
-    interop(&mut steps, postgres.as_ref());
-    browse(&mut steps);
+    interop::run(&mut steps, postgres.as_ref());
     federate(&mut steps, postgres.as_ref());
     drop(postgres);
     Ok(steps.summary())
@@ -115,59 +117,6 @@ fn witness(steps: &mut Steps) {
                 .skip("witness", "Synapse cannot be installed: NOBODY ELSE WAS ASKED ABOUT STATE RESOLUTION");
         }
     }
-}
-
-/// Real clients against the server's program, once on each database.
-fn interop(steps: &mut Steps, postgres: Option<&Postgres>) {
-    if shell::find("node").is_none() {
-        steps.skip("interop-sqlite", "Node is not installed");
-        steps.skip("interop-postgres", "Node is not installed");
-        return;
-    }
-    steps.run("interop-sqlite", || clients("sqlite")?.run());
-    match postgres {
-        Some(postgres) => {
-            steps.run("interop-postgres", || clients(&postgres.empty_database("interop")?)?.run());
-        }
-        None => steps.skip("interop-postgres", "there is no PostgreSQL"),
-    }
-}
-
-/// Real clients in a real browser, with the crypto and the key store that people have there.
-fn browse(steps: &mut Steps) {
-    let name = "browser";
-    if !steps.wants(name) {
-        return;
-    }
-    if shell::find("node").is_none() {
-        steps.skip(name, "Node is not installed");
-        return;
-    }
-    match chromium() {
-        Ok(browser) => steps.run(name, || clients("sqlite")?.argument("--browser").argument(browser).run()),
-        Err(failure) => {
-            println!("{failure}");
-            steps.skip(name, "Chromium cannot be installed: ENCRYPTION IN A BROWSER IS NOT TESTED");
-        }
-    }
-}
-
-/// Where Debian's browser is, installed if it is missing and we may.
-fn chromium() -> Outcome<PathBuf> {
-    if let Some(program) = shell::find("chromium") {
-        return Ok(program);
-    }
-    shell::install(&["chromium"])?;
-    shell::find("chromium").ok_or_else(|| shell::Failure::new("the package chromium has no program chromium"))
-}
-
-/// The runner of the stories, against a new Parvis on this database.
-fn clients(database: &str) -> Outcome<Program> {
-    let program = shell::build_parvis()?;
-    Ok(Program::new("node")
-        .argument(shell::workspace().join("tests/interop/run.mjs"))
-        .arguments(["--parvis".as_ref(), program.as_os_str()])
-        .arguments(["--database", database]))
 }
 
 /// The pairs of servers that meet, and the steps in which they do.

@@ -1,0 +1,81 @@
+//! The steps in which real clients use the server's program, as `tests/interop/run.mjs` plays them.
+//!
+//! Knows nothing of the stories.
+
+use std::path::PathBuf;
+
+use super::postgres::Postgres;
+use super::steps::Steps;
+use crate::shell::{self, Failure, Outcome, Program};
+
+/// The client of matrix-sdk, a workspace of its own.
+pub(super) const RUST_CLIENT: &str = "tests/interop/rust/Cargo.toml";
+
+/// Clients of matrix-js-sdk, once on each database and once in a browser; then those of matrix-sdk, with each other
+/// and with the former.
+pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
+    if shell::find("node").is_none() {
+        for name in ["interop-sqlite", "interop-postgres", "browser", "interop-rust"] {
+            steps.skip(name, "Node is not installed");
+        }
+        return;
+    }
+    steps.run("interop-sqlite", || runner("sqlite")?.run());
+    match postgres {
+        Some(postgres) => {
+            steps.run("interop-postgres", || runner(&postgres.empty_database("interop")?)?.run());
+        }
+        None => steps.skip("interop-postgres", "there is no PostgreSQL"),
+    }
+    browse(steps);
+    steps.run("interop-rust", || {
+        let client = build_rust_client()?;
+        let play = |database: &str| runner(database)?.argument("--rust").argument(&client).run();
+        play("sqlite")?;
+        postgres.map_or(Ok(()), |postgres| play(&postgres.empty_database("interop_rust")?))
+    });
+}
+
+/// Real clients in a real browser, with the crypto and the key store that people have there.
+fn browse(steps: &mut Steps) {
+    let name = "browser";
+    if !steps.wants(name) {
+        return;
+    }
+    match chromium() {
+        Ok(browser) => steps.run(name, || runner("sqlite")?.argument("--browser").argument(browser).run()),
+        Err(failure) => {
+            println!("{failure}");
+            steps.skip(name, "Chromium cannot be installed: ENCRYPTION IN A BROWSER IS NOT TESTED");
+        }
+    }
+}
+
+/// Where Debian's browser is, installed if it is missing and we may.
+fn chromium() -> Outcome<PathBuf> {
+    if let Some(program) = shell::find("chromium") {
+        return Ok(program);
+    }
+    shell::install(&["chromium"])?;
+    shell::find("chromium").ok_or_else(|| Failure::new("the package chromium has no program chromium"))
+}
+
+/// The runner of the stories, against a new Parvis on this database.
+fn runner(database: &str) -> Outcome<Program> {
+    let server = shell::build_parvis()?;
+    Ok(Program::new("node")
+        .argument(shell::workspace().join("tests/interop/run.mjs"))
+        .arguments(["--parvis".as_ref(), server.as_os_str()])
+        .arguments(["--database", database]))
+}
+
+/// The program of the client of matrix-sdk, built if it is not fresh. What it needs are other versions than what the
+/// server needs, so it has a place of its own.
+fn build_rust_client() -> Outcome<PathBuf> {
+    let target = shell::target().join("interop-rust");
+    Program::cargo()
+        .arguments(["build", "--locked", "--manifest-path", RUST_CLIENT, "--target-dir"])
+        .argument(&target)
+        .run()?;
+    Ok(target.join("debug/parvis-interop-rust"))
+}
