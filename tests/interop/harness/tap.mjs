@@ -16,6 +16,7 @@ export class Tap {
       // Where the server does not answer, the client's connection breaks too.
       pass(url, wire, request, response).catch(() => response.destroy());
     });
+    server.keepAliveTimeout = 0; // else a client may use a connection in the moment in which it is closed
     await new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen(0, "127.0.0.1", resolve);
