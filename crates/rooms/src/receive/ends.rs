@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use parvis_events::DUMMY_EVENT;
-use parvis_storage::{EventFlags, RoomSn};
+use parvis_storage::{EventFlags, RoomSn, UserSn};
+use ruma::OwnedUserId;
 use serde_json::json;
 
 use crate::{
@@ -38,16 +39,20 @@ impl Rooms {
         let members = joined.into_iter().zip(user_ids);
         let ours = members.filter(|(_, user_id)| user_id.server_name() == self.identity.server_name);
         for (user, user_id) in ours.take(MOST_TRIED) {
-            let sent: Result<(), RoomError> = in_turn!(self, room, |turn| {
-                let draft = Draft::message(DUMMY_EVENT, raw(&json!({})));
-                turn.stage_flagged(&user_id, user, draft, None, EventFlags::HANDED).await?;
-                Ok(())
-            });
-            match sent {
+            match self.send_dummy(room, user, &user_id).await {
                 Ok(()) => break,
                 Err(error) => tracing::debug!(room = room.0, %error, "no dummy event by this user"),
             }
         }
         Ok(())
+    }
+
+    /// Sends a dummy event of a user, if they may.
+    async fn send_dummy(&self, room: RoomSn, user: UserSn, user_id: &OwnedUserId) -> Result<(), RoomError> {
+        in_turn!(self, room, |turn| {
+            let draft = Draft::message(DUMMY_EVENT, raw(&json!({})));
+            turn.stage_flagged(user_id, user, draft, None, EventFlags::HANDED).await?;
+            Ok(())
+        })
     }
 }
