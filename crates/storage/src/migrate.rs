@@ -36,6 +36,7 @@ migrations! {
     9 "0009_e2ee",
     10 "0010_dehydrated",
     11 "0011_policy",
+    12 "0012_moved_rooms",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

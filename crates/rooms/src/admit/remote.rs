@@ -155,6 +155,8 @@ impl Turn<'_> {
         if followed {
             self.set.found_missing_event(self.head.room, id);
         }
+        let is_news = verdict == Verdict::Accepted && past.is_none();
+        let followed = followed || self.overtaken.contains(id) || is_news && self.is_from_before(pdu).await?;
         let redacts = self.redacts(pdu, state_root).await?;
         let sns = |events: &[Arc<StoredEvent>]| events.iter().map(|event| event.sn).collect();
         let entry = Entry {
@@ -165,7 +167,7 @@ impl Turn<'_> {
             missing: surroundings.missing,
             state_root,
             outlier: stored,
-            followed: followed || self.overtaken.contains(id) || self.is_from_before(pdu, past).await?,
+            followed,
             past,
             ..Entry::of(pdu.clone())
         };
@@ -179,8 +181,8 @@ impl Turn<'_> {
 
     /// Whether an event that comes as news is older than what this server joined the room at. Others have followed it
     /// since, even if that is not known here; taken for an end, it would bring the room's old state back.
-    async fn is_from_before(&self, pdu: &Pdu, past: Option<Place>) -> Result<bool, RoomError> {
-        if past.is_some() || pdu.depth() >= self.head.depth {
+    async fn is_from_before(&self, pdu: &Pdu) -> Result<bool, RoomError> {
+        if pdu.depth() >= self.head.depth {
             return Ok(false);
         }
         let (store, room) = (&self.rooms.store, self.head.room);

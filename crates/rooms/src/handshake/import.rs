@@ -122,11 +122,11 @@ impl Rooms {
         }
         let before = self.store.change_state(&mut turn.set, StateRoot::EMPTY, &changes).await?;
         let join = stage.new_event(turn, &arrival.join, EventFlags::SEAM.with(EventFlags::HANDED));
-        let join_sn = known.unwrap_or(join.sn);
+        let join_sn = join.sn;
         let change: Vec<_> = join.slot.iter().map(|slot| (*slot, Some(join_sn))).collect();
         let after = self.store.change_state(&mut turn.set, before, &change).await?;
         let prev: Vec<EventSn> = join.prev.iter().copied().filter(|sn| stage.stands(*sn)).collect();
-        let mut join = NewEvent { sn: join_sn, state_root: before, prev, ..join };
+        let mut join = NewEvent { state_root: before, prev, ..join };
         join.stand_at(before, after);
         match known {
             Some(_) => turn.set.promote_event(join),
@@ -274,15 +274,19 @@ impl<'a> Stage<'a> {
         Some(*slot)
     }
 
+    /// An event to be written; one that is here as an outlier keeps its numbers.
     fn new_event(&mut self, turn: &mut Turn<'_>, event: &Pdu, flags: EventFlags) -> NewEvent {
-        let sn = EventSn(self.next);
-        self.next += 1;
-        self.numbers.insert(event.owned_event_id().clone(), sn);
+        let known = self.number_of(event.event_id());
+        let sn = known.unwrap_or(EventSn(self.next));
+        if known.is_none() {
+            self.next += 1;
+            self.numbers.insert(event.owned_event_id().clone(), sn);
+        }
         let user = |user_id: &OwnedUserId| self.names.users.get(user_id).copied();
         let member = member_of(event).and_then(|user_id| user(&user_id));
         let sender = user(event.owned_sender()).unwrap_or(UserSn(0));
         let slot = self.slot_of(turn, event);
-        let state_index = slot.map(|_| {
+        let state_index = slot.filter(|_| known.is_none()).map(|_| {
             turn.head.next_state_index += 1;
             turn.head.next_state_index - 1
         });

@@ -6,7 +6,7 @@
 //! not enter anywhere.
 
 use parvis_events::Pdu;
-use parvis_storage::EventSn;
+use parvis_storage::{EventFlags, EventSn};
 use ruma::{OwnedEventId, ServerName};
 
 use super::{
@@ -123,23 +123,22 @@ impl Rooms {
             Testimony::State(told) => told,
             other => return Ok(other),
         };
-        let event = asking.events(std::slice::from_ref(id)).await?.events.pop();
-        let Some(event) = event else { return Ok(Testimony::Nothing) };
-        if let Some(state_key) = event.state_key() {
+        let mut kept = told.fetched.clone();
+        if self.store.event_by_id(id).await?.is_none() {
+            kept.extend(asking.events(std::slice::from_ref(id)).await?.events);
+        }
+        self.keep_outliers(asking.room, kept).await?;
+        let Some(event) = self.store.event_by_id(id).await? else { return Ok(Testimony::Nothing) };
+        if let Some(state_key) = event.pdu.state_key().filter(|_| !event.flags.contains(EventFlags::REJECTED))
+        {
             // It takes the place of what it replaces.
-            let slot = (event.kind().to_owned(), state_key.to_owned());
-            self.keep_outliers(asking.room, told.fetched.clone()).await?;
             let before = self.accepted_of(asking.room, told.state.iter()).await?;
-            let replaced = self.store.events(&before).await?;
-            let replaced = replaced.iter().find(|old| {
-                old.pdu.state_key().is_some_and(|key| (old.pdu.kind(), key) == (&*slot.0, &*slot.1))
-            });
-            if let Some(replaced) = replaced {
-                told.state.remove(replaced.pdu.event_id());
+            let before = self.store.events(&before).await?;
+            if let Some(old) = before.iter().find(|old| old.pdu.is_state_of(event.pdu.kind(), state_key)) {
+                told.state.remove(old.pdu.event_id());
             }
             told.state.insert(id.clone());
         }
-        told.fetched.push(event);
         Ok(Testimony::State(told))
     }
 

@@ -112,7 +112,8 @@ impl Rooms {
     }
 }
 
-/// Whether an event is given to anybody.
+/// Whether an event counts in a history or a state that is told; a rejected one is given only to fill a gap, or by its
+/// id.
 pub(super) fn is_servable(event: &StoredEvent) -> bool {
     !event.flags.contains(EventFlags::REJECTED)
 }
@@ -121,6 +122,7 @@ pub(super) fn is_servable(event: &StoredEvent) -> bool {
 struct Walk<'a> {
     rooms: &'a Rooms,
     served: &'a Served,
+    /// Whether rejected events are given too.
     with_rejected: bool,
     seen: HashSet<EventSn>,
     waiting: BinaryHeap<(i64, EventSn)>,
