@@ -22,8 +22,8 @@ use crate::{
 const ROUNDS: usize = 60;
 /// How many events in between are fetched at most.
 const MOST_BETWEEN: usize = 500;
-/// Of how many events it is asked at once what comes before them.
-const MOST_LATEST: usize = 20;
+/// How many events are named at either side of what lies between.
+const MOST_NAMED: usize = 20;
 /// How many holes of a room are looked at, the newest first.
 const MOST_HOLES: usize = 1_000;
 /// How often all is tried without an event that cannot enter.
@@ -128,7 +128,7 @@ impl Rooms {
     ) -> Result<bool, RoomError> {
         let heads = self.store.events(&search.asking.head.heads).await?;
         let earliest: Vec<OwnedEventId> =
-            heads.iter().take(20).map(|head| head.pdu.owned_event_id().clone()).collect();
+            heads.iter().take(MOST_NAMED).map(|head| head.pdu.owned_event_id().clone()).collect();
         let mut asked = Asked::default();
         for _ in 0..ROUNDS {
             let mut edges = self.edges(search).await?;
@@ -176,8 +176,8 @@ impl Rooms {
         asked: &mut Asked,
     ) -> Result<(), RoomError> {
         let latest: BTreeSet<&OwnedEventId> = edges.values().collect();
-        let are_all = latest.len() <= MOST_LATEST;
-        let latest: Vec<OwnedEventId> = latest.into_iter().take(MOST_LATEST).cloned().collect();
+        let are_all = latest.len() <= MOST_NAMED;
+        let latest: Vec<OwnedEventId> = latest.into_iter().take(MOST_NAMED).cloned().collect();
         let before = search.pool.len();
         for server in search.asking.servers.clone() {
             if asked.told_all.contains(&server) || asked.told_nothing.contains(&server) {

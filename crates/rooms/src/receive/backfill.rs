@@ -20,6 +20,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::{
     ancestors::Search,
     asking::{Asking, ToldEvents},
+    edges::MOST_EDGES,
 };
 use crate::{
     RoomError, Rooms,
@@ -36,8 +37,6 @@ const ROUNDS: usize = 3;
 const STEP: i64 = 16;
 /// How far an event is put from what follows it when what lies between is not known: many events fit there.
 const APART: i64 = 1 << 24;
-/// At how many events the state is asked for.
-const MOST_EDGES: usize = 20;
 
 /// Lets one fill the holes of a room at a time.
 #[derive(Clone, Debug)]
