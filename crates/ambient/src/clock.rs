@@ -26,6 +26,15 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// The next time, or this one, that is a whole number of these spans after the epoch. A span of less than a
+    /// millisecond counts as one.
+    #[must_use]
+    pub fn round_up(self, span: Duration) -> Self {
+        let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX).max(1);
+        let over = self.0.rem_euclid(span);
+        if over == 0 { self } else { Self(self.0.saturating_add(span - over)) }
+    }
+
     /// How long after `earlier` this time is; zero if it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

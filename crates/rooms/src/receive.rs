@@ -8,6 +8,7 @@ mod asking;
 mod backfill;
 mod edges;
 mod ends;
+mod in_vain;
 mod worker;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -12,7 +12,7 @@ use parvis_events::Pdu;
 use parvis_storage::{EventFlags, EventSn, Place, RoomSn};
 use ruma::{EventId, OwnedEventId, OwnedServerName, ServerName};
 
-use super::{asking::Asking, edges::MOST_EDGES};
+use super::{asking::Asking, edges::MOST_EDGES, in_vain::InVain};
 use crate::{
     RoomError, Rooms,
     admit::{Attempts, Judged, StateGiven},
@@ -38,6 +38,16 @@ struct Asked {
     told_nothing: BTreeSet<OwnedServerName>,
 }
 
+/// One of several tries to take in an event.
+pub(super) struct Try<'a> {
+    /// Events of the inbox that were tried in vain.
+    pub(super) skip: HashSet<OwnedEventId>,
+    /// Whether it is the last one, in which nobody is waited for.
+    pub(super) is_last: bool,
+    /// What was asked for just now, for other events.
+    pub(super) in_vain: &'a mut InVain,
+}
+
 /// The search for the ancestors of an event.
 pub(super) struct Search<'a> {
     pub(super) asking: Asking<'a>,
@@ -55,31 +65,45 @@ pub(super) struct Search<'a> {
 }
 
 impl Rooms {
-    /// Takes in an event after its ancestors, which are fetched. `skip` are events of the inbox that were tried in
-    /// vain. Says whether the event was decided; if not, it is to be tried again later, unless this was the `last`
-    /// try, in which nobody is waited for.
+    /// Takes in an event after its ancestors, which are fetched. Says whether the event was decided; if not, it is to
+    /// be tried again later, unless this was the last try.
     pub(super) async fn take_with_ancestors(
         &self,
         room: RoomSn,
         origin: &ServerName,
         pdu: &Pdu,
-        skip: &HashSet<OwnedEventId>,
-        last: bool,
+        Try { skip, is_last, in_vain }: Try<'_>,
     ) -> Result<bool, RoomError> {
         let asking = self.asking(room, Some(origin)).await?;
         let pool = BTreeMap::from([(pdu.owned_event_id().clone(), pdu.clone())]);
         let missing = self.missing_in(room).await?;
         let (given, barred) = (StateGiven::new(), HashSet::new());
         let mut search = Search { asking, pool, given, barred, missing, is_far: false };
-        if !self.fetch_between(&mut search, skip, last).await? {
+        let is_decided = self.search_ancestors(&mut search, pdu, &skip, is_last, in_vain).await?;
+        if !is_decided {
+            in_vain.found = search.pool;
+        }
+        Ok(is_decided)
+    }
+
+    async fn search_ancestors(
+        &self,
+        search: &mut Search<'_>,
+        pdu: &Pdu,
+        skip: &HashSet<OwnedEventId>,
+        last: bool,
+        in_vain: &mut InVain,
+    ) -> Result<bool, RoomError> {
+        self.connect(search, in_vain.found.values().cloned().collect()).await?;
+        if !self.fetch_between(search, skip, last, in_vain).await? {
             return Ok(false);
         }
         for _ in 0..DETOURS {
-            if !self.fetch_edges(&mut search, last).await? {
+            if !self.fetch_edges(search, last, in_vain).await? {
                 return Ok(false);
             }
-            self.fetch_authority(&search, pdu).await?;
-            let stuck = self.take_pool(&search).await?;
+            self.fetch_authority(search, pdu).await?;
+            let stuck = self.take_pool(search).await?;
             match stuck {
                 None => return Ok(true),
                 Some(stuck) if stuck == *pdu.owned_event_id() => return Ok(false),
@@ -125,6 +149,7 @@ impl Rooms {
         search: &mut Search<'_>,
         skip: &HashSet<OwnedEventId>,
         last: bool,
+        in_vain: &mut InVain,
     ) -> Result<bool, RoomError> {
         let heads = self.store.events(&search.asking.head.heads).await?;
         let earliest: Vec<OwnedEventId> =
@@ -135,6 +160,9 @@ impl Rooms {
             edges.retain(|_, by| !search.missing.contains(by));
             if edges.is_empty() {
                 return Ok(true);
+            }
+            if in_vain.has_any(&search.asking.servers, &edges, last) {
+                return Ok(false);
             }
             let before = search.pool.len();
             if before >= MOST_BETWEEN {
@@ -150,15 +178,20 @@ impl Rooms {
             }
             if asked.told_all.is_empty() && asked.told_nothing.is_empty() {
                 // Who tells nonsense, or nothing, is not asked further questions.
+                in_vain.note(&search.asking.servers, &edges, last);
                 return Ok(false);
             }
             // Somebody may have it who does not know what follows it.
-            let wanted: Vec<OwnedEventId> = edges.into_keys().take(MOST_EDGES).collect();
+            let wanted: Vec<OwnedEventId> = edges.keys().take(MOST_EDGES).cloned().collect();
             let others = search.asking.servers.iter().filter(|server| !asked.told_all.contains(*server));
             let told = search.asking.events_of(others, &wanted).await?;
             self.connect(search, told.events).await?;
             if search.pool.len() == before {
-                return Ok(last || !told.is_open);
+                let goes_on = last || !told.is_open;
+                if !goes_on {
+                    in_vain.note(&search.asking.servers, &edges, last);
+                }
+                return Ok(goes_on);
             }
             asked = Asked::default();
         }

@@ -12,6 +12,7 @@ use ruma::{OwnedEventId, ServerName};
 use super::{
     ancestors::Search,
     asking::{Asking, Testimony, ToldState},
+    in_vain::InVain,
 };
 use crate::{RoomError, Rooms};
 
@@ -44,7 +45,12 @@ struct Hearing {
 impl Rooms {
     /// Asks for the state after what stays unknown. Says whether all could be had. In the `last` try, nobody is
     /// waited for.
-    pub(super) async fn fetch_edges(&self, search: &mut Search<'_>, last: bool) -> Result<bool, RoomError> {
+    pub(super) async fn fetch_edges(
+        &self,
+        search: &mut Search<'_>,
+        last: bool,
+        in_vain: &mut InVain,
+    ) -> Result<bool, RoomError> {
         let edges = self.edges(search).await?;
         if edges.len() > MOST_EDGES {
             return Ok(false);
@@ -53,10 +59,14 @@ impl Rooms {
             if search.given.contains_key(&missing) {
                 continue;
             }
+            if in_vain.has_any(&search.asking.servers, [(&missing, &by)], last) {
+                return Ok(false);
+            }
             let is_far = search.is_far || search.missing.contains(&by);
             let Some(by) = search.pool.get(&by).cloned() else { return Ok(false) };
             let edge = Edge { missing, by, is_far };
             let Some(state) = self.state_at_edge(&search.asking, &edge, last).await? else {
+                in_vain.note(&search.asking.servers, [(&edge.missing, edge.by.owned_event_id())], last);
                 return Ok(false);
             };
             search.given.insert(edge.missing, state);

@@ -18,6 +18,7 @@ use tokio::{
     task::JoinSet,
 };
 
+use super::{ancestors::Try, in_vain::InVain};
 use crate::{
     RoomError, Rooms,
     admit::{Attempts, Judged, StateGiven},
@@ -27,7 +28,8 @@ use crate::{
 const AT_ONCE: usize = 50;
 /// How often the ancestors of an event are looked for before it is given up; it may be sent again.
 const TRIES: usize = 5;
-/// How long after the first try the next one comes; it doubles, and a bit, each time.
+/// How long after the first try the next one comes, at least; it triples each time. All that comes due within such a
+/// span is tried together, since often all of it lacks the same.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Of how many rooms it is remembered when their ends were brought together.
 const ROOMS: u64 = 10_000;
@@ -192,6 +194,7 @@ impl Rooms {
         let Some(head) = self.store.room_head(room).await? else { return Ok(()) };
         let mut behind = 0;
         let mut seen = HashSet::new();
+        let mut in_vain = InVain::default();
         loop {
             let events = self.store.inbox(room, behind, AT_ONCE).await?;
             let Some(last) = events.last() else { break };
@@ -201,7 +204,7 @@ impl Rooms {
             let is_due = |event: &InboxEvent| later.get(&event.event_id).is_none_or(|one| one.due <= now);
             let due: Vec<InboxEvent> = events.into_iter().filter(is_due).collect();
             let page = Page::read(&head, due);
-            self.take_page(room, wakeup, page, behind, later).await?;
+            self.take_page(room, wakeup, page, behind, later, &mut in_vain).await?;
         }
         // What was deferred may have been taken since, as something's ancestor or as news beside a search; waiting
         // for it would be waiting for nothing, without a pause.
@@ -218,6 +221,7 @@ impl Rooms {
         Page { pdus, origins }: Page,
         behind: i64,
         later: &mut Later,
+        in_vain: &mut InVain,
     ) -> Result<(), RoomError> {
         let (pdus, unwelcome) = self.police(room, pdus).await?;
         let mut waiting = topological_order(pdus);
@@ -232,9 +236,10 @@ impl Rooms {
             }
             let pdu = waiting.remove(0);
             let Some(origin) = origins.get(pdu.event_id()) else { continue };
-            let skip: HashSet<OwnedEventId> = later.keys().cloned().collect();
             let tries = later.get(pdu.event_id()).map_or(0, |deferred| deferred.tries) + 1;
-            let search = self.take_with_ancestors(room, origin, &pdu, &skip, tries >= TRIES);
+            let skip = later.keys().cloned().collect();
+            let attempt = Try { skip, is_last: tries >= TRIES, in_vain: &mut *in_vain };
+            let search = self.take_with_ancestors(room, origin, &pdu, attempt);
             if self.search_beside_news(room, wakeup, behind, search).await? {
                 later.remove(pdu.event_id());
             } else {
@@ -334,7 +339,7 @@ impl Rooms {
         }
         let pause = PAUSE.saturating_mul(3_u32.saturating_pow(u32::try_from(tries - 1).unwrap_or(u32::MAX)));
         tracing::info!(event = %id, room = %pdu.room_id(), tries, "what an event builds on cannot be had now");
-        later.insert(id, Deferred { tries, due: self.ambient.now().plus(pause) });
+        later.insert(id, Deferred { tries, due: self.ambient.now().plus(pause).round_up(PAUSE) });
         Ok(())
     }
 }

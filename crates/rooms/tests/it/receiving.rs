@@ -392,6 +392,43 @@ async fn event_whose_ancestors_are_withheld_delays_no_other_and_is_tried_again()
 }
 
 #[tokio::test]
+async fn many_events_after_what_is_withheld_are_one_search_for_each_try() {
+    const EVENTS: usize = 20;
+    const TRIES: usize = 5;
+    let (world, alice, _, room_id) = together().await;
+    let (a, b) = (world.server("a.test"), world.server("b.test"));
+    say(a, &alice, &room_id, "withheld").await;
+    let mut events = Vec::new();
+    for number in 0..EVENTS {
+        let event = say(a, &alice, &room_id, &format!("after it {number}")).await;
+        let event = a.store.event_by_id(&event).await.unwrap().unwrap();
+        events.push(RawValue::from_string(event.pdu.json().to_owned()).unwrap());
+    }
+    world.tamper("a.test", |path, body| {
+        if ["get_missing_events", "/event/", "state"].iter().any(|kept| path.contains(kept)) {
+            *body = json!({ "events": [] });
+        }
+    });
+    let before = world.asked("a.test").len();
+    let outcomes = b.rooms.receive(&ServerName::parse("a.test").unwrap(), events).await.unwrap();
+    assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
+    let room = b.store.room_sn(&room_id).await.unwrap().unwrap();
+    for _ in 0..500 {
+        let before = world.asked("a.test").len();
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        if b.store.inbox(room, 0, 1).await.unwrap().is_empty() {
+            break;
+        }
+        if world.asked("a.test").len() == before {
+            world.clock.advance(std::time::Duration::from_secs(20));
+        }
+    }
+    assert!(b.store.inbox(room, 0, 1).await.unwrap().is_empty(), "they are given up");
+    let asked = world.asked("a.test").len() - before;
+    assert!((TRIES..EVENTS * TRIES / 2).contains(&asked), "{asked} questions");
+}
+
+#[tokio::test]
 async fn departure_that_others_hold_void_is_undone_when_they_go_on() {
     let (world, alice, bob, room_id) = together().await;
     let (a, b) = (world.server("a.test"), world.server("b.test"));
