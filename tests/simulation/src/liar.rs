@@ -2,8 +2,9 @@
 //! what it was told; but what it says and answers is true only now and then.
 //!
 //! Everything follows from its own chance, so that a world without it stays as it is. It does not tell honest
-//! servers that they are out of the room without telling the one concerned, and once its own idea of the room follows
-//! what nobody else can have, it lets nobody in: nobody could know better then.
+//! servers that they are out of the room without telling the one concerned, once its own idea of the room follows
+//! what nobody else can have, it lets nobody in, and it does not bear witness to what another liar keeps back: nobody
+//! could know better then.
 
 mod answers;
 mod forge;
@@ -50,6 +51,8 @@ const MOODS: [Mood; 6] =
 /// What a liar knows and is.
 pub(crate) struct Liar {
     pub(crate) name: OwnedServerName,
+    /// The other liars.
+    rivals: Vec<String>,
     /// Its users; the first is the one who is in the room.
     pub(crate) users: [String; 2],
     key: ServerKey,
@@ -79,8 +82,8 @@ pub(crate) struct Liar {
 pub(crate) struct Shared(Arc<Mutex<Liar>>);
 
 impl Shared {
-    /// A liar of this name, in no room.
-    pub(crate) fn new(name: &str, mut dice: Stream) -> Self {
+    /// A liar of this name among these, in no room.
+    pub(crate) fn new(name: &str, liars: &[String], mut dice: Stream) -> Self {
         let mut seed = [0; 32];
         seed.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.number().to_le_bytes()));
         let key = ServerKey::generate(seed, "lie").unwrap();
@@ -88,6 +91,7 @@ impl Shared {
             Ed25519KeyPair::new("1.3.101.112".parse().unwrap(), &seed, None, "lie".to_owned()).unwrap();
         Self(Arc::new(Mutex::new(Liar {
             name: name.try_into().unwrap(),
+            rivals: liars.iter().filter(|liar| *liar != name).cloned().collect(),
             users: [format!("@mal:{name}"), format!("@moe:{name}")],
             key,
             pair,

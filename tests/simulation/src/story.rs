@@ -72,11 +72,12 @@ pub fn run(settings: Settings) -> Report {
         _ => 2,
     };
     let mut world = World::new(fate, Weather::FAIR, &NAMES[..count], &LIARS[..liars]);
-    let liars: Vec<Shared> = LIARS[..liars]
+    let names: Vec<String> = LIARS[..liars].iter().map(ToString::to_string).collect();
+    let liars: Vec<Shared> = names
         .iter()
         .enumerate()
         .map(|(number, name)| {
-            let liar = Shared::new(name, fate.stream("liar", &[number as u64]));
+            let liar = Shared::new(name, &names, fate.stream("liar", &[number as u64]));
             world.play(name, Box::new(liar.clone()) as Box<dyn Foreign>);
             liar
         })

@@ -150,6 +150,9 @@ impl Liar {
 
     fn reply(&mut self, path: &[&str], question: &Question) -> Option<http::Response<Bytes>> {
         match path {
+            ["federation", "v1", "state" | "state_ids", _] if self.is_asked_about_a_rival(question) => {
+                response(404, r#"{"errcode":"M_NOT_FOUND","error":"no"}"#)
+            }
             ["federation", "v1", "send", _] => good(&json!({ "pdus": {} })),
             ["federation", "v1", "get_missing_events", _] => self.missing_events(question),
             ["federation", "v1", "backfill", _] => self.backfill(question),
@@ -190,6 +193,17 @@ impl Liar {
 
     fn events<'a>(&self, ids: impl Iterator<Item = &'a OwnedEventId>) -> Vec<Value> {
         ids.filter_map(|id| self.event(id)).map(sent).collect()
+    }
+
+    /// Whether it is asked for the state at an event of another liar, or at one that it has not heard of and that
+    /// might be.
+    fn is_asked_about_a_rival(&self, question: &Question) -> bool {
+        let id = question.asked("event_id").and_then(|id| OwnedEventId::try_from(id).ok());
+        let event = id.and_then(|id| self.event(&id));
+        !self.rivals.is_empty()
+            && event.is_none_or(|event| {
+                self.rivals.iter().any(|rival| event.sender().server_name() == rival.as_str())
+            })
     }
 
     fn told_event(&mut self, id: &str) -> Option<Value> {
