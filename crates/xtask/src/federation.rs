@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use crate::bench::server;
 use crate::postgres::{Cluster, Commits};
+use crate::rust_client;
 use crate::shell::{self, Outcome};
 use crate::synapse;
 
@@ -30,6 +31,9 @@ pub(crate) struct Arguments {
     /// Only these chapters.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Play the chapter of encryption with clients of matrix-sdk too, which are built first.
+    #[arg(long)]
+    rust: bool,
 }
 
 /// Two servers.
@@ -70,11 +74,13 @@ pub(crate) struct Story<'a> {
     pub(crate) messages: u32,
     /// The chapters; all if there is none.
     pub(crate) only: &'a [String],
+    /// Whether clients of matrix-sdk play too.
+    pub(crate) rust: bool,
 }
 
 impl Default for Story<'_> {
     fn default() -> Self {
-        Self { partition_seconds: 20, silent: false, messages: 100, only: &[] }
+        Self { partition_seconds: 20, silent: false, messages: 100, only: &[], rust: true }
     }
 }
 
@@ -86,6 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
         silent: arguments.silent,
         messages: arguments.messages,
         only: &arguments.only,
+        rust: arguments.rust,
     };
     let mut failed = false;
     for pair in pairs {
@@ -128,6 +135,9 @@ pub(crate) fn play(pair: Pair, database: Option<&str>, story: &Story<'_>) -> Out
     }
     if story.silent {
         program = program.argument("--silent");
+    }
+    if story.rust {
+        program = program.argument("--rust").argument(rust_client::build()?);
     }
     if !story.only.is_empty() {
         program = program.arguments(["--only", &story.only.join(",")]);

@@ -10,6 +10,7 @@ mod complement;
 mod federation;
 mod fuzz;
 mod postgres;
+mod rust_client;
 mod shell;
 mod simulate;
 mod synapse;

@@ -13,7 +13,7 @@ use self::postgres::Postgres;
 use self::steps::Steps;
 use crate::federation::{self, Pair, Story};
 use crate::shell::{self, Outcome, Program};
-use crate::{synapse, tidy, witness};
+use crate::{rust_client, synapse, tidy, witness};
 
 /// The variable that tells the suites where PostgreSQL is; without it they test SQLite alone.
 const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let mut steps = Steps::new(&arguments.steps);
     steps.run("format", || {
         Program::cargo().arguments(["fmt", "--all", "--check"]).run()?;
-        Program::cargo().arguments(["fmt", "--manifest-path", interop::RUST_CLIENT, "--check"]).run()
+        Program::cargo().arguments(["fmt", "--manifest-path", rust_client::MANIFEST, "--check"]).run()
     });
     steps.run("tidy", || {
         let code = tidy::run()?;

@@ -1,9 +1,9 @@
 // Plays the story of two servers that federate over real TLS, in one command:
 //
 //   node run.mjs --left SERVER --right SERVER [--parvis PROGRAM] [--synapse ENVIRONMENT]
-//                [--messages N] [--partition-seconds N] [--silent] [--only CHAPTER,…]
+//                [--rust PATH/TO/parvis-interop-rust] [--messages N] [--partition-seconds N] [--silent] [--only CHAPTER,…]
 //
-// SERVER is `parvis-sqlite`, `parvis=postgres://…` (an empty database) or `synapse`.
+// With --rust people play the chapter of encryption with clients of matrix-sdk too. SERVER is `parvis-sqlite`, `parvis=postgres://…` (an empty database) or `synapse`.
 // Exit code 0: everything passed.
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -60,6 +60,7 @@ function readArguments() {
       right: { type: "string" },
       parvis: { type: "string" },
       synapse: { type: "string" },
+      rust: { type: "string" },
       messages: { type: "string", default: "500" },
       "partition-seconds": { type: "string", default: "20" },
       silent: { type: "boolean", default: false },
@@ -79,6 +80,7 @@ function readArguments() {
     messages: Number(values.messages),
     seconds: Number(values["partition-seconds"]),
     silent: values.silent,
+    rust: values.rust && resolve(values.rust),
     only,
   };
 }

@@ -6,10 +6,8 @@ use std::path::PathBuf;
 
 use super::postgres::Postgres;
 use super::steps::Steps;
+use crate::rust_client;
 use crate::shell::{self, Failure, Outcome, Program};
-
-/// The client of matrix-sdk, a workspace of its own.
-pub(super) const RUST_CLIENT: &str = "tests/interop/rust/Cargo.toml";
 
 /// Clients of matrix-js-sdk, once on each database and once in a browser; then those of matrix-sdk, with each other
 /// and with the former.
@@ -29,7 +27,7 @@ pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
     }
     browse(steps);
     steps.run("interop-rust", || {
-        let client = build_rust_client()?;
+        let client = rust_client::build()?;
         let play = |database: &str| runner(database)?.argument("--rust").argument(&client).run();
         play("sqlite")?;
         postgres.map_or(Ok(()), |postgres| play(&postgres.empty_database("interop_rust")?))
@@ -67,15 +65,4 @@ fn runner(database: &str) -> Outcome<Program> {
         .argument(shell::workspace().join("tests/interop/run.mjs"))
         .arguments(["--parvis".as_ref(), server.as_os_str()])
         .arguments(["--database", database]))
-}
-
-/// The program of the client of matrix-sdk, built if it is not fresh. What it needs are other versions than what the
-/// server needs, so it has a place of its own.
-fn build_rust_client() -> Outcome<PathBuf> {
-    let target = shell::target().join("interop-rust");
-    Program::cargo()
-        .arguments(["build", "--locked", "--manifest-path", RUST_CLIENT, "--target-dir"])
-        .argument(&target)
-        .run()?;
-    Ok(target.join("debug/parvis-interop-rust"))
 }
