@@ -102,7 +102,10 @@ impl Rooms {
             if !self.fetch_edges(search, last, in_vain).await? {
                 return Ok(false);
             }
-            self.fetch_authority(search, pdu).await?;
+            if !self.fetch_authority(search, pdu).await? {
+                // Whatever comes before it, it cannot enter.
+                return Ok(false);
+            }
             let stuck = self.take_pool(search).await?;
             match stuck {
                 None => return Ok(true),
@@ -270,11 +273,12 @@ impl Rooms {
         Ok(accepted.map(|event| event.sn).collect())
     }
 
-    /// Fetches what authorises the events of the pool and is neither in it nor here.
-    pub(super) async fn fetch_authority(&self, search: &Search<'_>, pdu: &Pdu) -> Result<(), RoomError> {
+    /// Fetches what authorises the events of the pool and is neither in it nor here. Says whether all is there that
+    /// authorises this one.
+    pub(super) async fn fetch_authority(&self, search: &Search<'_>, pdu: &Pdu) -> Result<bool, RoomError> {
         let mut unknown = self.unknown_authority(search).await?;
         if unknown.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let chain = search.asking.auth_chain(pdu.event_id()).await?;
         self.keep_outliers(search.asking.room, chain).await?;
@@ -282,8 +286,9 @@ impl Rooms {
         if !unknown.is_empty() {
             let events = search.asking.events(&unknown).await?.events;
             self.keep_outliers(search.asking.room, events).await?;
+            unknown = self.unknown_authority(search).await?;
         }
-        Ok(())
+        Ok(!pdu.auth_events().iter().any(|id| unknown.contains(id)))
     }
 
     async fn unknown_authority(&self, search: &Search<'_>) -> Result<Vec<OwnedEventId>, RoomError> {

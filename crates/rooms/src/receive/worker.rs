@@ -225,12 +225,15 @@ impl Rooms {
     ) -> Result<(), RoomError> {
         let (pdus, unwelcome) = self.police(room, pdus).await?;
         let mut waiting = topological_order(pdus);
+        let mut has_changed = true;
         while !waiting.is_empty() {
-            let lacking = self.take_what_can_be(room, &waiting, &unwelcome).await?;
-            for pdu in waiting.iter().filter(|pdu| !lacking.contains(*pdu)) {
-                later.remove(pdu.event_id());
+            if has_changed {
+                let lacking = self.take_what_can_be(room, &waiting, &unwelcome).await?;
+                for pdu in waiting.iter().filter(|pdu| !lacking.contains(*pdu)) {
+                    later.remove(pdu.event_id());
+                }
+                waiting = lacking;
             }
-            waiting = lacking;
             if waiting.is_empty() {
                 return Ok(());
             }
@@ -240,24 +243,27 @@ impl Rooms {
             let skip = later.keys().cloned().collect();
             let attempt = Try { skip, is_last: tries >= TRIES, in_vain: &mut *in_vain };
             let search = self.take_with_ancestors(room, origin, &pdu, attempt);
-            if self.search_beside_news(room, wakeup, behind, search).await? {
+            let (is_decided, has_news) = self.search_beside_news(room, wakeup, behind, search).await?;
+            if is_decided {
                 later.remove(pdu.event_id());
             } else {
                 self.defer(&pdu, tries, later).await?;
             }
+            has_changed = is_decided || has_news;
         }
         Ok(())
     }
 
-    /// Lets a search for the ancestors of an event go on. Whatever comes meanwhile is taken in, if it needs nothing more: others
-    /// may take long to answer, or never do.
+    /// Lets a search for the ancestors of an event go on. Whatever comes meanwhile is taken in, if it needs nothing
+    /// more: others may take long to answer, or never do. Says whether the event was decided, and whether something
+    /// came.
     async fn search_beside_news(
         &self,
         room: RoomSn,
         wakeup: &Wakeup,
         behind: i64,
         search: impl Future<Output = Result<bool, RoomError>>,
-    ) -> Result<bool, RoomError> {
+    ) -> Result<(bool, bool), RoomError> {
         let found = Notify::new();
         let search = async {
             let outcome = search.await;
@@ -265,19 +271,21 @@ impl Rooms {
             outcome
         };
         let news = async {
-            let mut behind = behind;
+            let (mut behind, mut has_news) = (behind, false);
             loop {
                 tokio::select! {
                     biased;
-                    () = found.notified() => return Ok(()),
-                    () = wakeup.notify.notified() => behind = self.take_news(room, behind).await?,
+                    () = found.notified() => return Ok(has_news),
+                    () = wakeup.notify.notified() => {
+                        behind = self.take_news(room, behind).await?;
+                        has_news = true;
+                    }
                 }
             }
         };
         // Both to their ends: neither may be left in the middle of a write.
-        let (found, news): (_, Result<(), RoomError>) = tokio::join!(search, news);
-        news?;
-        found
+        let (found, news): (_, Result<bool, RoomError>) = tokio::join!(search, news);
+        Ok((found?, news?))
     }
 
     /// Takes in what lies in the inbox behind a number and needs nothing more. Gives the number up to which it was
