@@ -81,7 +81,8 @@ impl Accounts {
         Ok(data.ok_or(AccountDataError::NotFound)?.content.clone())
     }
 
-    /// Sets a piece of a user's account data.
+    /// Sets a piece of a user's account data. An empty object deletes it, which clients that knew it are told
+    /// (<https://github.com/matrix-org/matrix-spec-proposals/pull/3391>).
     ///
     /// # Errors
     /// [`AccountDataError::NotHere`] for push rules and read markers, or if the store fails.
@@ -95,10 +96,29 @@ impl Accounts {
         if kind == FULLY_READ || kind == PUSH_RULES {
             return Err(AccountDataError::NotHere);
         }
+        let is_empty = serde_json::from_str(content.get()).is_ok_and(|object: TagInfo| object.is_empty());
+        let deleted = is_empty.then(AccountData::deleted);
         let mut set = WriteSet::new();
-        set.put_account_data(user, room, kind, content);
+        set.put_account_data(user, room, kind, deleted.as_deref().unwrap_or(content));
         self.store.commit(set).await.map_err(plain)?;
         Ok(())
+    }
+
+    /// Deletes a piece of a user's account data, if there is one.
+    ///
+    /// # Errors
+    /// As for [`set_account_data`](Self::set_account_data).
+    pub async fn delete_account_data(
+        &self,
+        user: UserSn,
+        room: Option<RoomSn>,
+        kind: &str,
+    ) -> Result<(), AccountDataError> {
+        match self.account_data(user, room, kind).await {
+            Ok(_) => self.set_account_data(user, room, kind, &AccountData::deleted()).await,
+            Err(AccountDataError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes what the user's clients keep for devices that are taken away.

@@ -13,6 +13,7 @@ mod keys;
 mod media;
 mod membership;
 mod message;
+mod old_sync;
 mod presence;
 mod profile;
 mod push;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(media::endpoints())
         .merge(membership::endpoints())
         .merge(message::endpoints())
+        .merge(old_sync::endpoints())
         .merge(presence::endpoints())
         .merge(profile::endpoints())
         .merge(push::endpoints())

@@ -13,7 +13,7 @@ use parvis_rooms::StoredEvent;
 use parvis_sync::ShownEvent;
 use serde_json::Value;
 
-pub(crate) use self::sync::{StateField, sync};
+pub(crate) use self::sync::{StateField, sync, sync_value};
 
 /// An answer that is JSON already.
 pub(crate) fn json(body: impl Into<Body>) -> Response {
@@ -27,6 +27,17 @@ pub(crate) fn event(event: &ShownEvent) -> Response {
     let mut body = Vec::new();
     event.write(&mut body, true);
     json(body)
+}
+
+/// Events as a value, for answers that are given another shape.
+pub(crate) fn events_value(events: &[ShownEvent]) -> Value {
+    let value = |event: &ShownEvent| {
+        let mut body = Vec::new();
+        event.write(&mut body, true);
+        // What was just written is JSON.
+        serde_json::from_slice::<Value>(&body).unwrap_or_default()
+    };
+    events.iter().map(value).collect()
 }
 
 /// A JSON object that is written field by field.
@@ -102,6 +113,17 @@ impl StateEvents<'_> {
     fn write(event: &StoredEvent, out: &mut Vec<u8>) {
         let unsigned = Unsigned::default();
         write_client_event(out, event.pdu.client_form(), Some(event.pdu.room_id()), &unsigned);
+    }
+
+    /// Them as a value.
+    pub(crate) fn value(&self) -> Value {
+        let value = |event: &Arc<StoredEvent>| {
+            let mut body = Vec::new();
+            Self::write(event, &mut body);
+            // What was just written is JSON.
+            serde_json::from_slice::<Value>(&body).unwrap_or_default()
+        };
+        self.0.iter().map(value).collect()
     }
 
     /// The answer that is a list of them.

@@ -180,6 +180,15 @@ impl Rooms {
         event.filter(|event| event.room == room && event.is_shown()).ok_or(missing)
     }
 
+    /// An event of which only the id is known. Whether somebody may see it is not looked at.
+    ///
+    /// # Errors
+    /// [`RoomError::NotFound`] if there is none.
+    pub async fn event_of_any_room(&self, event_id: &EventId) -> Result<Arc<StoredEvent>, RoomError> {
+        let event = self.store.event_by_id(event_id).await?;
+        event.filter(|event| event.is_shown()).ok_or(RoomError::NotFound("there is no such event"))
+    }
+
     /// An event with up to `limit` others around it.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Entering and leaving rooms: join, invite, leave, kick, ban, unban, knock, forget.
 
+use std::collections::BTreeSet;
+
 use parvis_events::{Membership, Pdu};
 use parvis_policy::RoomClass;
 use parvis_storage::{RoomSn, UserSn, WriteSet};
@@ -237,7 +239,24 @@ impl Rooms {
         Ok(())
     }
 
-    /// The rooms that a user is joined to.
+    /// The rooms that a user and another one are joined to, sorted.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn mutual_rooms(&self, user: UserSn, other: &UserId) -> Result<Vec<OwnedRoomId>, RoomError> {
+        let mut mutual = self.joined_rooms(user).await?;
+        let others = match self.store.find_user(other).await? {
+            Some(other) => self.joined_rooms(other).await?.into_iter().collect(),
+            None => BTreeSet::new(),
+        };
+        mutual.retain(|room| others.contains(room));
+        Ok(mutual)
+    }
+
+    /// The rooms that a user is joined to, sorted.
+    ///
+    /// # Errors
+    /// If the store fails.
     pub async fn joined_rooms(&self, user: UserSn) -> Result<Vec<OwnedRoomId>, RoomError> {
         let rooms = self.store.rooms_of_user(user).await?.all();
         let mut joined = Vec::new();

@@ -15,6 +15,7 @@ mod parts;
 mod passing;
 mod presence;
 mod receipts;
+mod relation_filter;
 mod rules;
 mod threads;
 mod typing;
@@ -32,4 +33,5 @@ pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Receipt, Token}
 pub use passing::Passing;
 pub use presence::PresenceMode;
 pub use receipts::{HeardReceipt, ReadMark, ReadThread, ReceiptError};
+pub use relation_filter::RelationFilter;
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

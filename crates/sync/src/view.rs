@@ -56,6 +56,11 @@ impl View {
         }
     }
 
+    /// Where events are read from.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Those of these events that the reader may see and does not ignore, in the order given, with what is
     /// said about them.
     ///

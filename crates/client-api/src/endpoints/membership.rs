@@ -3,6 +3,7 @@
 mod ban_user;
 mod forget_room;
 mod get_member_events;
+mod get_mutual_rooms;
 mod invite_user;
 mod join_room_by_id;
 mod join_room_by_id_or_alias;
@@ -13,6 +14,7 @@ mod knock_room;
 mod leave_room;
 mod unban_user;
 
+use http::Method;
 use parvis_wire::{Endpoint, Endpoints};
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomAliasId, RoomId};
 use serde_json::{Map, Value};
@@ -24,6 +26,10 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::typed(ban_user::handle))
         .with(Endpoint::typed(forget_room::handle))
         .with(Endpoint::with_own_reply(get_member_events::handle))
+        .with(
+            Endpoint::own(Method::GET, get_mutual_rooms::PATH, get_mutual_rooms::handle)
+                .also_at(get_mutual_rooms::UNSTABLE),
+        )
         .with(Endpoint::typed(invite_user::handle))
         .with(Endpoint::typed(join_room_by_id::handle))
         .with(Endpoint::typed(join_room_by_id_or_alias::handle))

@@ -9,6 +9,7 @@ use parvis_sync::{
 };
 use ruma::{EventId, OwnedUserId, RoomId, UserId};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{event_shape::EventShape, json};
 
@@ -41,6 +42,15 @@ pub(crate) fn sync(answer: &SyncAnswer, filter: &Filter, state: StateField) -> R
     let mut writer = Writer { out: Vec::with_capacity(4_096), shape: EventShape::of(filter), state };
     writer.answer(answer);
     json(writer.out)
+}
+
+/// The same answer as a value, for those that give it another shape.
+pub(crate) fn sync_value(answer: &SyncAnswer, filter: &Filter) -> Value {
+    let shape = EventShape::of(filter);
+    let mut writer = Writer { out: Vec::with_capacity(4_096), shape, state: StateField::Before };
+    writer.answer(answer);
+    // What was just written is JSON.
+    serde_json::from_slice(&writer.out).unwrap_or_default()
 }
 
 struct Writer {

@@ -19,13 +19,39 @@ async fn what_one_device_keeps_the_other_finds() {
         for base in [GLOBAL, &in_room(&world, &alice).await] {
             let path = format!("{base}/org.example.kept");
             assert_eq!(world.get_as(&alice, &path).await.error(), (404, "M_NOT_FOUND"));
-            for content in [json!({ "a": { "b": [1, 2.5, null] } }), json!({})] {
+            for content in [json!({ "a": { "b": [1, 2.5, null] } }), json!({ "a": 1 })] {
                 assert_eq!(world.put_as(&alice, &path, content.clone()).await.ok(), json!({}));
                 assert_eq!(world.get_as(&other, &path).await.ok(), content);
             }
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_not_found_any_more() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let bob = world.register("bob").await;
+    for base in [GLOBAL, &in_room(&world, &alice).await] {
+        let path = format!("{base}/org.example.kept");
+        let deleting = path.replacen("v3/", "unstable/org.matrix.msc3391/", 1);
+        let kept = json!({ "a": 1 });
+        world.put_as(&alice, &path, kept.clone()).await.ok();
+        assert_eq!(world.delete_as(&bob, &deleting, json!({})).await.error(), (403, "M_FORBIDDEN"));
+        assert_eq!(world.get_as(&alice, &path).await.ok(), kept);
+        for _ in 0..2 {
+            assert_eq!(world.delete_as(&alice, &deleting, json!({})).await.ok(), json!({}));
+            assert_eq!(world.get_as(&alice, &path).await.error(), (404, "M_NOT_FOUND"));
+        }
+        world.put_as(&alice, &path, kept).await.ok();
+        world.put_as(&alice, &path, json!({})).await.ok();
+        assert_eq!(
+            world.get_as(&alice, &path).await.error(),
+            (404, "M_NOT_FOUND"),
+            "an empty object deletes"
+        );
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use axum::response::Response;
 use parvis_rooms::{Direction, MessagesPage};
-use parvis_sync::EventFilter;
+use parvis_sync::{EventFilter, RelationFilter};
 use parvis_wire::{MatrixError, Stream};
 use ruma::{
     RoomId,
@@ -33,7 +33,7 @@ pub(super) async fn handle(api: ClientApi, call: Stream<Session>) -> Result<Resp
     let direction = direction(asked.dir.as_deref())?;
     let (mut from, to) = (token(asked.from.as_deref(), "from")?, token(asked.to.as_deref(), "to")?);
     let filter = filter(asked.filter.as_deref())?;
-    let wanted = EventFilter::of_room(&filter);
+    let (wanted, related) = (EventFilter::of_room(&filter), relation_filter(asked.filter.as_deref())?);
     let lazy = matches!(filter.lazy_load_options, LazyLoadOptions::Enabled { .. });
     let actor = actor_of(&call.principal, call.user_agent());
     let reader = reader(&call.principal);
@@ -46,6 +46,7 @@ pub(super) async fn handle(api: ClientApi, call: Stream<Session>) -> Result<Resp
         start.get_or_insert(page_start);
         let is_empty = events.is_empty();
         events.retain(|event| wanted.wants(&event.pdu));
+        api.view.retain_related(&related, &mut events).await?;
         shown.extend(api.view.show(reader, &events).await?);
         // Where these pages were the last, one more says so by being empty.
         next = end.or(next);
@@ -91,5 +92,11 @@ fn direction(dir: Option<&str>) -> Result<Direction, MatrixError> {
 
 fn filter(json: Option<&str>) -> Result<RoomEventFilter, MatrixError> {
     let Some(json) = json else { return Ok(RoomEventFilter::default()) };
+    serde_json::from_str(json).map_err(|error| MatrixError::invalid_param(format!("`filter`: {error}")))
+}
+
+/// What the same filter says about relations, which ruma does not read.
+fn relation_filter(json: Option<&str>) -> Result<RelationFilter, MatrixError> {
+    let Some(json) = json else { return Ok(RelationFilter::default()) };
     serde_json::from_str(json).map_err(|error| MatrixError::invalid_param(format!("`filter`: {error}")))
 }
