@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod media;
 mod messages;
+mod moderation;
 mod rooms;
 mod sessions;
 mod strangers;

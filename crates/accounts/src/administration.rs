@@ -3,6 +3,7 @@
 //! Whether somebody may administer is for whoever calls: the command line, or an API that has asked.
 
 use parvis_storage::{Account, StorageError, WriteSet};
+use ruma::UserId;
 
 use crate::{
     accounts::{Accounts, plain},
@@ -18,6 +19,9 @@ pub enum AdministrationError {
     /// The account is closed for ever.
     #[error("the account is deactivated")]
     Deactivated,
+    /// Administrators are not locked or suspended by one another, or by themselves.
+    #[error("the account is an administrator's")]
+    NotAllowed,
     /// The password is not good enough.
     #[error(transparent)]
     Weak(#[from] WeakPassword),
@@ -49,6 +53,47 @@ impl Accounts {
         self.store.commit(set).await.map_err(plain)?;
         self.sessions.forget(|session| session.user == account.user);
         Ok(Account { locked, ..account })
+    }
+
+    /// Lets a user do little more than read and leave, or everything again. `name` is a localpart or a whole user id.
+    ///
+    /// # Errors
+    /// Any [`AdministrationError`].
+    pub async fn set_suspended(&self, name: &str, suspended: bool) -> Result<Account, AdministrationError> {
+        let account = self.open_account(name).await?;
+        let mut set = WriteSet::new();
+        set.set_account_suspended(account.user, suspended);
+        self.store.commit(set).await.map_err(plain)?;
+        self.sessions.forget(|session| session.user == account.user);
+        Ok(Account { suspended, ..account })
+    }
+
+    /// The account of a user of this server that is not closed.
+    ///
+    /// # Errors
+    /// [`AdministrationError::NoSuchUser`], also where it is closed.
+    pub async fn open_account_of(&self, user_id: &UserId) -> Result<Account, AdministrationError> {
+        let Some(user) = self.store.find_user(user_id).await? else {
+            return Err(AdministrationError::NoSuchUser);
+        };
+        let account = self.store.account(user).await?.filter(|account| !account.deactivated);
+        account.ok_or(AdministrationError::NoSuchUser)
+    }
+
+    /// The account that an administrator may lock or suspend: neither their own nor another administrator's.
+    ///
+    /// # Errors
+    /// [`AdministrationError::NotAllowed`], or as [`open_account_of`](Self::open_account_of).
+    pub async fn account_to_moderate(
+        &self,
+        administrator: &UserId,
+        user_id: &UserId,
+    ) -> Result<Account, AdministrationError> {
+        let account = self.open_account_of(user_id).await?;
+        if account.is_admin || account.user_id == administrator {
+            return Err(AdministrationError::NotAllowed);
+        }
+        Ok(account)
     }
 
     /// Makes a user an administrator, or one no more. `name` is a localpart or a whole user id.

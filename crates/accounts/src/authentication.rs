@@ -141,6 +141,8 @@ fn known_session(stored: StoredSession, now: Timestamp) -> KnownSession {
             device_id: stored.device_id,
             session: stored.session,
             is_admin: stored.is_admin,
+            suspended: stored.suspended,
+            guest: stored.guest,
         },
         locked: stored.locked,
         access_expires: stored.access_expires_ts.map(Timestamp),

@@ -237,6 +237,8 @@ impl Accounts {
             deactivated: false,
             erased: false,
             created_ts: self.now().millis(),
+            suspended: false,
+            guest: false,
         };
         let rules = raw(&new_push_rules(&account.user_id))?;
         let mut set = WriteSet::new();

@@ -20,6 +20,10 @@ pub struct Session {
     pub session: SessionSn,
     /// Whether the user administers this homeserver.
     pub is_admin: bool,
+    /// Whether the user may read and leave, and do little else.
+    pub suspended: bool,
+    /// Whether the user is a guest.
+    pub guest: bool,
 }
 
 /// A session that was just opened: what the client is told, once.

@@ -20,7 +20,9 @@ impl Authenticator for AdminApi {
     async fn authenticate(&self, token: &str, request: &Parts) -> Result<Administrator, MatrixError> {
         let from = request.extensions.get::<ClientAddress>().map(|address| address.0);
         match self.accounts.authenticate(token, from).await {
-            Ok(session) if session.is_admin => Ok(Administrator { user_id: session.user_id }),
+            Ok(session) if session.is_admin && !session.suspended => {
+                Ok(Administrator { user_id: session.user_id })
+            }
             Ok(_) => Err(MatrixError::forbidden("This is for administrators.")),
             Err(AuthError::Storage(error)) => Err(MatrixError::internal(error)),
             Err(AuthError::Expired) => Err(MatrixError::unknown_token(true)),

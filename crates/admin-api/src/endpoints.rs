@@ -1,13 +1,17 @@
 //! All endpoints. Each has a file of its own.
 
 mod change_policy;
+mod close_report;
 mod explain_encryption;
 mod get_policy;
 mod get_policy_history;
+mod get_report;
+mod list_reports;
 
 use http::Method;
 use parvis_organisation::{Holding, Source};
-use parvis_wire::{Call, Endpoint, Endpoints};
+use parvis_rooms::{Report, ReportedThing};
+use parvis_wire::{Call, Endpoint, Endpoints, MatrixError};
 
 use serde_json::{Value, json};
 
@@ -19,6 +23,9 @@ pub(crate) fn all() -> Endpoints<AdminApi> {
         .with(Endpoint::own(Method::GET, get_policy_history::PATH, get_policy_history::handle))
         .with(Endpoint::own(Method::PUT, change_policy::PATH, change_policy::set))
         .with(Endpoint::own(Method::DELETE, change_policy::PATH, change_policy::take_back))
+        .with(Endpoint::own(Method::GET, list_reports::PATH, list_reports::handle))
+        .with(Endpoint::own(Method::GET, get_report::PATH, get_report::handle))
+        .with(Endpoint::own(Method::PUT, close_report::PATH, close_report::handle))
         .with(Endpoint::own(Method::GET, explain_encryption::PATH, explain_encryption::handle))
 }
 
@@ -38,4 +45,47 @@ fn source_json(source: &Source) -> Value {
         Source::Pinned => json!({ "kind": "configuration" }),
         Source::Set { author, changed_ts } => json!({ "kind": "set", "by": author, "at": changed_ts }),
     }
+}
+
+/// A number in the path.
+fn number(call: &Call<Vec<String>, Administrator>, index: usize) -> Result<i64, MatrixError> {
+    variable(call, index).parse().map_err(|_| MatrixError::invalid_param("This is no number."))
+}
+
+/// A report as it is shown. What was said in an event only stands where one report is looked at.
+fn report_json(report: &Report, in_full: bool) -> Value {
+    let mut json = json!({
+        "number": report.report,
+        "at": report.created_ts,
+        "by": report.reporter,
+        "reason": report.reason,
+        "closed": report.closed.is_some(),
+    });
+    match &report.thing {
+        ReportedThing::Event { room_id, event_id, sender, event } => {
+            json["kind"] = "event".into();
+            json["room_id"] = room_id.as_str().into();
+            json["event_id"] = event_id.as_str().into();
+            json["user_id"] = sender.as_str().into();
+            if in_full {
+                json["event"] = serde_json::from_str(event).unwrap_or_default();
+            }
+        }
+        ReportedThing::Room(room_id) => {
+            json["kind"] = "room".into();
+            json["room_id"] = room_id.as_str().into();
+        }
+        ReportedThing::User(user_id) => {
+            json["kind"] = "user".into();
+            json["user_id"] = user_id.as_str().into();
+        }
+    }
+    if let Some((closed_ts, closed_by)) = &report.closed {
+        json["closed_at"] = (*closed_ts).into();
+        json["closed_by"] = closed_by.as_str().into();
+    }
+    if let Some(note) = &report.note {
+        json["note"] = note.as_str().into();
+    }
+    json
 }

@@ -38,6 +38,7 @@ impl From<RoomError> for ApiError {
         let text = error.to_string();
         Self(match error {
             RoomError::UnknownRoom | RoomError::NotFound(_) => MatrixError::not_found(text),
+            RoomError::InvalidParam(_) => MatrixError::invalid_param(text),
             other => MatrixError::internal(other),
         })
     }

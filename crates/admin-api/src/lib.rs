@@ -1,7 +1,8 @@
 //! The administration API: HTTP and JSON for those who administer the organisation's server.
 //!
 //! Its paths begin with `/_parvis/admin`; docs/operations describes them. A caller needs the access token of an
-//! administrator's account. No endpoint here shows what people have written to one another.
+//! administrator's account. No endpoint here shows what people have written to one another, but for what
+//! one of them has reported.
 
 mod caller;
 mod endpoints;

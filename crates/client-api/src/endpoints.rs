@@ -1,6 +1,7 @@
 //! All endpoints, by section. A section's module lists its endpoints; each has a file of its own.
 
 mod account;
+mod admin;
 mod authenticated_media;
 mod backup;
 mod config;
@@ -20,6 +21,7 @@ mod push;
 mod read_marker;
 mod receipt;
 mod relations;
+mod reporting;
 mod room;
 mod session;
 mod state;
@@ -39,6 +41,7 @@ use crate::ClientApi;
 pub(crate) fn all() -> Endpoints<ClientApi> {
     Endpoints::new()
         .merge(account::endpoints())
+        .merge(admin::endpoints())
         .merge(authenticated_media::endpoints())
         .merge(backup::endpoints())
         .merge(config::endpoints())
@@ -58,6 +61,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(read_marker::endpoints())
         .merge(receipt::endpoints())
         .merge(relations::endpoints())
+        .merge(reporting::endpoints())
         .merge(room::endpoints())
         .merge(session::endpoints())
         .merge(state::endpoints())

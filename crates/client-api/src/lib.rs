@@ -13,6 +13,7 @@ mod endpoints;
 mod error;
 mod interactive;
 mod media_request;
+mod permitted;
 mod query;
 mod rate_limit;
 mod reply;

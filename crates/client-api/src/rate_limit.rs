@@ -46,6 +46,10 @@ pub struct RateLimitSettings {
     pub joins: RateLimit,
     /// Invites per user.
     pub invites: RateLimit,
+    /// Reports per user.
+    pub reports: RateLimit,
+    /// Mails that somebody has sent, per address from which they ask and per address of mail.
+    pub mails: RateLimit,
 }
 
 impl RateLimitSettings {
@@ -56,6 +60,8 @@ impl RateLimitSettings {
         messages: RateLimit::OFF,
         joins: RateLimit::OFF,
         invites: RateLimit::OFF,
+        reports: RateLimit::OFF,
+        mails: RateLimit::OFF,
     };
 }
 
@@ -72,6 +78,10 @@ pub struct RateLimits {
     pub joins: RateLimiter,
     /// Invites per user.
     pub invites: RateLimiter,
+    /// Reports per user.
+    pub reports: RateLimiter,
+    /// Mails that somebody has sent, per address from which they ask and per address of mail.
+    pub mails: RateLimiter,
 }
 
 impl RateLimits {
@@ -84,6 +94,8 @@ impl RateLimits {
             messages: limiter(settings.messages),
             joins: limiter(settings.joins),
             invites: limiter(settings.invites),
+            reports: limiter(settings.reports),
+            mails: limiter(settings.mails),
         }
     }
 }

@@ -5,7 +5,7 @@ use parvis_accounts::{AuthError, Session};
 use parvis_wire::{Authenticator, ClientAddress, MatrixError};
 use ruma::UserId;
 
-use crate::{ApiError, ClientApi};
+use crate::{ApiError, ClientApi, permitted};
 
 impl Authenticator for ClientApi {
     type Principal = Session;
@@ -15,7 +15,8 @@ impl Authenticator for ClientApi {
         match self.accounts.authenticate(token, from).await {
             // A locked user may still log out (https://spec.matrix.org/v1.19/client-server-api/#account-locking).
             Err(AuthError::Locked(session)) if is_logout(request.uri.path()) => Ok(*session),
-            outcome => outcome.map_err(|error| ApiError::from(error).into()),
+            Ok(session) => permitted::check(&session, request).map(|()| session),
+            Err(error) => Err(ApiError::from(error).into()),
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod account;
+mod admin;
 mod authenticated_media;
 mod backup;
 mod config;
@@ -11,6 +12,7 @@ mod device;
 mod discovery;
 mod filter;
 mod interactive;
+mod invite_permission;
 mod keys;
 mod media;
 mod membership;
@@ -22,6 +24,7 @@ mod push;
 mod rate_limits;
 mod read_marker;
 mod receipt;
+mod reporting;
 mod session;
 mod sync;
 mod tag;

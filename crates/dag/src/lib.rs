@@ -9,7 +9,9 @@
 mod auth;
 mod create;
 mod error;
+mod glob;
 mod graph;
+mod invite_permission;
 mod judge;
 mod known;
 mod power;
@@ -22,6 +24,7 @@ pub use error::AuthError;
 pub use graph::{
     advance_extremities, auth_chain, conflicted_subgraph, forward_extremities, topological_order,
 };
+pub use invite_permission::{InvitePermission, InviteVerdict};
 pub use judge::{Verdict, judge, judge_outlier};
 pub use known::Known;
 pub use power::{Power, PowerLevels};

@@ -11,6 +11,8 @@ use ruma::ServerName;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::glob::{globs, matches};
+
 /// Which servers a room speaks with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAcl {
@@ -60,40 +62,8 @@ impl ServerAcl {
     }
 }
 
-fn globs(list: &Value) -> Vec<String> {
-    let items = list.as_array().into_iter().flatten();
-    items.filter_map(Value::as_str).map(str::to_ascii_lowercase).collect()
-}
-
 fn is_ip_literal(host: &str) -> bool {
     host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok()
-}
-
-/// Whether a glob matches all of a text: `*` stands for any letters or none, `?` for one. Takes at most as many
-/// steps as the product of the lengths.
-fn matches(glob: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut in_text) = (0, 0);
-    // Where the last star is, and up to where it reaches.
-    let mut star = None;
-    while in_text < text.len() {
-        match glob.get(at) {
-            Some(b'*') => {
-                star = Some((at, in_text));
-                at += 1;
-            }
-            Some(letter) if *letter == b'?' || *letter == text[in_text] => {
-                at += 1;
-                in_text += 1;
-            }
-            _ => {
-                let Some((place, reach)) = star else { return false };
-                star = Some((place, reach + 1));
-                at = place + 1;
-                in_text = reach + 1;
-            }
-        }
-    }
-    glob[at..].iter().all(|letter| *letter == b'*')
 }
 
 #[cfg(test)]

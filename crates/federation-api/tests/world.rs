@@ -268,7 +268,16 @@ impl World {
         self.api.accounts.create(localpart, Some("password"), false).await.unwrap();
         let Actor { user, user_id, .. } = self.person(&format!("@{localpart}:{HERE}")).await;
         let (device, session) = (DeviceSn(user.0), SessionSn(user.0));
-        Session { user, user_id, device, device_id: "DEVICE".into(), session, is_admin: false }
+        Session {
+            user,
+            user_id,
+            device,
+            device_id: "DEVICE".into(),
+            session,
+            is_admin: false,
+            suspended: false,
+            guest: false,
+        }
     }
 
     /// A public room of this state.

@@ -236,6 +236,11 @@ impl Rooms {
         let own = &self.identity.server_name;
         for user_id in wanted.invite.iter().filter(|user| user.server_name() == own) {
             let user = self.store.intern_user(user_id).await?;
+            match self.must_take_invitations(user, &actor.user_id).await {
+                // The room is made all the same.
+                Err(RoomError::InviteBlocked) => continue,
+                other => other?,
+            }
             let profile = self.store.profile(user).await?;
             let mut content = member("invite", profile.displayname(), profile.avatar_url(), None);
             if wanted.is_direct {

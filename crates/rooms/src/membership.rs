@@ -175,7 +175,7 @@ impl Rooms {
         action: Action,
         reason: Option<&str>,
     ) -> Result<(), RoomError> {
-        let change = self.change_of(room, target, action, reason).await?;
+        let change = self.change_of(actor, room, target, action, reason).await?;
         if action == Action::Invite && target.server_name() != self.identity.server_name {
             let invite = {
                 let mut turn = self.turn(room).await?;
@@ -194,6 +194,7 @@ impl Rooms {
 
     async fn change_of<'a>(
         &self,
+        actor: &Actor,
         room: RoomSn,
         target: &'a UserId,
         action: Action,
@@ -205,7 +206,7 @@ impl Rooms {
             if target.server_name() == self.identity.server_name
                 && let Some(user) = self.store.find_user(target).await?
             {
-                self.must_take_invitations(user).await?;
+                self.must_take_invitations(user, &actor.user_id).await?;
                 let profile = self.store.profile(user).await?;
                 change.name = profile.displayname().map(ToOwned::to_owned);
                 change.avatar = profile.avatar_url().map(ToOwned::to_owned);

@@ -197,6 +197,9 @@ impl Rooms {
         if kind == "m.room.create" {
             return Err(RoomError::BadState("a room is created once".to_owned()));
         }
+        if kind == "m.room.member" {
+            self.must_take_written_invitation(state_key, content, &actor.user_id).await?;
+        }
         let content = &match kind {
             "m.room.member" => without_authoriser(content),
             _ => content.to_owned(),

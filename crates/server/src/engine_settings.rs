@@ -83,6 +83,8 @@ pub(crate) fn rate_limits(settings: &config::RateLimitSettings) -> RateLimitSett
         messages: limit(settings.messages),
         joins: limit(settings.joins),
         invites: limit(settings.invites),
+        reports: limit(settings.reports),
+        mails: limit(settings.mails),
     }
 }
 

@@ -14,7 +14,7 @@ macro_rules! select_account {
     ($rest:literal) => {
         concat!(
             "SELECT a.user_sn, u.user_id, a.password_hash, a.is_admin, a.locked, a.deactivated, a.erased,
-                 a.created_ts FROM accounts a JOIN users u ON u.user_sn = a.user_sn ",
+                 a.created_ts, a.suspended, a.guest FROM accounts a JOIN users u ON u.user_sn = a.user_sn ",
             $rest
         )
     };
@@ -25,12 +25,14 @@ statements! {
     ACCOUNTS = select_account!("WHERE u.user_id > $1 ORDER BY u.user_id LIMIT $2");
     ACCOUNT_EXISTS = "SELECT 1 FROM accounts WHERE user_sn = $1";
     SET_ACCOUNT_LOCKED = "UPDATE accounts SET locked = $2 WHERE user_sn = $1";
+    SET_ACCOUNT_SUSPENDED = "UPDATE accounts SET suspended = $2 WHERE user_sn = $1";
     SET_ACCOUNT_ADMIN = "UPDATE accounts SET is_admin = $2 WHERE user_sn = $1 AND NOT deactivated";
     SET_ACCOUNT_PASSWORD = "UPDATE accounts SET password_hash = $2 WHERE user_sn = $1 AND NOT deactivated";
     ACCOUNT_IS_OPEN = "SELECT 1 FROM accounts WHERE user_sn = $1 AND NOT deactivated AND NOT locked
         AND COALESCE(password_hash, '') = $2";
-    ADD_ACCOUNT(rows of 7, key 1) =
-        "INSERT INTO accounts (user_sn, password_hash, is_admin, locked, deactivated, erased, created_ts)
+    ADD_ACCOUNT(rows of 9, key 1) =
+        "INSERT INTO accounts (user_sn, password_hash, is_admin, locked, deactivated, erased, created_ts,
+             suspended, guest)
          VALUES {rows}";
     CLOSE_ACCOUNT = "UPDATE accounts SET password_hash = NULL, is_admin = $2, deactivated = $3,
         erased = erased OR $4 WHERE user_sn = $1";
@@ -61,6 +63,10 @@ pub struct Account {
     pub erased: bool,
     /// When the account was made, in milliseconds since the Unix epoch.
     pub created_ts: i64,
+    /// Whether the user may read and leave, and do little else, until an administrator lifts that.
+    pub suspended: bool,
+    /// Whether somebody only looks around, who registered without a name or a password.
+    pub guest: bool,
 }
 
 impl fmt::Debug for Account {
@@ -83,6 +89,8 @@ impl WriteSet {
                 account.deactivated.into(),
                 account.erased.into(),
                 account.created_ts.into(),
+                account.suspended.into(),
+                account.guest.into(),
             ],
         );
     }
@@ -98,6 +106,11 @@ impl WriteSet {
     /// Keeps a user out, or lets them in again.
     pub fn set_account_locked(&mut self, user: UserSn, locked: bool) {
         self.write(&SET_ACCOUNT_LOCKED, vec![user.into(), locked.into()]);
+    }
+
+    /// Lets a user do little more than read and leave, or everything again.
+    pub fn set_account_suspended(&mut self, user: UserSn, suspended: bool) {
+        self.write(&SET_ACCOUNT_SUSPENDED, vec![user.into(), suspended.into()]);
     }
 
     /// Makes a user an administrator or one no more, unless the account is closed.
@@ -140,5 +153,7 @@ fn from_row(row: &Row) -> Result<Account, StorageError> {
         deactivated: row.bool(5)?,
         erased: row.bool(6)?,
         created_ts: row.int(7)?,
+        suspended: row.bool(8)?,
+        guest: row.bool(9)?,
     })
 }

@@ -37,6 +37,7 @@ migrations! {
     10 "0010_dehydrated",
     11 "0011_policy",
     12 "0012_moved_rooms",
+    13 "0013_moderation",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

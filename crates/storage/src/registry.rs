@@ -4,8 +4,8 @@ use crate::{
     account_data, accounts, aggregations, cross_signing, dehydrated, device_keys, device_lists, dialect,
     engine::Pools, error::StorageError, events, failing_servers, filters, graph, inbox, interactive_auth,
     intern, key_backups, media, members, one_time_keys, outbound, outside, passes, peer_keys, policy_changes,
-    profiles, pushers, receipts, restored, rooms, servers, sessions, state, statement::Statement, store,
-    store::Store, to_device, writer,
+    profiles, pushers, receipts, reports, restored, rooms, servers, sessions, state, statement::Statement,
+    store, store::Store, to_device, writer,
 };
 
 /// Every registered statement.
@@ -38,6 +38,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         pushers::STATEMENTS,
         receipts::STATEMENTS,
         crate::remote_media::STATEMENTS,
+        reports::STATEMENTS,
         restored::STATEMENTS,
         rooms::STATEMENTS,
         servers::STATEMENTS,

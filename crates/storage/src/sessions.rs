@@ -20,7 +20,8 @@ macro_rules! select_session {
     ($column:literal) => {
         concat!(
             "SELECT s.session_sn, s.user_sn, u.user_id, s.device_sn, d.device_id, a.is_admin, a.locked,
-                 s.access_expires_ts, s.refresh_expires_ts, s.replaces_sn, d.last_seen_ts, d.last_seen_ip
+                 s.access_expires_ts, s.refresh_expires_ts, s.replaces_sn, d.last_seen_ts, d.last_seen_ip,
+                 a.suspended, a.guest
              FROM sessions s JOIN users u ON u.user_sn = s.user_sn JOIN accounts a ON a.user_sn = s.user_sn
                  JOIN devices d ON d.device_sn = s.device_sn
              WHERE s.",
@@ -156,6 +157,10 @@ pub struct StoredSession {
     pub is_admin: bool,
     /// Whether the user is kept out.
     pub locked: bool,
+    /// Whether the user may do little more than read and leave.
+    pub suspended: bool,
+    /// Whether the user is a guest.
+    pub guest: bool,
     /// Until when the access token is good.
     pub access_expires_ts: Option<i64>,
     /// Until when the refresh token is good.
@@ -337,5 +342,7 @@ fn session_from_row(row: &Row) -> Result<StoredSession, StorageError> {
         replaces: row.opt_int(9)?.map(SessionSn),
         last_seen_ts: row.opt_int(10)?,
         last_seen_ip: row.opt_text(11)?,
+        suspended: row.bool(12)?,
+        guest: row.bool(13)?,
     })
 }

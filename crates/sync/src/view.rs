@@ -10,10 +10,10 @@ mod standing;
 use std::{collections::HashSet, sync::Arc};
 
 use parvis_ambient::Ambient;
-use parvis_dag::may_see;
+use parvis_dag::{InvitePermission, InviteVerdict, may_see};
 use parvis_events::DUMMY_EVENT;
 use parvis_storage::{DeviceSn, EventFlags, Position, RoomSn, StorageError, Store, StoredEvent, UserSn};
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 
 pub use self::shown::{Relations, ShownEvent, ThreadSummary};
 use self::{ignored::IgnoreLists, standing::Standings};
@@ -123,6 +123,24 @@ impl View {
     /// If the database fails.
     pub async fn ignored_by(&self, user: UserSn) -> Result<Arc<HashSet<OwnedUserId>>, StorageError> {
         self.ignored.of(user).await
+    }
+
+    /// Whether a user is shown invitations by somebody: who ignores them, or takes no invitations from them, is not.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn wants_invitation(&self, user: UserSn, inviter: &UserId) -> Result<bool, StorageError> {
+        if self.ignored.of(user).await?.contains(inviter) {
+            return Ok(false);
+        }
+        let stable = self.store.account_data(user, None, InvitePermission::TYPE).await?;
+        let unstable = self.store.account_data(user, None, InvitePermission::UNSTABLE_TYPE).await?;
+        if stable.is_none() && unstable.is_none() {
+            return Ok(true);
+        }
+        let stable = stable.as_deref().map(|data| data.content.get());
+        let permission = InvitePermission::of(stable, unstable.as_deref().map(|data| data.content.get()));
+        Ok(permission.verdict(inviter) == InviteVerdict::Shown)
     }
 
     /// Where the reader's last stay in a room ended: `None` where they were never in. The end of time, where they

@@ -22,6 +22,8 @@ const COMMON: &str = r#"
     messages = { per_second = 0.0, burst = 1 }
     joins = { per_second = 0.0, burst = 1 }
     invites = { per_second = 0.0, burst = 1 }
+    reports = { per_second = 0.0, burst = 1 }
+    mails = { per_second = 0.0, burst = 1 }
 
     [logging]
     level = "warn"

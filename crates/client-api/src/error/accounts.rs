@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parvis_accounts::{
-    AccountDataError, AuthError, Challenge, CreateError, DeviceError, FilterError, HashError,
-    InteractiveError, LoginError, PasswordError, ProfileError, PushRuleError, PusherError, RefreshError,
-    RegisterError, Stage, StorageError, WeakPassword,
+    AccountDataError, AdministrationError, AuthError, Challenge, CreateError, DeviceError, FilterError,
+    HashError, InteractiveError, LoginError, PasswordError, ProfileError, PushRuleError, PusherError,
+    RefreshError, RegisterError, Stage, StorageError, WeakPassword,
 };
 use parvis_wire::MatrixError;
 use ruma::api::{
@@ -94,6 +94,18 @@ table! {
         CreateError::Password(error) => bad_request(ErrorCode::WeakPassword, error),
         CreateError::Hash(error) => Self::from(error).0,
         CreateError::Storage(error) => MatrixError::internal(error),
+    };
+
+    AdministrationError => |error| match error {
+        AdministrationError::NoSuchUser | AdministrationError::Deactivated => {
+            MatrixError::not_found("There is no such user here.")
+        }
+        AdministrationError::NotAllowed => {
+            MatrixError::forbidden("Administrators cannot be locked or suspended; neither can you yourself.")
+        }
+        AdministrationError::Weak(error) => Self::from(error).0,
+        AdministrationError::Hash(error) => Self::from(error).0,
+        AdministrationError::Storage(error) => MatrixError::internal(error),
     };
 
     WeakPassword => |error| bad_request(ErrorCode::WeakPassword, error);

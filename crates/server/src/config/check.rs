@@ -593,13 +593,15 @@ fn is_server_pattern(pattern: &str) -> bool {
 }
 
 fn rate_limits(settings: &RateLimitSettings, checker: &mut Checker<'_>) {
-    let RateLimitSettings { login, registration, messages, joins, invites } = settings;
-    let limits: [(&str, &RateLimit); 5] = [
+    let RateLimitSettings { login, registration, messages, joins, invites, reports, mails } = settings;
+    let limits: [(&str, &RateLimit); 7] = [
         ("login", login),
         ("registration", registration),
         ("messages", messages),
         ("joins", joins),
         ("invites", invites),
+        ("reports", reports),
+        ("mails", mails),
     ];
     for (name, limit) in limits {
         let rate = limit.per_second;

@@ -444,6 +444,10 @@ pub struct RateLimitSettings {
     pub joins: RateLimit,
     /// Invites, per user.
     pub invites: RateLimit,
+    /// Reports to the administrators, per user.
+    pub reports: RateLimit,
+    /// Mails that somebody has sent, per address from which they ask and per address of mail.
+    pub mails: RateLimit,
 }
 
 impl Default for RateLimitSettings {
@@ -455,6 +459,8 @@ impl Default for RateLimitSettings {
             messages: rate(10.0, 100),
             joins: rate(1.0, 50),
             invites: rate(1.0, 50),
+            reports: rate(0.1, 20),
+            mails: rate(0.02, 5),
         }
     }
 }

@@ -30,6 +30,8 @@ fn account(user: UserSn) -> Account {
         deactivated: false,
         erased: false,
         created_ts: 1,
+        suspended: false,
+        guest: false,
     }
 }
 

@@ -24,8 +24,8 @@ const SHOWN: [&str; 8] = [
 ];
 
 impl Classic<'_> {
-    /// A room to which the user is invited, or at which they have knocked. Invitations by those whom they
-    /// ignore are not told.
+    /// A room to which the user is invited, or at which they have knocked. Invitations by those from whom they
+    /// want none are not told.
     pub(super) async fn stripped(
         &self,
         room_id: OwnedRoomId,
@@ -33,8 +33,9 @@ impl Classic<'_> {
         member: Member,
     ) -> Result<Option<StrippedRoom>, StorageError> {
         let event = self.parts.store.event(member.event).await?;
-        let ignored = self.parts.view.ignored_by(self.reader.user).await?;
-        if member.membership == Membership::Invite && ignored.contains(event.pdu.sender()) {
+        if member.membership == Membership::Invite
+            && !self.parts.view.wants_invitation(self.reader.user, event.pdu.sender()).await?
+        {
             return Ok(None);
         }
         if event.flags.contains(EventFlags::OUTLIER) {

@@ -11,12 +11,12 @@ use serde_json::json;
 use crate::{ApiError, ClientApi, Session};
 
 /// What the user may do here. All is said, also what goes without saying and ruma would leave out.
-pub(super) async fn handle(api: ClientApi, _: Call<Request, Session>) -> Result<Response, ApiError> {
+pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let versions = &api.room_versions;
     let available: BTreeMap<&str, &str> =
         versions.allowed.iter().map(|version| (version.as_str(), "stable")).collect();
     let (yes, no) = (json!({ "enabled": true }), json!({ "enabled": false }));
-    let capabilities = json!({
+    let mut capabilities = json!({
         "m.room_versions": { "default": versions.default, "available": available },
         "m.change_password": yes,
         "m.set_displayname": yes,
@@ -25,5 +25,9 @@ pub(super) async fn handle(api: ClientApi, _: Call<Request, Session>) -> Result<
         "m.3pid_changes": no,
         "m.get_login_token": yes,
     });
+    // Told to those alone whom it concerns.
+    if call.principal.is_admin {
+        capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });
+    }
     Ok(json_response(&json!({ "capabilities": capabilities })))
 }

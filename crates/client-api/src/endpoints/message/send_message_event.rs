@@ -1,7 +1,11 @@
 //! `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`
 //! (<https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid>).
 
-use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::message::refuse_delay};
+use crate::{
+    ApiError, ClientApi, Session,
+    actor::actor,
+    endpoints::message::{check_redacts_own, refuse_delay},
+};
 use parvis_rooms::SendEvent;
 use parvis_wire::Call;
 use ruma::api::client::message::send_message_event::v3::{Request, Response};
@@ -11,6 +15,9 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     api.limits.messages.check(&call.principal)?;
     refuse_delay(&call.parts)?;
     let Request { room_id, event_type, txn_id, body, .. } = &call.request;
+    if call.principal.suspended {
+        check_redacts_own(&api, &call.principal, room_id, body.json()).await?;
+    }
     let event = SendEvent {
         kind: event_type.to_string(),
         content: body.json().to_owned(),
