@@ -8,7 +8,7 @@ mod sync;
 use std::time::Duration;
 
 use http::StatusCode;
-use parvis_media::{DownloadError, ThumbnailError, UploadError};
+use parvis_media::{DownloadError, PreviewError, ThumbnailError, UploadError};
 use parvis_wire::MatrixError;
 use ruma::api::error::ErrorCode;
 
@@ -46,6 +46,20 @@ impl From<UploadError> for ApiError {
                 MatrixError::new(StatusCode::CONFLICT, ErrorCode::CannotOverwriteMedia, message)
             }
             UploadError::File(_) | UploadError::Storage(_) => MatrixError::internal(message),
+        })
+    }
+}
+
+impl From<PreviewError> for ApiError {
+    fn from(error: PreviewError) -> Self {
+        let message = error.to_string();
+        Self(match error {
+            PreviewError::Off => MatrixError::not_found(message),
+            PreviewError::Refused(_) => MatrixError::forbidden(message),
+            PreviewError::Unreachable(_) => {
+                MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, message)
+            }
+            PreviewError::Upload(error) => return error.into(),
         })
     }
 }

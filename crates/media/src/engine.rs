@@ -8,7 +8,7 @@ use parvis_storage::{Store, StoredMedia};
 use ruma::{MxcUri, OwnedMxcUri, OwnedServerName};
 use tokio::sync::{Semaphore, watch};
 
-use crate::{Settings, blobs::Blobs, one_at_a_time::OneAtATime};
+use crate::{Settings, blobs::Blobs, one_at_a_time::OneAtATime, preview::Previews};
 
 /// How many files are fetched from other servers at a time.
 const FETCHES: usize = 50;
@@ -33,6 +33,10 @@ pub struct Media {
     pub(crate) fetches: Arc<Semaphore>,
     /// What is being fetched.
     pub(crate) fetching: OneAtATime<(String, String)>,
+    /// How previews of pages are made; nothing where they are not.
+    pub(crate) previews: Option<Previews>,
+    /// The pages that are being looked at.
+    pub(crate) previewing: OneAtATime<(String, String)>,
 }
 
 /// What those who wait for content want to know.
@@ -69,6 +73,8 @@ impl Media {
             federation: None,
             fetches: Arc::new(Semaphore::new(FETCHES)),
             fetching: OneAtATime::default(),
+            previews: None,
+            previewing: OneAtATime::default(),
         })
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{StatusCode, header::RETRY_AFTER};
 use parvis_ambient::Ambient;
-use parvis_peers::{Body, Limits, PeerError, Transport};
+use parvis_peers::{Body, Limits, Page, PageWish, PeerError, Transport};
 use parvis_storage::{StorageError, Store};
 use ruma::{OwnedServerName, ServerName};
 
@@ -105,6 +105,10 @@ impl Transport for Guarded {
 
     async fn fetch(&self, url: &str, limits: Limits) -> Result<http::Response<Body>, PeerError> {
         self.inner.fetch(url, limits).await
+    }
+
+    async fn page(&self, url: &str, wish: &PageWish<'_>, limits: Limits) -> Result<Page, PeerError> {
+        self.inner.page(url, wish, limits).await
     }
 
     fn heard_from(&self, server: &ServerName) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use moka::sync::Cache;
 use parvis_ambient::{Ambient, Clock, Timestamp};
-use parvis_peers::{Body, Limits, PeerError, Transport};
+use parvis_peers::{Body, Limits, Page, PageWish, PeerError, Transport};
 use reqwest::{Client, Url, redirect::Policy};
 use ruma::ServerName;
 use rustls::ClientConfig;
@@ -21,6 +21,7 @@ use crate::{
     answer::{bounded, trouble},
     dns::Dns,
     locate::{Locator, Ports},
+    pages::Pages,
     route::{Place, Route, may_be_delegated},
     trust::TrustRoots,
     web::{ToAddresses, ToServices, Web, client, guarded},
@@ -37,6 +38,8 @@ const MOST_PLACES: u64 = 10_000;
 pub struct HttpSettings {
     /// Where may be connected to.
     pub guard: AddressGuard,
+    /// Where may be connected to for pages that users name.
+    pub pages_guard: AddressGuard,
     /// The usual ports.
     pub ports: Ports,
     /// Whose certificates are believed.
@@ -57,6 +60,7 @@ pub struct HttpTransport {
     pub(crate) tls: Arc<ClientConfig>,
     clock: Arc<dyn Clock>,
     web: Web,
+    pages: Pages,
     /// For URLs whose host is an address, or whose port is to be taken at its word.
     by_port: Client,
     /// For URLs without a port, which is found with the address.
@@ -85,10 +89,12 @@ impl HttpTransport {
         let to_services = ToServices(locator.clone());
         let by_service = client(tls.clone(), to_services, Policy::none(), timeout).map_err(unusable)?;
         let web = Web::new(&locator, tls.clone(), timeout).map_err(unusable)?;
+        let pages = locator.guarded_by(settings.pages_guard.clone());
+        let pages = Pages::new(&pages, tls.clone(), timeout).map_err(unusable)?;
         let clock = Arc::clone(&ambient.clock);
         let well_known = WellKnown::new(web.clone(), Arc::clone(&clock));
         let tls = Arc::new(tls);
-        Ok(Self { locator, well_known, tls, clock, web, by_port, by_service, slots: Slots::new() })
+        Ok(Self { locator, well_known, tls, clock, web, pages, by_port, by_service, slots: Slots::new() })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -147,6 +153,10 @@ impl Transport for HttpTransport {
 
     async fn fetch(&self, url: &str, limits: Limits) -> Result<http::Response<Body>, PeerError> {
         self.web.get(url, limits).await
+    }
+
+    async fn page(&self, url: &str, wish: &PageWish<'_>, limits: Limits) -> Result<Page, PeerError> {
+        self.pages.get(url, wish, limits).await
     }
 }
 

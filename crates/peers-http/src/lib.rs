@@ -21,6 +21,7 @@ mod locate;
 mod notary;
 mod one_at_a_time;
 mod own_keys;
+mod pages;
 mod route;
 mod trust;
 mod web;

@@ -77,6 +77,11 @@ impl Locator {
         self.ports
     }
 
+    /// The same, within other bounds.
+    pub(crate) fn guarded_by(&self, guard: AddressGuard) -> Self {
+        Self { guard, ..self.clone() }
+    }
+
     pub(crate) fn guard(&self) -> &AddressGuard {
         &self.guard
     }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use parvis_peers::{Body, Limits, PeerError};
 use reqwest::{
-    Client, Url,
+    Client, ClientBuilder, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::{Attempt, Policy},
 };
@@ -63,19 +63,36 @@ pub(crate) fn client(
     redirects: Policy,
     connect_timeout: Duration,
 ) -> Result<Client, reqwest::Error> {
+    builder(tls, resolver, redirects, connect_timeout).https_only(true).build()
+}
+
+/// As [`client`], also without TLS.
+pub(crate) fn open_client(
+    tls: ClientConfig,
+    resolver: impl Resolve + 'static,
+    redirects: Policy,
+    connect_timeout: Duration,
+) -> Result<Client, reqwest::Error> {
+    builder(tls, resolver, redirects, connect_timeout).build()
+}
+
+fn builder(
+    tls: ClientConfig,
+    resolver: impl Resolve + 'static,
+    redirects: Policy,
+    connect_timeout: Duration,
+) -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls)
         .dns_resolver(Arc::new(resolver))
         .redirect(redirects)
         .referer(false)
         .no_proxy()
-        .https_only(true)
         .http1_only()
         .user_agent(concat!("Parvis/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(KEEP_IDLE)
         .pool_max_idle_per_host(KEEP_IDLE_PER_PLACE)
-        .build()
 }
 
 /// A URL whose host, where it is an address, may be connected to. Addresses in URLs are never looked up, so they
@@ -93,7 +110,8 @@ pub(crate) fn guarded(text: &str, guard: &AddressGuard) -> Result<Url, PeerError
     Ok(url)
 }
 
-fn leads_inside(url: &Url, guard: &AddressGuard) -> bool {
+/// Whether a URL's host is an address that may not be connected to.
+pub(crate) fn leads_inside(url: &Url, guard: &AddressGuard) -> bool {
     url.host_str().and_then(literal).is_some_and(|address| !guard.permits(address))
 }
 

@@ -17,4 +17,4 @@ pub use federation::{Authentication, Federation};
 pub use keys::{
     KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys,
 };
-pub use transport::{Body, Limits, NoNetwork, Transport};
+pub use transport::{Body, Limits, NoNetwork, Page, PageWish, Transport};

@@ -36,6 +36,24 @@ impl Limits {
         Self { timeout: Duration::from_secs(240), max_bytes: 512 << 20, despite_back_off: true };
 }
 
+/// What a page is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PageWish<'a> {
+    /// The kinds of content, as `Accept` has them.
+    pub accept: &'a str,
+    /// The languages, as `Accept-Language` has them; none is asked for where it is empty.
+    pub languages: &'a str,
+}
+
+/// A page of the Web.
+#[derive(Debug)]
+pub struct Page {
+    /// Where it was found, after redirects.
+    pub url: String,
+    /// The answer.
+    pub response: http::Response<Body>,
+}
+
 /// Carries requests to other homeservers.
 #[async_trait]
 pub trait Transport: Send + Sync + fmt::Debug {
@@ -57,6 +75,15 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// # Errors
     /// Any [`PeerError`] that tells of the way and not of an answer.
     async fn fetch(&self, url: &str, _limits: Limits) -> Result<http::Response<Body>, PeerError> {
+        Err(PeerError::Unsendable(format!("{url} is on no network that is known here")))
+    }
+
+    /// Fetches a page of the Web that a user named, or what such a page names. Redirects are followed, a few; an
+    /// answer of whatever status is given.
+    ///
+    /// # Errors
+    /// Any [`PeerError`] that tells of the way and not of an answer.
+    async fn page(&self, url: &str, _wish: &PageWish<'_>, _limits: Limits) -> Result<Page, PeerError> {
         Err(PeerError::Unsendable(format!("{url} is on no network that is known here")))
     }
 

@@ -10,7 +10,7 @@ use parvis_client_api::{ClientApi, RateLimits};
 use parvis_e2ee::E2ee;
 use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
-use parvis_media::{Media, Settings as MediaSettings};
+use parvis_media::{Media, PreviewSettings, Settings as MediaSettings};
 use parvis_organisation::{Organisation, Source};
 use parvis_outbound::{Answers, Outbound, OutboundStatus};
 use parvis_peers::{Federation, Transport};
@@ -113,12 +113,17 @@ impl Homeserver {
         let accounts =
             Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config, policy.clone()));
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
+        let pages = Arc::clone(&network);
         let (federation, keys) = open_federation(&config, &store, &ambient, &key, network).await?;
         let others = Others { federation, keys: Arc::clone(&keys) as _ };
         let identity = Identity { server_name: config.server_name.clone(), key };
         let settings = room_settings(&config, policy);
         let rooms = Rooms::new(store.clone(), ambient.clone(), identity, others, settings);
         let media = media.reaching(rooms.others().federation.clone());
+        let media = match preview_settings(&config.media) {
+            Some(settings) => media.previewing(pages, settings),
+            None => media,
+        };
         let limits = RateLimits::new(&rate_limits(&config.rate_limits), &ambient.clock);
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
@@ -411,6 +416,16 @@ async fn open_media(
         server_name: config.server_name.to_string(),
         directory: config.media.directory.clone(),
         source,
+    })
+}
+
+/// What is decided about previews, where there are any.
+fn preview_settings(config: &MediaConfig) -> Option<PreviewSettings> {
+    let settings = config.settings.url_previews.clone();
+    settings.enabled.then(|| PreviewSettings {
+        denied_hosts: settings.denied_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+        languages: settings.languages,
+        max_picture_bytes: settings.max_picture_size.as_usize(),
     })
 }
 

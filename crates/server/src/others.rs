@@ -26,9 +26,11 @@ pub fn network(
     ambient: &Ambient,
 ) -> Result<HttpTransport, String> {
     let federation = &config.federation;
+    let previews = &config.media.settings.url_previews;
     let roots = roots.with_files(&federation.extra_root_certificates);
     let settings = HttpSettings {
         guard: AddressGuard::new(federation.allowed_private_ranges.iter().map(|network| network.0)),
+        pages_guard: AddressGuard::new(previews.allowed_private_ranges.iter().map(|network| network.0)),
         ports: Ports::default(),
         roots: roots.map_err(|error| error.to_string())?,
         connect_timeout: federation.connect_timeout,

@@ -5,7 +5,9 @@ mod get_content;
 mod get_content_as_filename;
 mod get_content_thumbnail;
 mod get_media_config;
+mod get_media_preview;
 
+use http::Method;
 use parvis_wire::{Endpoint, Endpoints};
 use ruma::api::client::authenticated_media as media;
 
@@ -21,4 +23,9 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
             get_content_thumbnail::handle,
         ))
         .with(Endpoint::typed(get_media_config::handle))
+        .with(
+            Endpoint::own(Method::GET, get_media_preview::PATH, get_media_preview::handle)
+                .also_at(get_media_preview::OLD)
+                .also_at(get_media_preview::OLDER),
+        )
 }

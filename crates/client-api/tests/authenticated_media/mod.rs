@@ -67,3 +67,13 @@ async fn media_of_other_servers_is_not_there() {
         assert_eq!(answer.error(), (404, "M_NOT_FOUND"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn server_without_previews_says_so() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let path = "v1/media/preview_url";
+    assert_eq!(world.get(&format!("{path}?url=http://a.test/")).await.0, 401);
+    assert_eq!(world.get_as(&alice, path).await.error(), (400, "M_MISSING_PARAM"));
+    assert_eq!(world.get_as(&alice, &format!("{path}?url=http://a.test/")).await.error(), (404, "M_NOT_FOUND"));
+}

@@ -4,6 +4,7 @@
 
 mod files;
 mod images;
+mod previews;
 mod remote;
 mod two_steps;
 mod world;

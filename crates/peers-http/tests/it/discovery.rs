@@ -46,6 +46,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let settings = HttpSettings {
             guard: AddressGuard::new(allowed.iter().map(|range| range.parse().unwrap())),
+            pages_guard: AddressGuard::new(allowed.iter().map(|range| range.parse().unwrap())),
             ports: Ports { https: web.port(), federation: usual.port() },
             roots: TrustRoots::none().with_files(&[authority.file(&directory)]).unwrap(),
             connect_timeout: Duration::from_secs(5),

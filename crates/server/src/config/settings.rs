@@ -250,6 +250,36 @@ pub struct MediaSettings {
     /// Files stored before this time, in milliseconds since the Unix epoch, are given to anyone who knows their
     /// address, as the specification had it once.
     pub unauthenticated_before_ms: Option<i64>,
+    /// Previews of pages that users link to.
+    pub url_previews: UrlPreviewSettings,
+}
+
+/// Previews of pages that users link to: the server fetches them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UrlPreviewSettings {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// Hosts of whose pages there are none, with all that lie below them.
+    pub denied_hosts: Vec<String>,
+    /// The languages that pages are asked for where the client names none, as `Accept-Language` has them.
+    pub languages: String,
+    /// The largest picture.
+    pub max_picture_size: ByteSize,
+    /// Networks that are not on the public Internet and whose pages may be fetched nevertheless.
+    pub allowed_private_ranges: Vec<Network>,
+}
+
+impl Default for UrlPreviewSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            denied_hosts: Vec::new(),
+            languages: String::new(),
+            max_picture_size: ByteSize::mebibytes(10),
+            allowed_private_ranges: Vec::new(),
+        }
+    }
 }
 
 impl Default for MediaSettings {
@@ -262,6 +292,7 @@ impl Default for MediaSettings {
             max_thumbnail_height: 1200,
             image_workers: 2,
             unauthenticated_before_ms: None,
+            url_previews: UrlPreviewSettings::default(),
         }
     }
 }
