@@ -5,6 +5,7 @@
 mod conversations;
 mod elsewhere;
 mod encryption;
+mod entry;
 mod ephemeral;
 mod federation;
 mod handshakes;

@@ -96,6 +96,18 @@ impl Accounts {
         Ok(account)
     }
 
+    /// Which terms a user has accepted: name, version and when, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// [`AdministrationError::NoSuchUser`], or if the store fails.
+    pub async fn accepted_terms(
+        &self,
+        user_id: &UserId,
+    ) -> Result<Vec<(String, String, i64)>, AdministrationError> {
+        let account = self.open_account_of(user_id).await?;
+        Ok(self.store.accepted_terms(account.user).await?)
+    }
+
     /// Makes a user an administrator, or one no more. `name` is a localpart or a whole user id.
     ///
     /// # Errors

@@ -2,10 +2,13 @@
 //!
 //! Knows nothing of rooms: whoever closes an account lets its user leave them.
 
-use parvis_storage::{StorageError, UserSn, WriteSet};
+use parvis_storage::{ADDRESS_VALIDATION_IS_UNUSED, CommitError, StorageError, UserSn, WriteSet};
 
 use crate::{
     accounts::{Accounts, plain},
+    addresses::AddressError,
+    interactive::{InteractiveError, Operation, Stage},
+    mails::AddressPurpose,
     password::{HashError, WeakPassword},
     session::Session,
 };
@@ -16,6 +19,21 @@ pub enum PasswordError {
     /// There is no such account, or it is closed.
     #[error("there is no such account")]
     NoAccount,
+    /// The organisation changes the passwords of its people itself.
+    #[error("passwords are managed by the organisation")]
+    Managed,
+    /// Who has no session proves who they are by mail, and this server sends none.
+    #[error("without being logged in, a password is changed by mail alone, and this server sends none")]
+    NoMail,
+    /// There is no new password.
+    #[error("new_password is missing")]
+    Missing,
+    /// More must be proved.
+    #[error(transparent)]
+    Interactive(#[from] InteractiveError),
+    /// The address that was proved is nobody's any more, or the proof was used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The new password is not accepted.
     #[error(transparent)]
     Weak(#[from] WeakPassword),
@@ -60,6 +78,56 @@ impl Accounts {
         Ok(())
     }
 
+    /// Whether users change their passwords by themselves.
+    ///
+    /// # Errors
+    /// [`PasswordError::Managed`].
+    pub fn check_users_change_passwords(&self) -> Result<(), PasswordError> {
+        if self.settings.users_change.password { Ok(()) } else { Err(PasswordError::Managed) }
+    }
+
+    /// Gives whoever proves by mail who they are a new password, and ends their sessions if they wish.
+    ///
+    /// # Errors
+    /// Any [`PasswordError`]: mostly an incomplete authentication, with what to do next.
+    pub async fn reset_password_by_mail(
+        &self,
+        operation: Operation<'_>,
+        new_password: Option<&str>,
+        log_out: bool,
+    ) -> Result<(), PasswordError> {
+        if self.settings.mail.is_none() {
+            return Err(PasswordError::NoMail);
+        }
+        let purpose = AddressPurpose::ResetPassword;
+        let claims = self.confirm_by(operation, vec![vec![Stage::Email(purpose)]]).await?;
+        let (sid, client_secret) = claims.proof.ok_or(AddressError::NotProved)?;
+        let proof = self.proof(purpose, &sid, &client_secret).await?;
+        let user = self.owner_of(&proof.address).await?.ok_or(PasswordError::NoAccount)?;
+        let new_password = new_password.ok_or(PasswordError::Missing)?;
+        let hash = self.passwords.hash(new_password).await?;
+        let mut set = WriteSet::new();
+        set.use_address_validation(&sid);
+        set.set_account_password(user, &hash);
+        if log_out {
+            set.delete_devices_of(user, None);
+            let devices = self.store.devices(user).await?;
+            let device_ids: Vec<_> = devices.into_iter().map(|device| device.device_id).collect();
+            self.delete_settings_of_devices(&mut set, user, &device_ids).await?;
+        }
+        match self.store.commit(set).await {
+            Ok(_) => {}
+            Err(CommitError::Guard(ADDRESS_VALIDATION_IS_UNUSED)) => {
+                return Err(AddressError::NotProved.into());
+            }
+            Err(error) => return Err(plain(error).into()),
+        }
+        if log_out {
+            self.sessions.forget(|session| session.user == user);
+        }
+        Ok(())
+    }
+
     pub(crate) async fn set_password(&self, user: UserSn, password: &str) -> Result<(), PasswordError> {
         self.check_password(password)?;
         let account = self.store.account(user).await?.filter(|account| !account.deactivated);
@@ -80,6 +148,7 @@ impl Accounts {
         set.close_account(user, erase);
         set.delete_profile(user);
         set.delete_passes(user);
+        set.delete_addresses(user);
         set.delete_devices_of(user, None);
         set.delete_cross_signing(user);
         set.delete_key_backups(user);

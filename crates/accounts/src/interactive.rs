@@ -8,16 +8,19 @@
 use std::time::Duration;
 
 use parvis_storage::{InteractiveAuth, StorageError, WriteSet};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::{
     accounts::{Accounts, plain},
+    addresses::AddressError,
+    mails::AddressPurpose,
     names,
     password::HashError,
+    registration_tokens::KnownToken,
     secret::{self, TokenHash},
     session::Session,
-    settings::Registration,
+    settings::Terms,
 };
 
 /// How long a session of user-interactive authentication is good.
@@ -34,6 +37,10 @@ pub enum Stage {
     Dummy,
     /// A token that the organisation gave out for registering.
     RegistrationToken,
+    /// Accepting the organisation's terms.
+    Terms,
+    /// A mail address that was proved for this purpose.
+    Email(AddressPurpose),
 }
 
 impl Stage {
@@ -43,6 +50,8 @@ impl Stage {
             Self::Password => "m.login.password",
             Self::Dummy => "m.login.dummy",
             Self::RegistrationToken => "m.login.registration_token",
+            Self::Terms => "m.login.terms",
+            Self::Email(_) => "m.login.email.identity",
         }
     }
 }
@@ -69,6 +78,8 @@ pub struct Challenge {
     pub session: String,
     /// What was wrong with this attempt: a sentence for people.
     pub problem: Option<&'static str>,
+    /// What the stages need to be known: for each, by its name.
+    pub params: Map<String, Value>,
 }
 
 /// Why an operation is not done.
@@ -105,6 +116,35 @@ struct Auth {
     user: Option<String>,
     password: Option<String>,
     token: Option<String>,
+    #[serde(alias = "threepidCreds")]
+    threepid_creds: Option<ProofNamed>,
+}
+
+/// A proof of an address, as clients name it.
+#[derive(Deserialize)]
+struct ProofNamed {
+    sid: String,
+    client_secret: String,
+}
+
+/// What the stages have brought that the operation uses up in the end.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    /// A token for registering whose uses are counted.
+    pub(crate) token: Option<String>,
+    /// The proof of an address: its name and the client's secret.
+    pub(crate) proof: Option<(String, String)>,
+    /// Whether terms were accepted.
+    pub(crate) terms: bool,
+}
+
+/// What a session keeps.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    #[serde(default)]
+    pub(crate) claims: Claims,
+    /// What the operation keeps until it is done, or to answer again.
+    pub(crate) operation: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +159,8 @@ pub(crate) struct Progress {
     name: String,
     flows: Vec<Vec<Stage>>,
     pub(crate) auth: InteractiveAuth,
+    pub(crate) kept: Kept,
+    params: Map<String, Value>,
     /// Whether it is in the store, so that the client knows it by name.
     pub(crate) known: bool,
     problem: Option<&'static str>,
@@ -154,6 +196,7 @@ impl Progress {
             completed: self.auth.completed,
             session: self.name,
             problem: self.problem,
+            params: self.params,
         }))
     }
 }
@@ -164,12 +207,21 @@ impl Accounts {
     /// # Errors
     /// Any [`InteractiveError`]: mostly [`Incomplete`](InteractiveError::Incomplete), with what to do next.
     pub async fn confirm(&self, operation: Operation<'_>) -> Result<(), InteractiveError> {
-        let progress = self.make_progress(operation, vec![vec![Stage::Password]], false).await?;
+        self.confirm_by(operation, vec![vec![Stage::Password]]).await.map(drop)
+    }
+
+    /// Returns, with what the stages have brought, if one of these flows is complete.
+    pub(crate) async fn confirm_by(
+        &self,
+        operation: Operation<'_>,
+        flows: Vec<Vec<Stage>>,
+    ) -> Result<Claims, InteractiveError> {
+        let mut progress = self.make_progress(operation, flows, false).await?;
         let complete = progress.is_complete();
         if progress.known || !complete {
-            self.keep_progress(&progress).await?;
+            self.keep_progress(&mut progress).await?;
         }
-        if complete { Ok(()) } else { Err(progress.challenge()) }
+        if complete { Ok(progress.kept.claims) } else { Err(progress.challenge()) }
     }
 
     /// Takes the session up or begins one, and goes through the stage that the request brings. The caller
@@ -209,7 +261,8 @@ impl Accounts {
             saved: None,
             expires_ts: self.now().plus(LIFETIME).millis(),
         };
-        Progress { name, flows, auth, known: false, problem: None }
+        let params = self.params(&flows);
+        Progress { name, flows, auth, kept: Kept::default(), params, known: false, problem: None }
     }
 
     async fn resume(
@@ -239,7 +292,10 @@ impl Accounts {
             // Asked first only for the ways to go: now the session is bound.
             auth.body_hash = body;
         }
-        Ok(Progress { name: name.to_owned(), flows, auth, known: true, problem: None })
+        let kept =
+            auth.saved.as_deref().and_then(|saved| serde_json::from_str(saved).ok()).unwrap_or_default();
+        let params = self.params(&flows);
+        Ok(Progress { name: name.to_owned(), flows, auth, kept, params, known: true, problem: None })
     }
 
     async fn pass_stage(
@@ -258,9 +314,12 @@ impl Accounts {
         };
         let passed = match stage {
             Stage::Dummy => true,
-            Stage::RegistrationToken => {
-                auth.token.as_deref().is_some_and(|token| self.may_register_with(token))
+            Stage::RegistrationToken => self.has_token(&mut progress.kept.claims, auth).await?,
+            Stage::Terms => {
+                progress.kept.claims.terms = true;
+                true
             }
+            Stage::Email(purpose) => self.has_address(&mut progress.kept.claims, purpose, auth).await?,
             Stage::Password => self.is_password_of(session, auth).await?,
         };
         if passed {
@@ -268,6 +327,7 @@ impl Accounts {
         } else {
             progress.problem = Some(match stage {
                 Stage::RegistrationToken => "The registration token is not good.",
+                Stage::Email(_) => "The mail address has not been confirmed yet.",
                 _ => "The user name or the password is wrong.",
             });
         }
@@ -290,14 +350,46 @@ impl Accounts {
         Ok(self.passwords.verify(password, hash).await?)
     }
 
-    /// Whether a token lets its holder register.
-    pub fn may_register_with(&self, token: &str) -> bool {
-        let Registration::Token(tokens) = &self.settings.registration else { return false };
-        // All are compared, so that the time does not tell which came close.
-        tokens.iter().filter(|known| secret::same(&known.0, token)).count() > 0
+    async fn has_token(&self, claims: &mut Claims, auth: &Auth) -> Result<bool, InteractiveError> {
+        let Some(token) = &auth.token else { return Ok(false) };
+        let known = self.known_token(token).await?;
+        claims.token = matches!(known, Some(KnownToken::Given)).then(|| token.clone());
+        Ok(known.is_some())
     }
 
-    pub(crate) async fn keep_progress(&self, progress: &Progress) -> Result<(), StorageError> {
+    async fn has_address(
+        &self,
+        claims: &mut Claims,
+        purpose: AddressPurpose,
+        auth: &Auth,
+    ) -> Result<bool, InteractiveError> {
+        let Some(named) = &auth.threepid_creds else { return Ok(false) };
+        match self.proof(purpose, &named.sid, &named.client_secret).await {
+            Ok(_) => {
+                claims.proof = Some((named.sid.clone(), named.client_secret.clone()));
+                Ok(true)
+            }
+            Err(AddressError::Storage(error)) => Err(error.into()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// What clients must know for these stages.
+    fn params(&self, flows: &[Vec<Stage>]) -> Map<String, Value> {
+        let mut params = Map::new();
+        if flows.iter().flatten().any(|stage| *stage == Stage::Terms) {
+            params.insert(
+                Stage::Terms.name().to_owned(),
+                json!({ "policies": policies(&self.settings.terms) }),
+            );
+        }
+        params
+    }
+
+    pub(crate) async fn keep_progress(&self, progress: &mut Progress) -> Result<(), StorageError> {
+        let kept = serde_json::to_string(&progress.kept);
+        let kept = kept.map_err(|error| StorageError::Corrupt(format!("an authentication: {error}")))?;
+        progress.auth.saved = Some(kept);
         let mut set = WriteSet::new();
         if !progress.known {
             set.delete_old_interactive_auth(self.now().millis());
@@ -305,6 +397,19 @@ impl Accounts {
         set.put_interactive_auth(&progress.key(), &progress.auth);
         self.store.commit(set).await.map(drop).map_err(plain)
     }
+}
+
+/// Terms in the form that clients show them
+/// (<https://spec.matrix.org/v1.19/client-server-api/#terms-of-service-at-registration>).
+fn policies(terms: &[Terms]) -> Map<String, Value> {
+    let policy = |terms: &Terms| {
+        let mut policy = Map::from_iter([("version".to_owned(), Value::from(terms.version.as_str()))]);
+        for (language, document) in &terms.documents {
+            policy.insert(language.clone(), json!({ "name": document.title, "url": document.url }));
+        }
+        (terms.name.clone(), Value::Object(policy))
+    };
+    terms.iter().map(policy).collect()
 }
 
 /// What binds a session to what was asked. Keyed with the session's name, which is not stored: a body may hold

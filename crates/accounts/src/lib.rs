@@ -6,6 +6,7 @@
 
 mod account_data;
 mod accounts;
+mod addresses;
 mod administration;
 mod authentication;
 mod cache;
@@ -13,7 +14,9 @@ mod closing;
 mod devices;
 mod filters;
 mod interactive;
+mod language;
 mod login;
+mod mails;
 mod names;
 mod openid;
 mod opening;
@@ -23,26 +26,36 @@ mod push_rules;
 mod pushers;
 mod refresh;
 mod registration;
+mod registration_tokens;
 mod secret;
 mod session;
 mod settings;
 
 pub use account_data::{AccountDataError, TagInfo};
 pub use accounts::Accounts;
+pub use addresses::{AddressError, MailTokenRequest};
 pub use administration::AdministrationError;
 pub use authentication::AuthError;
 pub use closing::PasswordError;
 pub use devices::DeviceError;
 pub use filters::FilterError;
 pub use interactive::{Challenge, InteractiveError, Operation, Stage};
+pub use language::Language;
 pub use login::LoginError;
+pub use mails::{AddressPurpose, PageKind};
 pub use names::NameError;
-pub use parvis_storage::{Account, Device, DeviceSn, Findable, Profile, RoomSn, StorageError, UserSn};
+pub use parvis_storage::{
+    Account, Device, DeviceSn, Findable, GivenToken, Profile, RoomSn, StorageError, UserAddress, UserSn,
+};
 pub use password::{HashError, WeakPassword};
 pub use profiles::{FoundUser, ProfileError};
 pub use push_rules::PushRuleError;
 pub use pushers::PusherError;
 pub use refresh::RefreshError;
 pub use registration::{CreateError, RegisterError, Registered, RegistrationRequest};
+pub use registration_tokens::{NewToken, TokenError};
 pub use session::{NewDevice, OpenedSession, Session};
-pub use settings::{AccountsSettings, PasswordCost, PasswordRules, Registration, RegistrationToken};
+pub use settings::{
+    AccountsSettings, AddressAtRegistration, MailSettings, PasswordCost, PasswordRules, Registration,
+    RegistrationToken, Terms, TermsDocument, UsersChange,
+};

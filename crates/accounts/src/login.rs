@@ -63,6 +63,28 @@ impl Accounts {
         }
     }
 
+    /// Logs in with a password, as whoever has this mail address.
+    ///
+    /// # Errors
+    /// Any [`LoginError`].
+    pub async fn login_by_address(
+        &self,
+        address: &str,
+        password: &str,
+        device: NewDevice,
+    ) -> Result<OpenedSession, LoginError> {
+        let account = match self.owner_of(address).await? {
+            Some(owner) => self.store.account(owner).await?,
+            None => None,
+        };
+        let hash = account.as_ref().and_then(|account| account.password_hash.clone());
+        let right = self.passwords.verify(password, hash).await?;
+        match account {
+            Some(account) if right => self.enter(account, device).await,
+            _ => Err(LoginError::WrongPassword),
+        }
+    }
+
     /// Logs in with a login token, which is used up.
     ///
     /// # Errors

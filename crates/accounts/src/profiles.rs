@@ -39,6 +39,9 @@ pub enum ProfileError {
     /// The name cannot be a field's, or the value not this field's: a sentence for people.
     #[error("{0}")]
     Invalid(&'static str),
+    /// The organisation writes this field itself.
+    #[error("this field is managed by the organisation")]
+    Managed,
     /// With this field the profile would be too large.
     #[error("a profile has {LARGEST_PROFILE} bytes at most")]
     TooLarge,
@@ -87,6 +90,7 @@ impl Accounts {
         field: &str,
         value: Value,
     ) -> Result<(), ProfileError> {
+        self.check_users_change(field)?;
         check_field(field, &value)?;
         let is_basic = field == DISPLAYNAME || field == AVATAR_URL;
         if is_basic && (value.is_null() || value == "") {
@@ -108,16 +112,28 @@ impl Accounts {
         Ok(())
     }
 
+    /// The fields of their profiles that users cannot change by themselves.
+    pub fn managed_profile_fields(&self) -> Vec<&'static str> {
+        let change = self.settings.users_change;
+        let fields = [(DISPLAYNAME, change.displayname), (AVATAR_URL, change.avatar_url)];
+        fields.into_iter().filter(|(_, may_change)| !may_change).map(|(field, _)| field).collect()
+    }
+
+    fn check_users_change(&self, field: &str) -> Result<(), ProfileError> {
+        if self.managed_profile_fields().contains(&field) { Err(ProfileError::Managed) } else { Ok(()) }
+    }
+
     /// Takes a field out of a user's profile. It does not matter whether it was there.
     ///
     /// # Errors
-    /// If the store fails.
+    /// [`ProfileError::Managed`], or if the store fails.
     pub async fn delete_profile_field(
         &self,
         user: UserSn,
         user_id: &UserId,
         field: &str,
     ) -> Result<(), ProfileError> {
+        self.check_users_change(field)?;
         let mut set = WriteSet::new();
         set.delete_profile_field(user, field);
         if field == DISPLAYNAME {

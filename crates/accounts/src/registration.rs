@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use parvis_storage::{ACCOUNT_IS_NEW, Account, CommitError, StorageError, WriteSet};
+use parvis_storage::{
+    ACCOUNT_IS_NEW, ADDRESS_IS_FREE, ADDRESS_VALIDATION_IS_UNUSED, Account, AddressValidation, CommitError,
+    REGISTRATION_TOKEN_IS_GOOD_STILL, StorageError, WriteSet,
+};
 use ruma::OwnedUserId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -10,14 +13,16 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::{
     account_data::PUSH_RULES,
     accounts::{Accounts, plain},
-    interactive::{InteractiveError, Operation, Progress, Stage},
+    addresses::AddressError,
+    interactive::{Claims, InteractiveError, Operation, Progress, Stage},
     login::LoginError,
+    mails::AddressPurpose,
     names::{self, NameError},
     password::{HashError, WeakPassword},
     profiles::DISPLAYNAME,
     push_rules::new_push_rules,
     session::{NewDevice, OpenedSession},
-    settings::Registration,
+    settings::{AddressAtRegistration, Registration},
 };
 
 /// Letters in a user name that we make up.
@@ -38,9 +43,30 @@ pub enum CreateError {
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The token for registering was used up meanwhile, or has expired.
+    #[error("the registration token is not good any more")]
+    Token,
+    /// The address that was proved cannot be the new account's.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// An account to be made.
+#[derive(Default)]
+struct NewAccount<'a> {
+    localpart: Option<&'a str>,
+    password_hash: Option<String>,
+    is_admin: bool,
+    guest: bool,
+    /// A token that is used for it.
+    token: Option<&'a str>,
+    /// The proof of its address.
+    proof: Option<AddressValidation>,
+    /// Whether its user has accepted the terms.
+    accepts_terms: bool,
 }
 
 /// What somebody asks for who registers.
@@ -81,6 +107,9 @@ pub enum RegisterError {
     /// The organisation makes its accounts itself.
     #[error("registration is closed")]
     Closed,
+    /// There are no guests.
+    #[error("there are no guests here")]
+    NoGuests,
     /// There is no password.
     #[error("a password is needed")]
     NoPassword,
@@ -138,13 +167,8 @@ impl Accounts {
         request: RegistrationRequest,
         operation: Operation<'_>,
     ) -> Result<Registered, RegisterError> {
-        let flow = match &self.settings.registration {
-            Registration::Closed => return Err(RegisterError::Closed),
-            Registration::Token(_) => vec![Stage::RegistrationToken],
-            Registration::Open => vec![Stage::Dummy],
-        };
-        let mut progress = self.make_progress(operation, vec![flow], true).await?;
-        let saved = progress.auth.saved.as_deref().and_then(|saved| serde_json::from_str(saved).ok());
+        let mut progress = self.make_progress(operation, self.registration_flows()?, true).await?;
+        let saved = progress.kept.operation.as_ref().and_then(|saved| Saved::deserialize(saved).ok());
         if let Some(Saved::Registered(user_id)) = saved {
             return self.answer_again(user_id, request).await;
         }
@@ -155,16 +179,70 @@ impl Accounts {
         };
         if !progress.is_complete() {
             keep(&mut progress, &Saved::Asked { username, password_hash })?;
-            self.keep_progress(&progress).await?;
+            self.keep_progress(&mut progress).await?;
             return Err(progress.challenge().into());
         }
         let password_hash = password_hash.ok_or(RegisterError::NoPassword)?;
-        let account = self.create_named(username.as_deref(), Some(password_hash), false).await?;
+        let Claims { token, proof, terms } = progress.kept.claims.clone();
+        let proof = match &proof {
+            Some((sid, secret)) => {
+                let proof = self.proof(AddressPurpose::Register, sid, secret).await;
+                Some(proof.map_err(CreateError::from)?)
+            }
+            None => None,
+        };
+        let wanted = NewAccount {
+            localpart: username.as_deref(),
+            password_hash: Some(password_hash),
+            token: token.as_deref(),
+            proof,
+            accepts_terms: terms,
+            ..NewAccount::default()
+        };
+        let account = self.create_account(wanted).await?;
         if progress.known {
             keep(&mut progress, &Saved::Registered(account.user_id.clone()))?;
-            self.keep_progress(&progress).await?;
+            self.keep_progress(&mut progress).await?;
         }
         self.welcome(account, request).await
+    }
+
+    /// Lets somebody look around who has neither name nor password.
+    ///
+    /// # Errors
+    /// [`RegisterError::NoGuests`], or what making an account and logging in fail with.
+    pub async fn register_guest(&self, device: NewDevice) -> Result<Registered, RegisterError> {
+        if !self.settings.guests {
+            return Err(RegisterError::NoGuests);
+        }
+        let account = self.create_account(NewAccount { guest: true, ..NewAccount::default() }).await?;
+        // A guest's device is the guest; its name is not theirs to choose.
+        let device = NewDevice { device_id: None, ..device };
+        let request = RegistrationRequest { device, log_in: true, ..RegistrationRequest::default() };
+        self.welcome(account, request).await
+    }
+
+    /// The ways to an account.
+    fn registration_flows(&self) -> Result<Vec<Vec<Stage>>, RegisterError> {
+        let settings = &self.settings;
+        let mut flow = match &settings.registration {
+            Registration::Closed => return Err(RegisterError::Closed),
+            Registration::Token(_) => vec![Stage::RegistrationToken],
+            Registration::Open => Vec::new(),
+        };
+        if !settings.terms.is_empty() {
+            flow.push(Stage::Terms);
+        }
+        let mut with_address = flow.clone();
+        with_address.push(Stage::Email(AddressPurpose::Register));
+        if flow.is_empty() {
+            flow.push(Stage::Dummy);
+        }
+        Ok(match settings.address_at_registration {
+            AddressAtRegistration::No => vec![flow],
+            AddressAtRegistration::Optional => vec![flow, with_address],
+            AddressAtRegistration::Required => vec![with_address],
+        })
     }
 
     /// Looks at what is asked for before anything is proved, so that nobody goes through the stages in vain.
@@ -216,15 +294,12 @@ impl Accounts {
             self.settings.password_rules.check(password)?;
             password_hash = Some(self.passwords.hash(password).await?);
         }
-        self.create_named(Some(localpart), password_hash, is_admin).await
+        let localpart = Some(localpart);
+        self.create_account(NewAccount { localpart, password_hash, is_admin, ..NewAccount::default() }).await
     }
 
-    async fn create_named(
-        &self,
-        localpart: Option<&str>,
-        password_hash: Option<String>,
-        is_admin: bool,
-    ) -> Result<Account, CreateError> {
+    async fn create_account(&self, wanted: NewAccount<'_>) -> Result<Account, CreateError> {
+        let NewAccount { localpart, password_hash, is_admin, guest, token, proof, accepts_terms } = wanted;
         let made_up = || self.ambient.chance.text(MADE_UP_NAME_LENGTH).to_lowercase();
         let localpart = localpart.map_or_else(made_up, str::to_owned);
         let user_id = names::new_user_id(&localpart, &self.settings.server_name)?;
@@ -238,7 +313,7 @@ impl Accounts {
             erased: false,
             created_ts: self.now().millis(),
             suspended: false,
-            guest: false,
+            guest,
         };
         let rules = raw(&new_push_rules(&account.user_id))?;
         let mut set = WriteSet::new();
@@ -246,14 +321,28 @@ impl Accounts {
         // People see a name from the start; they may choose a better one.
         let localpart = account.user_id.localpart();
         set.put_profile_field(account.user, DISPLAYNAME, &localpart.into());
-        set.put_in_directory(account.user, localpart, Some(localpart));
+        if !guest {
+            set.put_in_directory(account.user, localpart, Some(localpart));
+        }
         set.put_account_data(account.user, None, PUSH_RULES, &rules);
         for (kind, content) in self.settings.policy.now().encryption.account_data_at_registration() {
             set.put_account_data(account.user, None, kind, &raw(&content)?);
         }
+        if let Some(token) = token {
+            set.use_registration_token(token, account.created_ts);
+        }
+        if let Some(proof) = &proof {
+            self.put_proved_address(&mut set, account.user, proof);
+        }
+        for terms in self.settings.terms.iter().filter(|_| accepts_terms) {
+            set.accept_terms(account.user, &terms.name, &terms.version, account.created_ts);
+        }
         match self.store.commit(set).await {
             Ok(_) => Ok(account),
             Err(CommitError::Guard(ACCOUNT_IS_NEW)) => Err(CreateError::Taken),
+            Err(CommitError::Guard(REGISTRATION_TOKEN_IS_GOOD_STILL)) => Err(CreateError::Token),
+            Err(CommitError::Guard(ADDRESS_IS_FREE)) => Err(AddressError::InUse.into()),
+            Err(CommitError::Guard(ADDRESS_VALIDATION_IS_UNUSED)) => Err(AddressError::NotProved.into()),
             Err(error) => Err(plain(error).into()),
         }
     }
@@ -265,8 +354,8 @@ fn raw(content: &impl Serialize) -> Result<Box<RawValue>, StorageError> {
 }
 
 fn keep(progress: &mut Progress, saved: &Saved) -> Result<(), StorageError> {
-    let saved = serde_json::to_string(saved)
+    let saved = serde_json::to_value(saved)
         .map_err(|error| StorageError::Corrupt(format!("a registration session: {error}")))?;
-    progress.auth.saved = Some(saved);
+    progress.kept.operation = Some(saved);
     Ok(())
 }

@@ -16,6 +16,8 @@ pub(crate) enum TokenKind {
     Refresh,
     Login,
     OpenId,
+    Mail,
+    Registration,
 }
 
 /// A new token.
@@ -25,6 +27,8 @@ pub(crate) fn new_token(chance: &dyn Chance, kind: TokenKind) -> String {
         TokenKind::Refresh => "parvis_rt_",
         TokenKind::Login => "parvis_lt_",
         TokenKind::OpenId => "parvis_ot_",
+        TokenKind::Mail => "parvis_mt_",
+        TokenKind::Registration => "parvis_gt_",
     };
     format!("{prefix}{}", chance.text(LENGTH))
 }

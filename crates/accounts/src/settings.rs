@@ -1,10 +1,13 @@
 //! What the organisation decides about accounts.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+use parvis_peers::Mailer;
 use parvis_policy::Standing;
 use parvis_storage::Findable;
 use ruma::OwnedServerName;
+
+use crate::language::Language;
 
 /// How accounts work in an organisation.
 #[derive(Clone, Debug)]
@@ -29,6 +32,16 @@ pub struct AccountsSettings {
     pub refresh_token_lifetime: Option<Duration>,
     /// Who is found in the directory of users.
     pub findable: Findable,
+    /// How mails are sent, if any are.
+    pub mail: Option<MailSettings>,
+    /// Whether those who register prove a mail address.
+    pub address_at_registration: AddressAtRegistration,
+    /// What those who register must accept.
+    pub terms: Vec<Terms>,
+    /// Whether anyone may look around without an account.
+    pub guests: bool,
+    /// What users change of their accounts by themselves.
+    pub users_change: UsersChange,
     /// How many sessions are kept in memory.
     pub cached_sessions: u64,
 }
@@ -47,8 +60,79 @@ impl AccountsSettings {
             refreshable_access_token_lifetime: Some(Duration::from_secs(3_600)),
             refresh_token_lifetime: None,
             findable: Findable::default(),
+            mail: None,
+            address_at_registration: AddressAtRegistration::default(),
+            terms: Vec::new(),
+            guests: false,
+            users_change: UsersChange::default(),
             cached_sessions: 100_000,
         }
+    }
+}
+
+/// How mails are sent, and what they say of the organisation.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// Who sends them.
+    pub mailer: Arc<dyn Mailer>,
+    /// What the organisation is called.
+    pub organisation: String,
+    /// The URL, without a query, at which an address is proved.
+    pub link: String,
+    /// The language for those who have said none.
+    pub default_language: Language,
+    /// The hosts to which browsers are sent when an address was proved, if the client wishes.
+    pub next_link_hosts: Vec<String>,
+}
+
+/// Whether those who register prove a mail address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressAtRegistration {
+    /// Nobody is asked.
+    #[default]
+    No,
+    /// They may.
+    Optional,
+    /// They must.
+    Required,
+}
+
+/// Something that those who register must accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Its name for programs, such as `privacy_policy`.
+    pub name: String,
+    /// The version that is in force.
+    pub version: String,
+    /// The document, by the code of its language; one at least.
+    pub documents: Vec<(String, TermsDocument)>,
+}
+
+/// Where to read something in a language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TermsDocument {
+    /// Its title.
+    pub title: String,
+    /// Where it is.
+    pub url: String,
+}
+
+/// What users change of their accounts by themselves; the rest is the organisation's to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsersChange {
+    /// Their display names.
+    pub displayname: bool,
+    /// Their pictures.
+    pub avatar_url: bool,
+    /// Their passwords.
+    pub password: bool,
+    /// Their addresses.
+    pub third_party_ids: bool,
+}
+
+impl Default for UsersChange {
+    fn default() -> Self {
+        Self { displayname: true, avatar_url: true, password: true, third_party_ids: true }
     }
 }
 

@@ -6,9 +6,13 @@ mod explain_encryption;
 mod get_policy;
 mod get_policy_history;
 mod get_report;
+mod give_registration_token;
+mod list_registration_tokens;
 mod list_reports;
+mod revoke_registration_token;
 
 use http::Method;
+use parvis_accounts::GivenToken;
 use parvis_organisation::{Holding, Source};
 use parvis_rooms::{Report, ReportedThing};
 use parvis_wire::{Call, Endpoint, Endpoints, MatrixError};
@@ -26,6 +30,13 @@ pub(crate) fn all() -> Endpoints<AdminApi> {
         .with(Endpoint::own(Method::GET, list_reports::PATH, list_reports::handle))
         .with(Endpoint::own(Method::GET, get_report::PATH, get_report::handle))
         .with(Endpoint::own(Method::PUT, close_report::PATH, close_report::handle))
+        .with(Endpoint::own(Method::GET, list_registration_tokens::PATH, list_registration_tokens::handle))
+        .with(Endpoint::own(Method::POST, give_registration_token::PATH, give_registration_token::handle))
+        .with(Endpoint::own(
+            Method::DELETE,
+            revoke_registration_token::PATH,
+            revoke_registration_token::handle,
+        ))
         .with(Endpoint::own(Method::GET, explain_encryption::PATH, explain_encryption::handle))
 }
 
@@ -88,4 +99,16 @@ fn report_json(report: &Report, in_full: bool) -> Value {
         json["note"] = note.as_str().into();
     }
     json
+}
+
+/// A token for registering as it is shown.
+fn token_json(given: &GivenToken) -> Value {
+    json!({
+        "token": given.token,
+        "uses_allowed": given.uses_allowed,
+        "uses": given.uses,
+        "expires_at": given.expires_ts,
+        "made_at": given.created_ts,
+        "made_by": given.created_by,
+    })
 }

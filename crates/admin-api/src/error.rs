@@ -1,5 +1,6 @@
 //! The table from the engines' errors to Matrix errors.
 
+use parvis_accounts::TokenError;
 use parvis_organisation::ChangeError;
 use parvis_policy::SettingError;
 use parvis_rooms::RoomError;
@@ -40,6 +41,19 @@ impl From<RoomError> for ApiError {
             RoomError::UnknownRoom | RoomError::NotFound(_) => MatrixError::not_found(text),
             RoomError::InvalidParam(_) => MatrixError::invalid_param(text),
             other => MatrixError::internal(other),
+        })
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        let text = error.to_string();
+        Self(match error {
+            TokenError::Malformed | TokenError::Useless | TokenError::Taken => {
+                MatrixError::invalid_param(text)
+            }
+            TokenError::NotFound => MatrixError::not_found(text),
+            TokenError::Storage(error) => MatrixError::internal(error),
         })
     }
 }

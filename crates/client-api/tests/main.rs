@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod account;
+mod addresses;
 mod admin;
 mod authenticated_media;
 mod backup;
@@ -10,7 +11,9 @@ mod config;
 mod dehydrated_device;
 mod device;
 mod discovery;
+mod entry;
 mod filter;
+mod guests;
 mod interactive;
 mod invite_permission;
 mod keys;

@@ -46,6 +46,8 @@ impl From<RoomError> for ApiError {
             }
             RoomError::UnableToAuthoriseJoin => bad(ErrorCode::UnableToAuthorizeJoin),
             RoomError::UnableToGrantJoin => bad(ErrorCode::UnableToGrantJoin),
+            // Guests are this server's; others know nothing of them.
+            RoomError::NoGuests => MatrixError::forbidden(text),
             RoomError::InviteBlocked => {
                 MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
             }
@@ -81,6 +83,7 @@ impl From<ProfileError> for ApiError {
             ProfileError::NameTooLong | ProfileError::Invalid(_) | ProfileError::TooLarge => {
                 MatrixError::invalid_param(text)
             }
+            ProfileError::Managed => MatrixError::forbidden(text),
             ProfileError::Storage(error) => MatrixError::internal(error),
         })
     }

@@ -2,7 +2,8 @@
 //! meet.
 //!
 //! A [`Transport`] carries one HTTP exchange to a homeserver. [`Federation`] speaks the server-server API over
-//! it, with ruma's types, and signs what it says. [`ServerKeys`] knows the keys that other servers sign with.
+//! it, with ruma's types, and signs what it says. [`ServerKeys`] knows the keys that other servers sign with. A
+//! [`Mailer`] hands mails to a mail server.
 //! This crate knows nothing of sockets, of discovery, or of where keys are kept: `peers-http` does.
 //!
 //! <https://spec.matrix.org/v1.19/server-server-api/>
@@ -10,6 +11,7 @@
 mod error;
 mod federation;
 mod keys;
+mod mail;
 mod transport;
 
 pub use error::PeerError;
@@ -17,4 +19,5 @@ pub use federation::{Authentication, Federation};
 pub use keys::{
     KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys,
 };
+pub use mail::{Mail, MailError, Mailer};
 pub use transport::{Body, Limits, NoNetwork, Page, PageWish, Transport};

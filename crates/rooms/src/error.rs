@@ -63,6 +63,9 @@ pub enum RoomError {
     /// The user may join, but by a right that nobody on this server has (`M_UNABLE_TO_GRANT_JOIN`).
     #[error("nobody on this server may let the user into the room")]
     UnableToGrantJoin,
+    /// The room lets no guests in (`M_GUEST_ACCESS_FORBIDDEN`).
+    #[error("guests may not join this room")]
+    NoGuests,
     /// The user takes no invitations (`M_INVITE_BLOCKED`).
     #[error("this user takes no invitations")]
     InviteBlocked,

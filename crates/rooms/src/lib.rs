@@ -15,6 +15,7 @@ mod elsewhere;
 mod encryption;
 mod error;
 mod event_near;
+mod guests;
 mod handshake;
 mod hierarchy;
 mod history;

@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// See and change what the organisation has decided. A server that is running follows within a second or two.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Give out tokens that let their holders register, where the configuration lets those register who have one.
+    #[command(subcommand)]
+    RegistrationToken(TokenCommand),
     /// Manage accounts. A server that is running takes notice of changes within a minute.
     #[command(subcommand)]
     User(UserCommand),
@@ -99,6 +102,31 @@ pub(crate) enum PolicyCommand {
     Explain {
         /// The room's id.
         room: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it.
+    Create {
+        /// The token. Without it, one is made up.
+        token: Option<String>,
+        /// How many accounts may be made with it. Without it, any number.
+        #[arg(long)]
+        uses: Option<u32>,
+        /// After how many days it is no good any more. Without it, never.
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u32>,
+        /// Who gives it out.
+        #[arg(long, value_name = "NAME", env = "USER", default_value = "somebody")]
+        by: String,
+    },
+    /// List the tokens that were made, the newest first; not those of the configuration.
+    List,
+    /// Take a token away. Accounts that were made with it stay.
+    Revoke {
+        /// The token.
+        token: String,
     },
 }
 

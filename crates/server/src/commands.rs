@@ -4,6 +4,7 @@ mod config;
 mod doctor;
 mod password;
 mod policy;
+mod registration_token;
 mod restored;
 mod serve;
 mod user;
@@ -26,6 +27,9 @@ pub(crate) fn run(command_line: CommandLine) -> Outcome {
         Command::Doctor(command) => doctor::doctor(command, loaded?.config),
         Command::Restored => restored::restored(loaded?.config),
         Command::Policy(command) => policy::policy(command, loaded?.config),
+        Command::RegistrationToken(command) => {
+            registration_token::registration_token(command, loaded?.config)
+        }
         Command::User(command) => user::user(command, loaded?.config),
     }
 }

@@ -22,6 +22,6 @@ pub use load::{Loaded, Origin, Sources, load};
 pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use settings::{
-    AccountSettings, FindableUsers, LimitSettings, LogFormat, LoggingSettings, PresenceMode, RateLimit,
-    RateLimitSettings, Settings, SqliteSynchronous, SupportContact,
+    AccountSettings, FindableUsers, LimitSettings, LogFormat, LoggingSettings, ManagedField, PresenceMode,
+    RateLimit, RateLimitSettings, Settings, SqliteSynchronous, SupportContact, TermsSettings,
 };

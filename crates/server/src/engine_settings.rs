@@ -1,6 +1,9 @@
 //! From the configuration to the settings of the engines, which know nothing of files and keys.
 
-use parvis_accounts::{AccountsSettings, Findable, PasswordRules, Registration, RegistrationToken};
+use parvis_accounts::{
+    AccountsSettings, Findable, PasswordRules, Registration, RegistrationToken, Terms, TermsDocument,
+    UsersChange,
+};
 use parvis_client_api::{Bounds, RateLimit, RateLimitSettings, RoomVersions};
 use parvis_e2ee::E2eeSettings;
 use parvis_events::RoomVersion;
@@ -8,7 +11,7 @@ use parvis_policy::Standing;
 use parvis_rooms::RoomSettings;
 use parvis_sync::{PresenceMode, SyncSettings};
 
-use crate::config::{self, FindableUsers, OrganisationConfig, RegistrationConfig, RoomsConfig};
+use crate::config::{self, FindableUsers, ManagedField, OrganisationConfig, RegistrationConfig, RoomsConfig};
 
 /// The versions of new rooms.
 pub(crate) fn room_versions(config: &RoomsConfig) -> RoomVersions {
@@ -70,7 +73,27 @@ pub(crate) fn accounts_settings(config: &OrganisationConfig, policy: Standing) -
             FindableUsers::Everyone => Findable::Everyone,
             FindableUsers::Acquaintances => Findable::Acquaintances,
         },
+        terms: config.entry.terms.iter().map(terms).collect(),
+        guests: config.entry.guests,
+        users_change: users_change(&accounts.managed_by_organisation),
         ..AccountsSettings::new(config.server_name.clone())
+    }
+}
+
+fn terms(settings: &config::TermsSettings) -> Terms {
+    let documents = settings.documents.iter().map(|document| {
+        let title = document.title.clone();
+        (document.language.clone(), TermsDocument { title, url: document.url.clone() })
+    });
+    Terms { name: settings.name.clone(), version: settings.version.clone(), documents: documents.collect() }
+}
+
+fn users_change(managed: &[ManagedField]) -> UsersChange {
+    UsersChange {
+        displayname: !managed.contains(&ManagedField::Displayname),
+        avatar_url: !managed.contains(&ManagedField::AvatarUrl),
+        password: !managed.contains(&ManagedField::Password),
+        third_party_ids: !managed.contains(&ManagedField::Addresses),
     }
 }
 

@@ -20,6 +20,7 @@
 
 mod account_data;
 mod accounts;
+mod addresses;
 mod aggregations;
 mod changes;
 mod cross_signing;
@@ -53,6 +54,7 @@ mod policy_changes;
 mod profiles;
 mod pushers;
 mod receipts;
+mod registration_tokens;
 mod registry;
 mod remote_media;
 mod reports;
@@ -73,6 +75,9 @@ mod writer;
 
 pub use account_data::ACCOUNT_DATA_IS_UNCHANGED;
 pub use accounts::{ACCOUNT_IS_NEW, ACCOUNT_IS_OPEN_AS_BEFORE, Account};
+pub use addresses::{
+    ADDRESS_IS_FREE, ADDRESS_TOKEN_IS_UNUSED, ADDRESS_VALIDATION_IS_UNUSED, AddressValidation, UserAddress,
+};
 pub use changes::{Announced, Change, GoneDevices};
 pub use cross_signing::{CrossSigningKey, KeySignature};
 pub use dehydrated::DehydratedDevice;
@@ -103,6 +108,9 @@ pub use policy_changes::PolicyChange;
 pub use profiles::{Findable, Profile};
 pub use pushers::NewPusher;
 pub use receipts::NewReceipt;
+pub use registration_tokens::{
+    GivenToken, REGISTRATION_TOKEN_IS_GOOD_STILL, REGISTRATION_TOKEN_IS_NEW, REGISTRATION_TOKEN_IS_THERE,
+};
 pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_schema, schema};
 pub use remote_media::RemoteThumbnailKey;
 pub use reports::{NewReport, REPORT_IS_THERE, Report, ReportedThing, ReportsWanted};

@@ -38,6 +38,7 @@ migrations! {
     11 "0011_policy",
     12 "0012_moved_rooms",
     13 "0013_moderation",
+    14 "0014_addresses",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -1,11 +1,11 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, accounts, aggregations, cross_signing, dehydrated, device_keys, device_lists, dialect,
-    engine::Pools, error::StorageError, events, failing_servers, filters, graph, inbox, interactive_auth,
-    intern, key_backups, media, members, one_time_keys, outbound, outside, passes, peer_keys, policy_changes,
-    profiles, pushers, receipts, reports, restored, rooms, servers, sessions, state, statement::Statement,
-    store, store::Store, to_device, writer,
+    account_data, accounts, addresses, aggregations, cross_signing, dehydrated, device_keys, device_lists,
+    dialect, engine::Pools, error::StorageError, events, failing_servers, filters, graph, inbox,
+    interactive_auth, intern, key_backups, media, members, one_time_keys, outbound, outside, passes,
+    peer_keys, policy_changes, profiles, pushers, receipts, registration_tokens, reports, restored, rooms,
+    servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
 };
 
 /// Every registered statement.
@@ -14,6 +14,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         account_data::STATEMENTS,
         aggregations::STATEMENTS,
         accounts::STATEMENTS,
+        addresses::STATEMENTS,
         cross_signing::STATEMENTS,
         dehydrated::STATEMENTS,
         device_keys::STATEMENTS,
@@ -38,6 +39,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         pushers::STATEMENTS,
         receipts::STATEMENTS,
         crate::remote_media::STATEMENTS,
+        registration_tokens::STATEMENTS,
         reports::STATEMENTS,
         restored::STATEMENTS,
         rooms::STATEMENTS,

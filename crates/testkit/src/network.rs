@@ -130,13 +130,21 @@ impl Network {
     /// Registers somebody at a homeserver who administers it.
     pub async fn administrator(&self, localpart: &str, name: &str) -> User {
         let user = self.user(localpart, name).await;
-        let (accounts, store) =
-            open_accounts(self.server(name).config(), self.ambient.clone()).await.unwrap();
-        accounts.set_admin(&user.id, true).await.unwrap();
-        drop(accounts);
-        store.close().await;
+        self.promote(localpart, name).await;
         // The session began without the right.
         user.log_in_again().await
+    }
+
+    /// Makes a user of a server an administrator, for the sessions that begin from now on.
+    ///
+    /// # Panics
+    /// If there is no such user.
+    pub async fn promote(&self, localpart: &str, name: &str) {
+        let (accounts, store) =
+            open_accounts(self.server(name).config(), self.ambient.clone()).await.unwrap();
+        accounts.set_admin(localpart, true).await.unwrap();
+        drop(accounts);
+        store.close().await;
     }
 
     /// A server that is no homeserver: the test itself speaks by this name, with a key of its own.

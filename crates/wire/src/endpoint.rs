@@ -182,6 +182,27 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, run }
     }
 
+    /// An endpoint of this server's own for anybody, with a token or without. It reads its body itself.
+    pub fn open<F, A, E>(method: Method, path: &str, handler: F) -> Self
+    where
+        F: Fn(S, Stream<()>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response, E>> + Send + 'static,
+        E: Into<MatrixError> + 'static,
+    {
+        let run: Run<S> = Arc::new(move |state: S, request, _| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let answer = async {
+                    let (mut parts, body) = request.into_parts();
+                    let path = path_arguments(&mut parts).await?;
+                    handler(state, Stream { path, principal: (), body, parts }).await.map_err(Into::into)
+                };
+                answer.await.unwrap_or_else(IntoResponse::into_response)
+            })
+        });
+        Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, run }
+    }
+
     /// This endpoint on one more path, for the forms that the request type does not list. The variables must
     /// come in the same order.
     #[must_use]

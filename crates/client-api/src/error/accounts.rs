@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parvis_accounts::{
-    AccountDataError, AdministrationError, AuthError, Challenge, CreateError, DeviceError, FilterError,
-    HashError, InteractiveError, LoginError, PasswordError, ProfileError, PushRuleError, PusherError,
-    RefreshError, RegisterError, Stage, StorageError, WeakPassword,
+    AccountDataError, AddressError, AdministrationError, AuthError, Challenge, CreateError, DeviceError,
+    FilterError, HashError, InteractiveError, LoginError, PasswordError, ProfileError, PushRuleError,
+    PusherError, RefreshError, RegisterError, Stage, StorageError, WeakPassword,
 };
 use parvis_wire::MatrixError;
 use ruma::api::{
     client::uiaa::{AuthFlow, AuthType, UiaaInfo},
     error::ErrorCode,
 };
-use serde_json::value::RawValue;
+use serde_json::value::to_raw_value;
 
 use super::ApiError;
 
@@ -92,8 +92,25 @@ table! {
         CreateError::Name(error) => bad_request(ErrorCode::InvalidUsername, error),
         CreateError::Taken => bad_request(ErrorCode::UserInUse, "This user name is taken."),
         CreateError::Password(error) => bad_request(ErrorCode::WeakPassword, error),
+        CreateError::Token => MatrixError::forbidden("The registration token is not good any more."),
+        CreateError::Address(error) => Self::from(error).0,
         CreateError::Hash(error) => Self::from(error).0,
         CreateError::Storage(error) => MatrixError::internal(error),
+    };
+
+    AddressError => |error| match error {
+        AddressError::NoIdentityServers => bad_request(ErrorCode::ServerNotTrusted, error),
+        AddressError::NoMail | AddressError::NoPhones => bad_request(ErrorCode::ThreepidMediumNotSupported, error),
+        AddressError::Managed => MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::ThreepidDenied, error.to_string()),
+        AddressError::BadAddress | AddressError::BadLink => MatrixError::invalid_param(error.to_string()),
+        AddressError::InUse => bad_request(ErrorCode::ThreepidInUse, error),
+        AddressError::Unknown => bad_request(ErrorCode::ThreepidNotFound, error),
+        AddressError::NotProved | AddressError::WrongToken => bad_request(ErrorCode::ThreepidAuthFailed, error),
+        AddressError::Mail(cause) => {
+            tracing::warn!(%cause, "a mail was not sent");
+            MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, "The mail could not be sent.")
+        }
+        AddressError::Storage(error) => MatrixError::internal(error),
     };
 
     AdministrationError => |error| match error {
@@ -112,6 +129,11 @@ table! {
 
     PasswordError => |error| match error {
         PasswordError::NoAccount => deactivated(),
+        PasswordError::Managed => MatrixError::forbidden("Passwords are managed by the organisation."),
+        PasswordError::NoMail => MatrixError::missing_token("An access token is needed."),
+        PasswordError::Missing => MatrixError::missing_param("new_password is missing."),
+        PasswordError::Interactive(error) => Self::from(error).0,
+        PasswordError::Address(error) => Self::from(error).0,
         PasswordError::Weak(error) => Self::from(error).0,
         PasswordError::Hash(error) => Self::from(error).0,
         PasswordError::Storage(error) => MatrixError::internal(error),
@@ -122,6 +144,7 @@ table! {
         ProfileError::NoField => MatrixError::not_found("The profile has no such field."),
         ProfileError::NameTooLong => bad_request(ErrorCode::KeyTooLarge, error),
         ProfileError::Invalid(reason) => MatrixError::invalid_param(reason),
+        ProfileError::Managed => MatrixError::forbidden("This field is managed by the organisation."),
         ProfileError::TooLarge => bad_request(ErrorCode::ProfileTooLarge, error),
         ProfileError::Storage(error) => MatrixError::internal(error),
     };
@@ -143,6 +166,7 @@ table! {
         RegisterError::Closed => {
             MatrixError::forbidden("Registration is closed. Ask the administrators for an account.")
         }
+        RegisterError::NoGuests => MatrixError::forbidden("There are no guests here."),
         RegisterError::NoPassword => MatrixError::missing_param("A password is needed."),
         RegisterError::Create(error) => Self::from(error).0,
         RegisterError::Interactive(error) => Self::from(error).0,
@@ -184,7 +208,7 @@ fn challenge(challenge: Challenge) -> MatrixError {
     };
     let mut info = UiaaInfo::new(challenge.flows.iter().map(flow).collect());
     info.completed = challenge.completed.iter().map(|stage| AuthType::from(stage.as_str())).collect();
-    info.params = RawValue::from_string("{}".to_owned()).ok();
+    info.params = to_raw_value(&challenge.params).ok();
     info.session = Some(challenge.session);
     let error = MatrixError::interactive_authentication(&info);
     match challenge.problem {

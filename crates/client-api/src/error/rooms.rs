@@ -34,6 +34,9 @@ impl From<RoomError> for ApiError {
             }
             // What only other servers could grant is, to a client, forbidden.
             RoomError::UnableToAuthoriseJoin | RoomError::UnableToGrantJoin => MatrixError::forbidden(text),
+            RoomError::NoGuests => {
+                MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::GuestAccessForbidden, text)
+            }
             RoomError::InviteBlocked => {
                 MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
             }

@@ -114,6 +114,8 @@ pub struct OrganisationConfig {
     pub media: MediaConfig,
     /// Who may register.
     pub registration: RegistrationConfig,
+    /// What those who register must accept, whether they prove an address, and whether there are guests.
+    pub entry: RegistrationSettings,
     /// Passwords and sessions.
     pub accounts: AccountSettings,
     /// What new rooms are like.
@@ -289,6 +291,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let storage = storage(&settings.storage, development, checker);
     let media = media(&settings.media, development, checker);
     let registration = registration(&settings.registration, checker);
+    entry(settings, checker);
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
     accounts(&settings.accounts, checker);
@@ -303,6 +306,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         cache_bytes: settings.storage.cache_size.0,
         media: media?,
         registration,
+        entry: settings.registration.clone(),
         accounts: settings.accounts.clone(),
         rooms: rooms?,
         policy: settings.encryption.settings(),
@@ -623,4 +627,26 @@ fn limits(settings: &LimitSettings, checker: &mut Checker<'_>) {
     let wait = settings.max_sync_wait.0;
     checker.require(wait <= LONGEST_SYNC_WAIT, "limits.max_sync_wait", "must be 5m at most");
     checker.require(settings.max_messages_page > 0, "limits.max_messages_page", "must be 1 at least");
+}
+
+/// What those who register are asked for.
+fn entry(settings: &Settings, checker: &mut Checker<'_>) {
+    let entry = &settings.registration;
+    for terms in &entry.terms {
+        let key = "registration.terms";
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        let named = !terms.name.is_empty() && terms.name.bytes().all(letter);
+        checker.require(named, key, "a name is made of letters, digits and _ . - alone");
+        checker.require(!terms.version.is_empty(), key, "terms need a version");
+        checker.require(!terms.documents.is_empty(), key, "terms need a document in one language at least");
+        for document in &terms.documents {
+            let is_url = document.url.starts_with("https://") || document.url.starts_with("http://");
+            checker.require(is_url, key, "a document is at a URL that begins with https:// or http://");
+            checker.require(
+                !document.language.is_empty() && document.language != "version",
+                key,
+                "a document needs the code of its language, as \"en\"",
+            );
+        }
+    }
 }

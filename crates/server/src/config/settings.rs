@@ -320,6 +320,34 @@ pub struct RegistrationSettings {
     pub tokens: Vec<Secret>,
     /// The second key for the mode `open`.
     pub anyone_may_register_without_token: bool,
+    /// What those who register must accept.
+    pub terms: Vec<TermsSettings>,
+    /// Whether anyone may look around without an account.
+    pub guests: bool,
+}
+
+/// Something that those who register must accept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TermsSettings {
+    /// Its name for programs.
+    pub name: String,
+    /// The version that is in force.
+    pub version: String,
+    /// The document in each language.
+    pub documents: Vec<TermsDocumentSettings>,
+}
+
+/// A document in a language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TermsDocumentSettings {
+    /// The code of the language.
+    pub language: String,
+    /// The title.
+    pub title: String,
+    /// Where it is.
+    pub url: String,
 }
 
 /// Passwords and sessions.
@@ -344,6 +372,22 @@ pub struct AccountSettings {
     pub refresh_token_lifetime: HumanDuration,
     /// Who is found in the directory of users.
     pub findable: FindableUsers,
+    /// What the organisation writes into accounts itself, and users cannot change.
+    pub managed_by_organisation: Vec<ManagedField>,
+}
+
+/// Something that the organisation writes into accounts itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagedField {
+    /// The display name.
+    Displayname,
+    /// The picture.
+    AvatarUrl,
+    /// The password.
+    Password,
+    /// Mail addresses.
+    Addresses,
 }
 
 /// Who is found in the directory of users.
@@ -369,6 +413,7 @@ impl Default for AccountSettings {
             refreshable_access_token_lifetime: HumanDuration::seconds(3_600),
             refresh_token_lifetime: HumanDuration::seconds(0),
             findable: FindableUsers::default(),
+            managed_by_organisation: Vec::new(),
         }
     }
 }

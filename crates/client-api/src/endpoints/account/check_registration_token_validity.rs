@@ -10,5 +10,5 @@ use crate::{ApiError, ClientApi, RateLimitKey};
 pub(super) async fn handle(api: ClientApi, call: Call<Request, ()>) -> Result<Response, ApiError> {
     let address = call.client_address().map(|address| address.0);
     api.limits.registration.count(RateLimitKey::Address(address))?;
-    Ok(Response::new(api.accounts.may_register_with(&call.request.token)))
+    Ok(Response::new(api.accounts.may_register_with(&call.request.token).await?))
 }

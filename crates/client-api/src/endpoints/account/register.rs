@@ -24,13 +24,11 @@ struct Request {
 
 /// Makes an account for whoever asks, as far as the organisation lets them.
 pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Response, ApiError> {
-    if is_guest(stream.parts.uri.query()) {
-        return Err(MatrixError::forbidden("There are no guests here.").into());
-    }
     let address = stream.client_address().map(|address| address.0);
     let parts = stream.parts;
     let body = interactive::read::<Request>(stream.body).await?;
-    if costs(&body.fields) {
+    let kind = kind(parts.uri.query())?;
+    if kind == Kind::Guest || costs(&body.fields) {
         api.limits.registration.count(RateLimitKey::Address(address))?;
     }
     let request = RegistrationRequest {
@@ -45,7 +43,10 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Respons
     };
     let name = interactive::operation_name(&parts);
     let operation = Operation { session: None, name: &name, body: &body.fields };
-    let registered = api.accounts.register(request, operation).await?;
+    let registered = match kind {
+        Kind::Guest => api.accounts.register_guest(request.device).await?,
+        Kind::User => api.accounts.register(request, operation).await?,
+    };
     let mut response = Registered::new(registered.user_id);
     if let Some(session) = registered.session {
         response.access_token = Some(session.access_token);
@@ -62,6 +63,18 @@ fn costs(body: &Map<String, Value>) -> bool {
     auth.is_none_or(|auth| auth.get("session").is_none() || auth.get("token").is_some())
 }
 
-fn is_guest(query: Option<&str>) -> bool {
-    query.unwrap_or_default().split('&').any(|pair| pair == "kind=guest")
+/// What kind of account is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Guest,
+    User,
+}
+
+fn kind(query: Option<&str>) -> Result<Kind, MatrixError> {
+    let kind = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("kind="));
+    match kind {
+        None | Some("user") => Ok(Kind::User),
+        Some("guest") => Ok(Kind::Guest),
+        Some(_) => Err(MatrixError::invalid_param("`kind` is `user` or `guest`.")),
+    }
 }

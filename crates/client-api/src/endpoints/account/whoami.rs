@@ -8,7 +8,7 @@ use crate::{ApiError, ClientApi, Session};
 
 /// Whose token this is.
 pub(super) async fn handle(_: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
-    let mut response = Response::new(call.principal.user_id, false);
+    let mut response = Response::new(call.principal.user_id, call.principal.guest);
     response.device_id = Some(call.principal.device_id);
     Ok(response)
 }

@@ -15,15 +15,20 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let versions = &api.room_versions;
     let available: BTreeMap<&str, &str> =
         versions.allowed.iter().map(|version| (version.as_str(), "stable")).collect();
-    let (yes, no) = (json!({ "enabled": true }), json!({ "enabled": false }));
+    let enabled = |enabled: bool| json!({ "enabled": enabled });
+    let managed = api.accounts.managed_profile_fields();
+    let mut fields = enabled(true);
+    if !managed.is_empty() {
+        fields["disallowed"] = json!(managed);
+    }
     let mut capabilities = json!({
         "m.room_versions": { "default": versions.default, "available": available },
-        "m.change_password": yes,
-        "m.set_displayname": yes,
-        "m.set_avatar_url": yes,
-        "m.profile_fields": yes,
-        "m.3pid_changes": no,
-        "m.get_login_token": yes,
+        "m.change_password": enabled(api.accounts.users_change_passwords()),
+        "m.set_displayname": enabled(!managed.contains(&"displayname")),
+        "m.set_avatar_url": enabled(!managed.contains(&"avatar_url")),
+        "m.profile_fields": fields,
+        "m.3pid_changes": enabled(api.accounts.users_change_addresses()),
+        "m.get_login_token": enabled(true),
     });
     // Told to those alone whom it concerns.
     if call.principal.is_admin {

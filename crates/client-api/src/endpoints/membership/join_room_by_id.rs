@@ -15,6 +15,9 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let actor = actor(&call);
     api.limits.joins.check(&call.principal)?;
     let Request { room_id, reason, .. } = &call.request;
+    if call.principal.guest {
+        api.rooms.must_let_guests_in(room_id).await?;
+    }
     api.rooms.join(&actor, room_id, &[], reason.as_deref(), &more_content(&call.body)).await?;
     carry_push_rule(&api, &call.principal, room_id).await;
     Ok(Response::new(room_id.clone()))

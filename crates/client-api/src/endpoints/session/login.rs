@@ -23,6 +23,8 @@ struct Request {
     user: Option<String>,
     password: Option<String>,
     token: Option<String>,
+    medium: Option<String>,
+    address: Option<String>,
     device_id: Option<OwnedDeviceId>,
     initial_device_display_name: Option<String>,
     #[serde(default)]
@@ -34,6 +36,14 @@ struct Identifier {
     #[serde(rename = "type")]
     kind: String,
     user: Option<String>,
+    medium: Option<String>,
+    address: Option<String>,
+}
+
+/// How somebody says who they are.
+enum Named<'a> {
+    User(&'a str),
+    Address(&'a str),
 }
 
 /// Opens a session for whoever proves who they are.
@@ -54,21 +64,50 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Respons
 }
 
 async fn by_password(api: &ClientApi, request: Request) -> Result<OpenedSession, ApiError> {
-    let name = match &request.identifier {
-        Some(identifier) if identifier.kind == "m.id.user" => identifier.user.as_deref(),
-        Some(_) => return Err(MatrixError::forbidden("Users are known by their user ids alone.").into()),
-        None => request.user.as_deref(),
-    };
-    let name = name.ok_or_else(|| MatrixError::missing_param("The user is missing."))?;
+    let named = named(&request)?;
     let password = request.password.as_deref();
     let password = password.ok_or_else(|| MatrixError::missing_param("The password is missing."))?;
-    let account = RateLimitKey::Account(api.accounts.canonical_name(name));
+    let account = RateLimitKey::Account(match named {
+        Named::User(name) => api.accounts.canonical_name(name),
+        Named::Address(address) => address.to_lowercase().chars().take(255).collect(),
+    });
     api.limits.login.peek(&account)?;
-    let outcome = api.accounts.login_by_password(name, password, device(&request)).await;
+    let outcome = match named {
+        Named::User(name) => api.accounts.login_by_password(name, password, device(&request)).await,
+        Named::Address(address) => api.accounts.login_by_address(address, password, device(&request)).await,
+    };
     if let Err(LoginError::WrongPassword) = outcome {
         api.limits.login.count(account)?;
     }
     Ok(outcome?)
+}
+
+/// Who somebody says they are: by name, or by mail address, in the form of today or of old.
+fn named(request: &Request) -> Result<Named<'_>, MatrixError> {
+    let (kind, user) = match &request.identifier {
+        Some(identifier) if identifier.kind == "m.id.thirdparty" => {
+            return by_address(identifier.medium.as_deref(), identifier.address.as_deref());
+        }
+        Some(identifier) => (identifier.kind.as_str(), identifier.user.as_deref()),
+        None if request.user.is_none() && request.address.is_some() => {
+            return by_address(request.medium.as_deref(), request.address.as_deref());
+        }
+        None => ("m.id.user", request.user.as_deref()),
+    };
+    if kind != "m.id.user" {
+        return Err(MatrixError::forbidden("Users are known by their names and mail addresses."));
+    }
+    user.map(Named::User).ok_or_else(|| MatrixError::missing_param("The user is missing."))
+}
+
+fn by_address<'a>(medium: Option<&str>, address: Option<&'a str>) -> Result<Named<'a>, MatrixError> {
+    match (medium, address) {
+        (Some("email"), Some(address)) => Ok(Named::Address(address)),
+        (Some(_), Some(_)) => {
+            Err(MatrixError::forbidden("Users are known by their names and mail addresses."))
+        }
+        _ => Err(MatrixError::missing_param("The medium or the address is missing.")),
+    }
 }
 
 async fn by_token(api: &ClientApi, request: Request) -> Result<OpenedSession, ApiError> {

@@ -13,5 +13,8 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let Request { room_id, event_type, state_key, body, .. } = &call.request;
     let kind = event_type.to_string();
     let event_id = api.rooms.set_state(&actor(&call), room_id, &kind, state_key, body.json()).await?;
+    if kind == "m.room.guest_access" {
+        api.rooms.let_guests_go(room_id).await?;
+    }
     Ok(Response::new(event_id))
 }
