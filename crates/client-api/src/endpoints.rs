@@ -6,6 +6,7 @@ mod authenticated_media;
 mod backup;
 mod config;
 mod dehydrated_device;
+mod delayed_event;
 mod device;
 mod directory;
 mod discovery;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(backup::endpoints())
         .merge(config::endpoints())
         .merge(dehydrated_device::endpoints())
+        .merge(delayed_event::endpoints())
         .merge(device::endpoints())
         .merge(directory::endpoints())
         .merge(discovery::endpoints())

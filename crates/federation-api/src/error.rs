@@ -63,6 +63,7 @@ impl From<RoomError> for ApiError {
             | RoomError::AliasInUse
             | RoomError::BadAlias(_)
             | RoomError::DuplicateAnnotation => bad(ErrorCode::Unknown),
+            RoomError::DelayTooLong(_) | RoomError::TooManyDelayed => MatrixError::internal(text),
             RoomError::Busy => MatrixError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown, text),
             RoomError::Storage(error) => MatrixError::internal(error),
         })

@@ -84,6 +84,12 @@ pub enum RoomError {
     /// No other server could be asked, or none gave an answer that makes sense.
     #[error("{0}")]
     Unreachable(String),
+    /// An event is to wait longer than that.
+    #[error("events are delayed by {} hours at most", .0.as_secs() / 3_600)]
+    DelayTooLong(std::time::Duration),
+    /// The user has as many delayed events as may be.
+    #[error("too many delayed events wait to be sent")]
+    TooManyDelayed,
     /// The room changed each time while the operation was being decided. The client may try again.
     #[error("the room is too busy")]
     Busy,

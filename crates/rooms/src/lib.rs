@@ -10,6 +10,7 @@ mod auth_graph;
 mod content;
 mod counters;
 mod create;
+mod delayed;
 mod directory;
 mod elsewhere;
 mod encryption;
@@ -50,6 +51,7 @@ use tokio::sync::Mutex;
 pub use admit::{StateGiven, TakenIn, Verdict};
 pub use counters::RoomsStatus;
 pub use create::{CreateRoom, InitialState};
+pub use delayed::{DelayedAction, NewDelayedEvent};
 pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
 pub use encryption::{EncryptionOfRoom, TurnedOn};
 pub use error::RoomError;
@@ -59,7 +61,9 @@ pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, SpaceChild};
 pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
 pub use membership::Action;
 pub use others::Others;
-pub use parvis_storage::{Direction, Report, ReportedThing, ReportsWanted, RoomSn, StoredEvent};
+pub use parvis_storage::{
+    DelayedEvent, Direction, Report, ReportedThing, ReportsWanted, RoomSn, StoredEvent,
+};
 pub use receive::Received;
 pub use send::SendEvent;
 pub use serve::{Accessible, ServedHierarchy, ServedState, ServedStateIds};
@@ -69,6 +73,7 @@ use crate::{
     admit::{Desk, Resolved},
     auth_graph::AuthGraph,
     counters::Counters,
+    delayed::Delayed,
     elsewhere::Profiles,
     handshake::Doors,
     hierarchy::elsewhere::Hierarchies,
@@ -132,6 +137,7 @@ pub struct Rooms {
     /// Events that the policy server of their room would not sign lately.
     unwelcome: Cache<OwnedEventId, ()>,
     counters: Arc<Counters>,
+    delayed: Arc<Delayed>,
     /// When the newest room was made, in milliseconds since the epoch.
     newest: Arc<AtomicI64>,
 }
@@ -175,6 +181,7 @@ impl Rooms {
             graphs,
             resolutions: Cache::new(RESOLUTIONS),
             counters: Arc::default(),
+            delayed: Arc::default(),
             doors: Doors::default(),
             profiles: Profiles::default(),
             hierarchies: Hierarchies::default(),

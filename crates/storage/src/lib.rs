@@ -25,6 +25,7 @@ mod aggregations;
 mod changes;
 mod cross_signing;
 mod dehydrated;
+mod delayed_events;
 mod device_keys;
 mod device_lists;
 mod dialect;
@@ -81,6 +82,7 @@ pub use addresses::{
 pub use changes::{Announced, Change, GoneDevices};
 pub use cross_signing::{CrossSigningKey, KeySignature};
 pub use dehydrated::DehydratedDevice;
+pub use delayed_events::DelayedEvent;
 pub use device_keys::{DeviceChange, DeviceKeys};
 pub use device_lists::DeviceList;
 pub use engine::{DatabaseSettings, EngineKind};

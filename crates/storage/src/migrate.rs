@@ -39,6 +39,7 @@ migrations! {
     12 "0012_moved_rooms",
     13 "0013_moderation",
     14 "0014_addresses",
+    15 "0015_delayed_events",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

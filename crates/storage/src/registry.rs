@@ -1,9 +1,9 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, accounts, addresses, aggregations, cross_signing, dehydrated, device_keys, device_lists,
-    dialect, engine::Pools, error::StorageError, events, failing_servers, filters, graph, inbox,
-    interactive_auth, intern, key_backups, media, members, one_time_keys, outbound, outside, passes,
+    account_data, accounts, addresses, aggregations, cross_signing, dehydrated, delayed_events, device_keys,
+    device_lists, dialect, engine::Pools, error::StorageError, events, failing_servers, filters, graph,
+    inbox, interactive_auth, intern, key_backups, media, members, one_time_keys, outbound, outside, passes,
     peer_keys, policy_changes, profiles, pushers, receipts, registration_tokens, reports, restored, rooms,
     servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
 };
@@ -17,6 +17,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         addresses::STATEMENTS,
         cross_signing::STATEMENTS,
         dehydrated::STATEMENTS,
+        delayed_events::STATEMENTS,
         device_keys::STATEMENTS,
         device_lists::STATEMENTS,
         events::STATEMENTS,

@@ -22,6 +22,6 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::typed(get_event_by_timestamp::handle))
         .with(Endpoint::with_own_reply(get_hierarchy::handle))
         .with(Endpoint::with_own_reply(get_room_event::handle))
-        .with(Endpoint::with_own_reply(get_summary::handle))
+        .with(Endpoint::with_own_reply(get_summary::handle).also_at(get_summary::UNSTABLE))
         .with(Endpoint::typed(upgrade_room::handle))
 }

@@ -12,7 +12,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
         .with(also_without_key(Endpoint::with_own_reply(get_state_event_for_key::handle)))
         .with(Endpoint::with_own_reply(get_state_events::handle))
-        .with(also_without_key(Endpoint::typed(send_state_event::handle)))
+        .with(also_without_key(Endpoint::with_own_reply(send_state_event::handle)))
 }
 
 /// An empty state key may be left out, with or without the slash before it

@@ -44,6 +44,16 @@ impl From<RoomError> for ApiError {
                 refused(status, &errcode, text, room_version)
             }
             RoomError::Unreachable(_) => unreachable_server(text),
+            RoomError::DelayTooLong(most) => {
+                let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+                let errcode = ErrorCode::from("M_MAX_DELAY_EXCEEDED");
+                MatrixError::new(StatusCode::BAD_REQUEST, errcode, text)
+                    .with("org.matrix.msc4140.max_delay", most)
+            }
+            RoomError::TooManyDelayed => {
+                let errcode = ErrorCode::from("M_MAX_DELAYED_EVENTS_EXCEEDED");
+                MatrixError::new(StatusCode::BAD_REQUEST, errcode, text)
+            }
             RoomError::Busy => MatrixError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown, text),
             RoomError::Storage(error) => MatrixError::internal(error),
         })

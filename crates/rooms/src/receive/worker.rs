@@ -103,7 +103,7 @@ impl Page {
 type Later = HashMap<OwnedEventId, Deferred>;
 
 impl Rooms {
-    /// Goes on with what lay in the inboxes when the server stopped.
+    /// Goes on with what lay in the inboxes when the server stopped, and with what is to be sent later.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -111,6 +111,16 @@ impl Rooms {
         for room in self.store.rooms_with_inbox().await? {
             self.wake_worker(room);
         }
+        let mut closing = self.receiving.closing.subscribe();
+        let rooms = self.clone();
+        let mut workers = self.receiving.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                _ = closing.wait_for(|closing| *closing) => {}
+                () = rooms.send_what_is_due() => {}
+            }
+        });
         Ok(())
     }
 

@@ -7,6 +7,9 @@ use ruma::{RoomAliasId, RoomId, api::client::room::get_summary::v1::Request};
 
 use crate::{ApiError, ClientApi, Session, actor::actor_of, reply};
 
+/// Where it was before it came into the specification.
+pub(super) const UNSTABLE: &str = "/_matrix/client/unstable/im.nheko.summary/summary/{room_id_or_alias}";
+
 /// What a room shows of itself, to those who could enter it.
 pub(super) async fn handle(
     api: ClientApi,
