@@ -83,3 +83,56 @@ async fn invitations_from_another_server_are_blocked_or_ignored() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn server_speaks_to_a_user_in_one_room() {
+    on_each_engine(async |engine: Engine| {
+        let network = Network::with(&engine, &["a.test"], SETTINGS).await;
+        let admin = network.administrator("admin", "a.test").await;
+        let alice = network.user("alice", "a.test").await;
+        admin.put("/_parvis/admin/v1/policy/encryption.private", json!({ "value": "required" })).await.ok();
+        let path = "/_parvis/admin/v1/server_notices";
+        let body = json!({ "user_id": alice.id, "content": { "msgtype": "m.text", "body": "maintenance" } });
+        alice.post(path, body.clone()).await.refused(403, "M_FORBIDDEN");
+        let first = admin.post(path, body.clone()).await.ok()["event_id"].clone();
+        let invited = alice.get("v3/sync").await.ok()["rooms"]["invite"].clone();
+        let room = invited.as_object().unwrap().keys().next().unwrap().clone();
+        alice
+            .post(&format!("v3/rooms/{room}/leave"), json!({}))
+            .await
+            .refused(403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM");
+        alice.join(&room).await;
+        let answer = alice.get("v3/sync").await.ok();
+        let joined = &answer["rooms"]["join"][&room];
+        let events = joined["timeline"]["events"].as_array().unwrap();
+        assert!(
+            events.iter().any(|event| event["event_id"] == first && event["sender"] == "@_server:a.test")
+        );
+        assert!(events.iter().all(|event| event["type"] != "m.room.encryption"), "the server has no keys");
+        assert!(
+            joined["account_data"]["events"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|data| { data["content"]["tags"].get("m.server_notice").is_some() })
+        );
+        let reply = alice.try_send_event(&room, "m.room.message", "1", &json!({ "body": "hi" })).await;
+        reply.unwrap().refused(403, "M_FORBIDDEN");
+        alice.leave(&room).await;
+        let once = format!("{path}/t1");
+        let second = admin.put(&once, body.clone()).await.ok();
+        assert_eq!(admin.put(&once, body.clone()).await.ok(), second);
+        let invited = alice.get("v3/sync").await.ok()["rooms"]["invite"].clone();
+        assert_eq!(invited.as_object().unwrap().keys().collect::<Vec<_>>(), [&room], "there is one room");
+        admin.post("/_synapse/admin/v1/send_server_notice", body).await.ok();
+        for (user, status, errcode) in
+            [("@nobody:a.test", 404, "M_NOT_FOUND"), ("@far:b.test", 400, "M_INVALID_PARAM")]
+        {
+            admin.post(path, json!({ "user_id": user, "content": {} })).await.refused(status, errcode);
+        }
+        let auth = json!({ "type": "m.login.dummy" });
+        let taken = json!({ "username": "_server", "password": "correct horse", "auth": auth });
+        network.stranger("a.test").post("v3/register", taken).await.refused(400, "M_USER_IN_USE");
+    })
+    .await;
+}

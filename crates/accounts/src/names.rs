@@ -2,6 +2,9 @@
 
 use ruma::{OwnedUserId, ServerName, UserId};
 
+/// The name under which the server itself speaks to its users.
+pub(crate) const RESERVED: &str = "_server";
+
 /// The longest device id that a client may choose, in bytes.
 pub(crate) const LONGEST_DEVICE_ID: usize = 255;
 

@@ -150,6 +150,9 @@ impl Accounts {
     }
 
     async fn check_free(&self, user_id: &ruma::UserId) -> Result<(), CreateError> {
+        if user_id.localpart() == names::RESERVED {
+            return Err(CreateError::Taken);
+        }
         if let Some(user) = self.store.find_user(user_id).await?
             && self.store.account(user).await?.is_some()
         {
@@ -303,6 +306,7 @@ impl Accounts {
         let made_up = || self.ambient.chance.text(MADE_UP_NAME_LENGTH).to_lowercase();
         let localpart = localpart.map_or_else(made_up, str::to_owned);
         let user_id = names::new_user_id(&localpart, &self.settings.server_name)?;
+        self.check_free(&user_id).await?;
         let account = Account {
             user: self.store.intern_user(&user_id).await?,
             user_id,

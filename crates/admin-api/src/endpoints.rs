@@ -10,6 +10,7 @@ mod give_registration_token;
 mod list_registration_tokens;
 mod list_reports;
 mod revoke_registration_token;
+mod send_notice;
 
 use http::Method;
 use parvis_accounts::GivenToken;
@@ -37,6 +38,14 @@ pub(crate) fn all() -> Endpoints<AdminApi> {
             revoke_registration_token::PATH,
             revoke_registration_token::handle,
         ))
+        .with(
+            Endpoint::own(Method::POST, send_notice::PATH, send_notice::handle)
+                .also_at(send_notice::OLDER_PATH),
+        )
+        .with(
+            Endpoint::own(Method::PUT, send_notice::ONCE_PATH, send_notice::handle)
+                .also_at(send_notice::OLDER_ONCE_PATH),
+        )
         .with(Endpoint::own(Method::GET, explain_encryption::PATH, explain_encryption::handle))
 }
 

@@ -1,10 +1,12 @@
 //! The table from the engines' errors to Matrix errors.
 
+use http::StatusCode;
 use parvis_accounts::TokenError;
 use parvis_organisation::ChangeError;
 use parvis_policy::SettingError;
 use parvis_rooms::RoomError;
 use parvis_wire::MatrixError;
+use ruma::api::error::ErrorCode;
 
 /// What a handler fails with.
 #[derive(Debug)]
@@ -40,6 +42,10 @@ impl From<RoomError> for ApiError {
         Self(match error {
             RoomError::UnknownRoom | RoomError::NotFound(_) => MatrixError::not_found(text),
             RoomError::InvalidParam(_) => MatrixError::invalid_param(text),
+            RoomError::Format(_) => MatrixError::bad_json(text),
+            RoomError::InviteBlocked => {
+                MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
+            }
             other => MatrixError::internal(other),
         })
     }

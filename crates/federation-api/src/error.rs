@@ -47,7 +47,7 @@ impl From<RoomError> for ApiError {
             RoomError::UnableToAuthoriseJoin => bad(ErrorCode::UnableToAuthorizeJoin),
             RoomError::UnableToGrantJoin => bad(ErrorCode::UnableToGrantJoin),
             // Guests are this server's; others know nothing of them.
-            RoomError::NoGuests => MatrixError::forbidden(text),
+            RoomError::NoGuests | RoomError::NoticeRoom => MatrixError::forbidden(text),
             RoomError::InviteBlocked => {
                 MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
             }

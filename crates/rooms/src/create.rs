@@ -52,6 +52,8 @@ pub struct CreateRoom {
     pub preset: Option<Preset>,
     /// Whether the invitations are to a conversation.
     pub is_direct: bool,
+    /// Whether the room is not encrypted whatever the policy: for the server's own.
+    pub plain: bool,
     /// Additions to the content of `m.room.power_levels`; each replaces the field of the same name.
     pub power_levels: Map<String, Value>,
 }
@@ -213,7 +215,7 @@ impl Rooms {
             let draft = Draft::state(&state.kind, &state.state_key, state.content.clone());
             turn.stage_for(actor, draft).await?;
         }
-        if decision.outcome == AtCreation::Add {
+        if decision.outcome == AtCreation::Add && !wanted.plain {
             let content = json!({ "algorithm": ALGORITHM });
             turn.stage_for(actor, Draft::state(ENCRYPTION, "", raw(&content))).await?;
         }

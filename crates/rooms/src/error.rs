@@ -66,6 +66,10 @@ pub enum RoomError {
     /// The room lets no guests in (`M_GUEST_ACCESS_FORBIDDEN`).
     #[error("guests may not join this room")]
     NoGuests,
+    /// The server speaks to the user in this room, and its invitation is not rejected
+    /// (`M_CANNOT_LEAVE_SERVER_NOTICE_ROOM`).
+    #[error("the server speaks to you in this room; its invitation cannot be rejected")]
+    NoticeRoom,
     /// The user takes no invitations (`M_INVITE_BLOCKED`).
     #[error("this user takes no invitations")]
     InviteBlocked,

@@ -21,6 +21,7 @@ mod handshake;
 mod hierarchy;
 mod history;
 mod membership;
+mod notices;
 mod others;
 mod policy_server;
 mod profile;
@@ -60,6 +61,7 @@ pub use handshake::{Bound, Invitation, JoinAnswer, Template, ThirdPartyInvite};
 pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, SpaceChild};
 pub use history::{Context, HistoryToken, MessagesPage, RelationsQuery};
 pub use membership::Action;
+pub use notices::NOTICES_LOCALPART;
 pub use others::Others;
 pub use parvis_storage::{
     DelayedEvent, Direction, Report, ReportedThing, ReportsWanted, RoomSn, StoredEvent,
@@ -138,6 +140,8 @@ pub struct Rooms {
     unwelcome: Cache<OwnedEventId, ()>,
     counters: Arc<Counters>,
     delayed: Arc<Delayed>,
+    /// Held by whoever says something to a user for the server.
+    noticing: Arc<Mutex<()>>,
     /// When the newest room was made, in milliseconds since the epoch.
     newest: Arc<AtomicI64>,
 }
@@ -182,6 +186,7 @@ impl Rooms {
             resolutions: Cache::new(RESOLUTIONS),
             counters: Arc::default(),
             delayed: Arc::default(),
+            noticing: Arc::default(),
             doors: Doors::default(),
             profiles: Profiles::default(),
             hierarchies: Hierarchies::default(),

@@ -127,6 +127,14 @@ impl Rooms {
     /// # Errors
     /// [`RoomError::Forbidden`] for who was never in, or is banned.
     pub async fn leave(&self, actor: &Actor, room: RoomSn, reason: Option<&str>) -> Result<(), RoomError> {
+        if let Some(member) = self.store.member(actor.user, room).await? {
+            self.must_not_reject_notices(actor.user, room, member.membership).await?;
+        }
+        self.depart(actor, room, reason).await
+    }
+
+    /// As [`leave`](Self::leave), for whoever goes from everywhere.
+    async fn depart(&self, actor: &Actor, room: RoomSn, reason: Option<&str>) -> Result<(), RoomError> {
         let content = member("leave", None, None, reason);
         if let Some(member) = self.store.member(actor.user, room).await?
             && matches!(member.membership, Membership::Invite | Membership::Knock)
@@ -154,7 +162,7 @@ impl Rooms {
             if matches!(member.membership, Membership::Leave | Membership::Ban) {
                 continue;
             }
-            if let Err(error) = self.leave(actor, room, None).await {
+            if let Err(error) = self.depart(actor, room, None).await {
                 tracing::warn!(room = room.0, %error, "an ending account could not leave a room");
                 failed += 1;
             }

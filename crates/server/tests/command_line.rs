@@ -254,6 +254,29 @@ async fn users_are_made_listed_locked_and_given_new_passwords_while_the_server_r
 }
 
 #[test]
+fn tokens_for_registering_are_given_out_listed_and_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let token = |arguments: &[&str]| {
+        let arguments: Vec<&str> = ["registration-token"].iter().chain(arguments).copied().collect();
+        run(here, &arguments)
+    };
+    let made = token(&["create", "welcome", "--uses", "3", "--days", "2", "--by", "anna"]);
+    assert_eq!((made.0, made.1.as_str()), (true, "welcome\n"));
+    let (success, made_up, _) = token(&["create", "--by", "anna"]);
+    assert!(success && made_up.starts_with("parvis_gt_"), "{made_up}");
+    let (_, list, _) = token(&["list"]);
+    assert!(list.contains("welcome  (used 0 of 3 times, good for 4"), "{list}");
+    assert!(list.contains("(used 0 times, by anna)"), "{list}");
+    assert!(token(&["revoke", "welcome"]).0);
+    let (success, _, error) = token(&["revoke", "welcome"]);
+    assert!(!success && error.contains("no such token"), "{error}");
+    let (success, _, error) = token(&["create", "two words"]);
+    assert!(!success && error.contains("a token has 1 to 64"), "{error}");
+    assert!(!token(&["list"]).1.contains("welcome"));
+}
+
+#[test]
 fn what_cannot_be_done_with_a_user_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();

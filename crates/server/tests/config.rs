@@ -213,13 +213,38 @@ fn open_registration_needs_its_second_key() {
 }
 
 #[test]
-fn registration_by_token_needs_a_token_and_others_have_no_use_for_one() {
-    let told = problems("registration.mode = \"token\"");
-    assert!(told[0].contains("`registration.tokens`: must name a token"), "{told:?}");
+fn registration_by_token_takes_tokens_and_others_have_no_use_for_one() {
+    let told = problems("[registration]\nmode = \"token\"\ntokens = [\"\"]");
+    assert!(told[0].contains("`registration.tokens`: a token has 1 to 64"), "{told:?}");
+    // Administrators give out tokens too.
+    let config = from_file("registration.mode = \"token\"").unwrap().config;
+    assert_eq!(config.organisations[0].registration, RegistrationConfig::Token(Vec::new()));
     let told = problems("registration.tokens = [\"a\"]");
     assert!(told[0].contains("`registration.tokens`: have no effect"), "{told:?}");
     let config = from_file("[registration]\nmode = \"token\"\ntokens = [\"a\"]").unwrap().config;
     assert_eq!(config.organisations[0].registration, RegistrationConfig::Token(vec!["a".into()]));
+}
+
+#[test]
+fn terms_name_documents_at_urls() {
+    let terms = |fields: &str| problems(&format!("[[registration.terms]]\n{fields}"));
+    let document = r#"documents = [{ language = "en", title = "Privacy", url = "https://example.org" }]"#;
+    for (fields, told) in [
+        (format!("name = \"a b\"\nversion = \"1\"\n{document}"), "a name is made of"),
+        (format!("name = \"a\"\nversion = \"\"\n{document}"), "terms need a version"),
+        ("name = \"a\"\nversion = \"1\"\ndocuments = []".to_owned(), "terms need a document"),
+        (
+            format!("name = \"a\"\nversion = \"1\"\n{}", document.replace("https", "ftp")),
+            "a document is at a URL",
+        ),
+        (
+            format!("name = \"a\"\nversion = \"1\"\n{}", document.replace("\"en\"", "\"\"")),
+            "the code of its language",
+        ),
+    ] {
+        let problems = terms(&fields);
+        assert!(problems[0].contains(told), "{problems:?}");
+    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod media;
 mod members;
 mod migrate;
 mod model;
+mod notice_rooms;
 mod numbers;
 mod one_time_keys;
 mod outbound;
@@ -99,6 +100,7 @@ pub use model::{
     AccountData, Aggregation, DeviceState, EventFlags, Member, NewEvent, Receipt, RoomHead, RoomMembers,
     RoomReceipts, RoomServers, StoredEvent, ThreadPart, UserRooms,
 };
+pub use notice_rooms::NOTICE_ROOM_IS_NEW;
 pub use numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
 pub use one_time_keys::{ClaimedKey, FallbackKey, OneTimeKey};
 pub use outbound::OutgoingEdu;

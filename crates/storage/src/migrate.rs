@@ -40,6 +40,7 @@ migrations! {
     13 "0013_moderation",
     14 "0014_addresses",
     15 "0015_delayed_events",
+    16 "0016_notices",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

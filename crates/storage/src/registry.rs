@@ -30,6 +30,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         key_backups::STATEMENTS,
         media::STATEMENTS,
         members::STATEMENTS,
+        crate::notice_rooms::STATEMENTS,
         outside::STATEMENTS,
         outbound::STATEMENTS,
         one_time_keys::STATEMENTS,

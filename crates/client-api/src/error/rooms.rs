@@ -37,6 +37,9 @@ impl From<RoomError> for ApiError {
             RoomError::NoGuests => {
                 MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::GuestAccessForbidden, text)
             }
+            RoomError::NoticeRoom => {
+                MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::CannotLeaveServerNoticeRoom, text)
+            }
             RoomError::InviteBlocked => {
                 MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked, text)
             }

@@ -484,11 +484,6 @@ fn registration(settings: &RegistrationSettings, checker: &mut Checker<'_>) -> R
         RegistrationMode::Token => {
             let usable =
                 settings.tokens.iter().all(|token| !token.reveal().is_empty() && token.reveal().len() <= 64);
-            checker.require(
-                !settings.tokens.is_empty(),
-                "registration.tokens",
-                "must name a token at least, since registration.mode is \"token\"",
-            );
             checker.require(usable, "registration.tokens", "a token has 1 to 64 characters");
             RegistrationConfig::Token(settings.tokens.clone())
         }

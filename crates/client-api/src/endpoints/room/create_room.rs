@@ -42,6 +42,7 @@ fn read(request: Request) -> Result<CreateRoom, MatrixError> {
         initial_state,
         preset: request.preset.map(read_preset).transpose()?,
         is_direct: request.is_direct,
+        plain: false,
         power_levels: object(request.power_level_content_override.as_ref(), "power_level_content_override")?,
     })
 }
