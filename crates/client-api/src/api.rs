@@ -7,6 +7,7 @@ use parvis_e2ee::E2ee;
 use parvis_media::Media;
 use parvis_organisation::Organisation;
 use parvis_rooms::Rooms;
+use parvis_search::Search;
 use parvis_sync::{SyncEngine, View};
 use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
 
@@ -32,6 +33,8 @@ pub struct ClientApi {
     pub view: View,
     /// What is new.
     pub sync: SyncEngine,
+    /// What was said, by its words.
+    pub search: Search,
     /// Who belongs here.
     pub accounts: Accounts,
     /// Limits for those who ask too often.

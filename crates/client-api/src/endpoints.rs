@@ -24,6 +24,7 @@ mod receipt;
 mod relations;
 mod reporting;
 mod room;
+mod search;
 mod session;
 mod state;
 mod sync;
@@ -65,6 +66,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(relations::endpoints())
         .merge(reporting::endpoints())
         .merge(room::endpoints())
+        .merge(search::endpoints())
         .merge(session::endpoints())
         .merge(state::endpoints())
         .merge(sync::endpoints())

@@ -50,6 +50,8 @@ pub struct RateLimitSettings {
     pub reports: RateLimit,
     /// Mails that somebody has sent, per address from which they ask and per address of mail.
     pub mails: RateLimit,
+    /// Searches per user.
+    pub searches: RateLimit,
 }
 
 impl RateLimitSettings {
@@ -62,6 +64,7 @@ impl RateLimitSettings {
         invites: RateLimit::OFF,
         reports: RateLimit::OFF,
         mails: RateLimit::OFF,
+        searches: RateLimit::OFF,
     };
 }
 
@@ -82,6 +85,8 @@ pub struct RateLimits {
     pub reports: RateLimiter,
     /// Mails that somebody has sent, per address from which they ask and per address of mail.
     pub mails: RateLimiter,
+    /// Searches per user.
+    pub searches: RateLimiter,
 }
 
 impl RateLimits {
@@ -96,6 +101,7 @@ impl RateLimits {
             invites: limiter(settings.invites),
             reports: limiter(settings.reports),
             mails: limiter(settings.mails),
+            searches: limiter(settings.searches),
         }
     }
 }

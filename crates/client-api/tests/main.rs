@@ -28,6 +28,7 @@ mod rate_limits;
 mod read_marker;
 mod receipt;
 mod reporting;
+mod search;
 mod session;
 mod sync;
 mod tag;

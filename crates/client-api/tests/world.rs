@@ -22,6 +22,7 @@ use parvis_media::{Media, Settings as MediaSettings};
 use parvis_organisation::Organisation;
 use parvis_policy::{Policy, Settings, Standing, encryption::EncryptionPolicy};
 use parvis_rooms::{Identity, Others, RoomSettings, Rooms};
+use parvis_search::{Search, SearchSettings};
 use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
 use parvis_sync::{SyncEngine, SyncSettings, View};
 use parvis_wire::ClientAddress;
@@ -134,6 +135,7 @@ impl World {
                 allowed: vec![RoomVersionId::V11, RoomVersionId::V12],
             }),
             rooms,
+            search: search(&store, &ambient).await,
             sync: SyncEngine::start(store.clone(), view.clone(), ambient.clone(), SyncSettings::default()),
             view,
             accounts,
@@ -295,6 +297,10 @@ async fn media(directory: &tempfile::TempDir, store: &Store, ambient: &Ambient) 
     settings.open_before = Some(Timestamp(FREEZE));
     let server_name = server_name!("parvis.test").to_owned();
     Media::open(settings, store.clone(), ambient.clone(), server_name).await.unwrap()
+}
+
+async fn search(store: &Store, ambient: &Ambient) -> Search {
+    Search::start(store.clone(), ambient.clone(), SearchSettings::default()).await.unwrap()
 }
 
 fn discovery() -> Discovery {

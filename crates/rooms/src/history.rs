@@ -200,11 +200,24 @@ impl Rooms {
         limit: usize,
     ) -> Result<Context, RoomError> {
         let event = self.event(room_id, event_id).await?;
+        self.context_of(event, limit / 2, limit - limit / 2).await
+    }
+
+    /// An event of a room with up to so many others before and after it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn context_of(
+        &self,
+        event: Arc<StoredEvent>,
+        before: usize,
+        after: usize,
+    ) -> Result<Context, RoomError> {
         let (room, here) = (event.room, event.place);
         let back = Place(here.0 - 1);
-        let before = self.store.history(room, Place::BEGINNING, back, Direction::Backward, limit / 2).await?;
+        let before = self.store.history(room, Place::BEGINNING, back, Direction::Backward, before).await?;
         let head = Place::behind(self.store.head());
-        let after = self.store.history(room, here, head, Direction::Forward, limit - limit / 2).await?;
+        let after = self.store.history(room, here, head, Direction::Forward, after).await?;
         let start = before.last().map_or(back, |first| Place(first.place.0 - 1));
         let last = after.last().unwrap_or(&event);
         let (end, state_root) = (last.place, last.room_root);

@@ -27,6 +27,7 @@ mod policy_server;
 mod profile;
 mod receive;
 mod reports;
+mod searched;
 mod send;
 mod serve;
 mod state;
@@ -67,6 +68,7 @@ pub use parvis_storage::{
     DelayedEvent, Direction, Report, ReportedThing, ReportsWanted, RoomSn, StoredEvent,
 };
 pub use receive::Received;
+pub use searched::Searched;
 pub use send::SendEvent;
 pub use serve::{Accessible, ServedHierarchy, ServedState, ServedStateIds};
 pub use take_in::TakeInError;

@@ -9,6 +9,7 @@ use parvis_e2ee::E2eeSettings;
 use parvis_events::RoomVersion;
 use parvis_policy::Standing;
 use parvis_rooms::RoomSettings;
+use parvis_search::SearchSettings;
 use parvis_sync::{PresenceMode, SyncSettings};
 
 use crate::config::{self, FindableUsers, ManagedField, OrganisationConfig, RegistrationConfig, RoomsConfig};
@@ -38,6 +39,11 @@ pub(crate) fn sync_settings(config: &OrganisationConfig) -> SyncSettings {
         config::PresenceMode::On => PresenceMode::On,
     };
     SyncSettings { presence }
+}
+
+/// How what was said is found.
+pub(crate) fn search_settings(config: &OrganisationConfig) -> SearchSettings {
+    SearchSettings { languages: config.search_languages.clone() }
 }
 
 /// How the server's half of end-to-end encryption works.
@@ -108,6 +114,7 @@ pub(crate) fn rate_limits(settings: &config::RateLimitSettings) -> RateLimitSett
         invites: limit(settings.invites),
         reports: limit(settings.reports),
         mails: limit(settings.mails),
+        searches: limit(settings.searches),
     }
 }
 

@@ -16,6 +16,7 @@ use parvis_outbound::{Answers, Outbound, OutboundStatus};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
 use parvis_rooms::{EncryptionOfRoom, Identity, Others, Rooms, RoomsStatus};
+use parvis_search::{Search, SearchStatus};
 use parvis_storage::{CommitError, DatabaseSettings, Pace, StorageError, Store, StoreSettings, WriteSet};
 use parvis_sync::{SyncEngine, View};
 use parvis_wire::{Settings as EnvelopeSettings, Telemetry, envelope};
@@ -25,7 +26,8 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use crate::{
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
     engine_settings::{
-        accounts_settings, bounds, e2ee_settings, rate_limits, room_settings, room_versions, sync_settings,
+        accounts_settings, bounds, e2ee_settings, rate_limits, room_settings, room_versions, search_settings,
+        sync_settings,
     },
     others::{ByRules, Notary, guarded},
     passing::pass_on,
@@ -44,6 +46,7 @@ pub struct Homeserver {
     router: Router,
     rooms: Rooms,
     sync: SyncEngine,
+    search: Search,
     outbound: Outbound,
     passing: JoinHandle<()>,
     e2ee: E2ee,
@@ -128,6 +131,8 @@ impl Homeserver {
         let view = View::new(store.clone(), ambient.clone());
         let sync = SyncEngine::start(store.clone(), view.clone(), ambient.clone(), sync_settings(&config));
         let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
+        let search = Search::start(store.clone(), ambient.clone(), search_settings(&config));
+        let search = search.await.map_err(&failed)?;
         rooms.resume().await.map_err(&failed)?;
         let federation = rooms.others().federation.clone();
         let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, e2ee_settings(&config));
@@ -154,6 +159,7 @@ impl Homeserver {
             rooms: rooms.clone(),
             view,
             sync: sync.clone(),
+            search: search.clone(),
             accounts,
             limits: Arc::new(limits),
             bounds: bounds(&config.limits),
@@ -177,6 +183,7 @@ impl Homeserver {
             router,
             rooms,
             sync,
+            search,
             outbound,
             passing,
             e2ee,
@@ -204,6 +211,11 @@ impl Homeserver {
         self.outbound.status()
     }
 
+    /// How the index of the search stands.
+    pub fn search_status(&self) -> SearchStatus {
+        self.search.status()
+    }
+
     /// Takes notice of what another process has changed of the organisation's policy.
     ///
     /// # Errors
@@ -228,6 +240,7 @@ impl Homeserver {
         self.sync.close();
         self.media.close();
         self.outbound.stop();
+        self.search.stop();
         self.rooms.stop();
         self.passing.abort();
     }
@@ -235,13 +248,15 @@ impl Homeserver {
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, media, router, rooms, sync, outbound, passing, e2ee, organisation, .. } = self;
+        let Self { store, media, router, rooms, sync, search, outbound, passing, e2ee, organisation, .. } =
+            self;
         // It was told to end; that it did is an error of joining, and no other.
         let _ = passing.await;
         outbound.close().await;
+        search.close().await;
         rooms.close().await;
         // The engines, and the handlers in the router, hold the store too.
-        drop((router, rooms, sync, media, outbound, e2ee, organisation));
+        drop((router, rooms, sync, search, media, outbound, e2ee, organisation));
         store.close().await;
     }
 }

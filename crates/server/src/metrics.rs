@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use parvis_outbound::{OutboundStatus, QueueStatus};
+use parvis_search::SearchStatus;
 use parvis_wire::Route;
 
 const REQUESTS: &str = "parvis_http_requests_total";
@@ -29,6 +30,17 @@ const OUTBOUND: [(&str, &str); 6] = [
 ];
 const TRANSACTIONS: &str = "parvis_federation_transactions_total";
 const FAILURES: &str = "parvis_federation_failed_attempts_total";
+
+/// How the indexes of the search stand, all homeservers of the process together.
+const SEARCH: [(&str, &str); 3] = [
+    ("parvis_search_changes_unread", "Changes that the search has not looked at."),
+    (
+        "parvis_search_filled",
+        "How much of what was there before is in the index, of the least filled one: 0 to 1.",
+    ),
+    ("parvis_search_failing", "Indexes that could not be brought up to date at the last attempt."),
+];
+const SEARCH_DOCUMENTS: &str = "parvis_search_documents_total";
 
 /// From half a millisecond to the longest wait of a sync.
 const BUCKETS_SECONDS: [f64; 14] =
@@ -53,13 +65,15 @@ impl Metrics {
         let durations = KeyName::from(DURATIONS);
         let text = "How long requests took until the answer began, by method and route.";
         recorder.describe_histogram(durations, Some(Unit::Seconds), text.into());
-        for (name, text) in OUTBOUND {
+        for (name, text) in OUTBOUND.into_iter().chain(SEARCH) {
             recorder.describe_gauge(KeyName::from(name), None, text.into());
         }
         let text = "Transactions made for other servers.";
         recorder.describe_counter(KeyName::from(TRANSACTIONS), None, text.into());
         let text = "Attempts to tell other servers that failed.";
         recorder.describe_counter(KeyName::from(FAILURES), None, text.into());
+        let text = "Texts put into indexes of the search.";
+        recorder.describe_counter(KeyName::from(SEARCH_DOCUMENTS), None, text.into());
         Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder) })
     }
 
@@ -86,6 +100,23 @@ impl Metrics {
         for (name, value) in [(TRANSACTIONS, transactions), (FAILURES, failures)] {
             self.recorder.register_counter(&Key::from_static_name(name), &METADATA).absolute(value);
         }
+    }
+
+    /// Notes how the search stands.
+    pub(crate) fn note_search(&self, statuses: impl Iterator<Item = SearchStatus>) {
+        let (mut unread, mut filled, mut failing, mut documents) = (0, 1.0_f64, 0_u32, 0);
+        for status in statuses {
+            unread += status.unread_changes;
+            filled = filled.min(status.filled);
+            failing += u32::from(status.is_failing);
+            documents += status.documents;
+        }
+        let unread = f64::from(u32::try_from(unread).unwrap_or(u32::MAX));
+        for ((name, _), value) in SEARCH.into_iter().zip([unread, filled, f64::from(failing)]) {
+            self.recorder.register_gauge(&Key::from_static_name(name), &METADATA).set(value);
+        }
+        let documents_key = Key::from_static_name(SEARCH_DOCUMENTS);
+        self.recorder.register_counter(&documents_key, &METADATA).absolute(documents);
     }
 
     /// Folds what was recorded. To be called now and then, or memory grows while nobody asks.

@@ -168,8 +168,9 @@ impl WriteSet {
         if !shown {
             return;
         }
-        if past.is_none() {
-            self.announce(PendingChange::Event(Box::new(event)));
+        match past {
+            None => drop(self.announce(PendingChange::Event(Box::new(event)))),
+            Some(_) => self.add_search_pending(sn),
         }
         if let Some((target, kind)) = relation_of(&pdu) {
             self.write(&ADD_RELATION, vec![target.into(), sn.into(), room.into(), kind.into(), place]);
@@ -193,6 +194,7 @@ impl WriteSet {
         self.write(&SET_REDACTED, vec![target.into(), by.into()]);
         self.write(&SET_JSON, vec![target.into(), json.into()]);
         self.write(&REMOVE_RELATIONS_OF, vec![target.into()]);
+        self.add_search_pending(target);
         self.rewritten.push(target);
     }
 }

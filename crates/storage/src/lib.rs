@@ -8,9 +8,9 @@
 //!
 //! The modules lie in layers, and import only from layers below their own. From below:
 //!
-//! 1. `error`, `numbers`, `value`, `statement`, `engine`, `dialect`, `migrate`, `state_tree`, `changes`, `token`:
+//! 1. `error`, `numbers`, `value`, `statement`, `engine`, `migrate`, `state_tree`, `changes`, `token`:
 //!    the engines, and the words that everything else is said in;
-//! 2. `model`: plain types that are kept in memory or handed to readers;
+//! 2. `model`: plain types that are kept in memory or handed to readers; `dialect`;
 //! 3. `write_set`, which gathers rows and what they change in memory;
 //! 4. `shared`: memory, brought up to date with each commit;
 //! 5. `writer` and `store`;
@@ -62,6 +62,7 @@ mod remote_media;
 mod reports;
 mod restored;
 mod rooms;
+mod search;
 mod servers;
 mod sessions;
 mod shared;
@@ -98,7 +99,7 @@ pub use key_backups::{BackedUpKey, KEY_BACKUP_IS_NEW, KEY_BACKUP_IS_UNCHANGED, K
 pub use media::{ContentHash, MediaContent, StoredMedia, StoredThumbnail, ThumbnailKey};
 pub use model::{
     AccountData, Aggregation, DeviceState, EventFlags, Member, NewEvent, Receipt, RoomHead, RoomMembers,
-    RoomReceipts, RoomServers, StoredEvent, ThreadPart, UserRooms,
+    RoomReceipts, RoomServers, SearchTerms, SearchWord, StoredEvent, ThreadPart, UserRooms,
 };
 pub use notice_rooms::NOTICE_ROOM_IS_NEW;
 pub use numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
@@ -119,6 +120,7 @@ pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_s
 pub use remote_media::RemoteThumbnailKey;
 pub use reports::{NewReport, REPORT_IS_THERE, Report, ReportedThing, ReportsWanted};
 pub use rooms::Alias;
+pub use search::{SearchDocument, SearchMarks, SearchMatch, SearchScope};
 pub use sessions::{DEVICE_IS_NEW, DEVICE_IS_THERE, Device, NewSession, SESSION_IS_THERE, StoredSession};
 pub use state_tree::{Difference, StateRoot};
 pub use store::{Store, StoreSettings};

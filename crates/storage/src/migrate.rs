@@ -41,6 +41,7 @@ migrations! {
     14 "0014_addresses",
     15 "0015_delayed_events",
     16 "0016_notices",
+    17 "0017_search",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -8,6 +8,7 @@ mod event;
 mod membership;
 mod receipts;
 mod room_head;
+mod search_terms;
 
 pub use account_data::AccountData;
 pub(crate) use account_data::AccountDataChange;
@@ -19,3 +20,4 @@ pub use membership::{Member, RoomMembers, RoomServers, UserRooms};
 pub(crate) use receipts::ReceiptChange;
 pub use receipts::{Receipt, RoomReceipts};
 pub use room_head::RoomHead;
+pub use search_terms::{SearchTerms, SearchWord};

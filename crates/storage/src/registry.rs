@@ -5,7 +5,7 @@ use crate::{
     device_lists, dialect, engine::Pools, error::StorageError, events, failing_servers, filters, graph,
     inbox, interactive_auth, intern, key_backups, media, members, one_time_keys, outbound, outside, passes,
     peer_keys, policy_changes, profiles, pushers, receipts, registration_tokens, reports, restored, rooms,
-    servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
+    search, servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
 };
 
 /// Every registered statement.
@@ -45,6 +45,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         reports::STATEMENTS,
         restored::STATEMENTS,
         rooms::STATEMENTS,
+        search::STATEMENTS,
         servers::STATEMENTS,
         sessions::STATEMENTS,
         state::STATEMENTS,
@@ -80,7 +81,8 @@ pub async fn check_statements(store: &Store) -> Result<usize, String> {
     let mut connection = store.engine.writer().await.map_err(|error| error.to_string())?;
     let mut prepared = 0;
     let mut names = std::collections::HashSet::new();
-    for statement in all() {
+    let kind = store.engine.kind();
+    for statement in all().map(|statement| dialect::translated(kind, statement)) {
         // The writer gathers rows by the name of their statement.
         if !names.insert(statement.name) {
             return Err(format!("two statements are called {}", statement.name));
@@ -127,13 +129,16 @@ pub struct SchemaColumn {
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, c.name, lower(c.type), c.\"notnull\" = 0
     FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
-    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
+    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'
+        AND m.name NOT LIKE 'search\\_index%' ESCAPE '\\'";
 const POSTGRES_COLUMNS: &str =
     "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES'
     FROM information_schema.columns
-    WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_sqlx%'";
+    WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_sqlx%'
+        AND table_name NOT LIKE 'search\\_index%'";
 
-/// The tables and columns that the database has, sorted.
+/// The tables and columns that the database has, sorted. The index of words is left out: it is the one table that
+/// each engine has in its own way.
 ///
 /// # Errors
 /// If the database cannot be asked, or a column has a type that Parvis does not use.

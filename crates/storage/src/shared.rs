@@ -18,6 +18,7 @@ use std::sync::{
 
 use moka::sync::Cache;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use tokio::sync::Notify;
 
 pub(crate) use number_block::BLOCK;
 
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) receipts: ReceiptCache,
     pub(crate) device_states: DeviceStates,
     pub(crate) pending: Pending,
+    /// Told when something is left for the search to look at anew.
+    pub(crate) search_pending: Notify,
     events: Cache<EventSn, Arc<StoredEvent>>,
     rewrites: AtomicU64,
     nodes: Cache<NodeHash, Arc<Node>>,
@@ -78,6 +81,7 @@ impl Shared {
             receipts: ReceiptCache::new(cache_bytes / 8),
             device_states: DeviceStates::new(),
             pending: Pending::default(),
+            search_pending: Notify::new(),
             events: Cache::builder()
                 .max_capacity(cache_bytes / 2)
                 .weigher(|_, event: &Arc<StoredEvent>| event.weight())
@@ -163,6 +167,9 @@ impl Shared {
         self.members.apply(&set.members, first, &self.user_ids);
         self.receipts.apply(&set.receipts, first);
         self.device_states.apply(&set.touched_devices);
+        if set.search_is_pending {
+            self.search_pending.notify_one();
+        }
         if !set.rewritten.is_empty() {
             self.rewrites.fetch_add(1, Ordering::AcqRel);
             set.rewritten.iter().for_each(|event| self.events.invalidate(event));

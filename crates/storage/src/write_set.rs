@@ -37,6 +37,8 @@ pub struct WriteSet {
     pub(crate) receipts: Vec<ReceiptChange>,
     /// Devices whose keys or messages this set changes, for the cache.
     pub(crate) touched_devices: Vec<DeviceSn>,
+    /// Whether this set leaves something for the search to look at anew.
+    pub(crate) search_is_pending: bool,
 }
 
 /// One row for a multi-row insert, or one statement to run by itself.

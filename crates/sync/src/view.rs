@@ -84,6 +84,21 @@ impl View {
         self.show_to(&reading, events.to_vec(), Bundle::Everything).await
     }
 
+    /// As [`show`](Self::show), with nothing said about the events: where only a few of many are shown in the end.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn sift(
+        &self,
+        reader: Reader,
+        mut events: Vec<Arc<StoredEvent>>,
+    ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
+        let reading = self.reading(reader).await?;
+        events.retain(|event| event.pdu.is_state() || !reading.ignored.contains(event.pdu.sender()));
+        let seen = self.visible(&reading, events).await?;
+        Ok(seen.into_iter().map(|seen| seen.event).collect())
+    }
+
     /// These events of a room's state for a reader who may see that state: all of them, with no more said about
     /// them than their age.
     pub fn show_state(&self, reader: Reader, events: &[Arc<StoredEvent>]) -> Vec<ShownEvent> {

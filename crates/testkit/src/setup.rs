@@ -24,6 +24,7 @@ const COMMON: &str = r#"
     invites = { per_second = 0.0, burst = 1 }
     reports = { per_second = 0.0, burst = 1 }
     mails = { per_second = 0.0, burst = 1 }
+    searches = { per_second = 0.0, burst = 1 }
 
     [logging]
     level = "warn"

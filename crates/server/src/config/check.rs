@@ -9,6 +9,7 @@ use parvis_policy::{
     Settings as PolicySettings,
     federation::{FederationMode, FederationRules},
 };
+use parvis_search::Language;
 use ruma::{
     OwnedServerName, RoomVersionId, ServerName,
     api::client::discovery::discover_support::{Contact, ContactRole},
@@ -20,8 +21,8 @@ use super::{
     secret::Secret,
     settings::{
         AccountSettings, FederationSettings, LimitSettings, LoggingSettings, MediaSettings, PresenceMode,
-        RateLimit, RateLimitSettings, RegistrationMode, RegistrationSettings, RoomSettings, Settings,
-        SqliteSynchronous, StorageEngine, StorageSettings, WellKnownSettings,
+        RateLimit, RateLimitSettings, RegistrationMode, RegistrationSettings, RoomSettings, SearchSettings,
+        Settings, SqliteSynchronous, StorageEngine, StorageSettings, WellKnownSettings,
     },
 };
 
@@ -124,6 +125,8 @@ pub struct OrganisationConfig {
     pub policy: PolicySettings,
     /// How far presence goes.
     pub presence: PresenceMode,
+    /// The languages of which the search knows the forms of words.
+    pub search_languages: Vec<Language>,
     /// With which other servers it speaks.
     pub federation: FederationConfig,
     /// Limits for those who ask too often.
@@ -311,6 +314,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         rooms: rooms?,
         policy: settings.encryption.settings(),
         presence: settings.presence.mode,
+        search_languages: search_languages(&settings.search, checker),
         federation,
         rate_limits: settings.rate_limits,
         limits: settings.limits.clone(),
@@ -591,9 +595,21 @@ fn is_server_pattern(pattern: &str) -> bool {
     !pattern.is_empty() && pattern.bytes().all(fits)
 }
 
+fn search_languages(settings: &SearchSettings, checker: &mut Checker<'_>) -> Vec<Language> {
+    let mut languages = Vec::new();
+    for code in &settings.languages {
+        match code.parse() {
+            Ok(language) => languages.push(language),
+            Err(error) => checker.problem("search.languages", format!("{error}")),
+        }
+    }
+    languages
+}
+
 fn rate_limits(settings: &RateLimitSettings, checker: &mut Checker<'_>) {
-    let RateLimitSettings { login, registration, messages, joins, invites, reports, mails } = settings;
-    let limits: [(&str, &RateLimit); 7] = [
+    let RateLimitSettings { login, registration, messages, joins, invites, reports, mails, searches } =
+        settings;
+    let limits: [(&str, &RateLimit); 8] = [
         ("login", login),
         ("registration", registration),
         ("messages", messages),
@@ -601,6 +617,7 @@ fn rate_limits(settings: &RateLimitSettings, checker: &mut Checker<'_>) {
         ("invites", invites),
         ("reports", reports),
         ("mails", mails),
+        ("searches", searches),
     ];
     for (name, limit) in limits {
         let rate = limit.per_second;

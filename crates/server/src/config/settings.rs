@@ -32,6 +32,7 @@ pub struct Settings {
     pub rooms: RoomSettings,
     pub encryption: EncryptionPins,
     pub presence: PresenceSettings,
+    pub search: SearchSettings,
     pub federation: FederationSettings,
     pub rate_limits: RateLimitSettings,
     pub limits: LimitSettings,
@@ -459,6 +460,20 @@ pub struct PresenceSettings {
     pub mode: PresenceMode,
 }
 
+/// How what was said is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SearchSettings {
+    /// The languages of which the forms of words are known: `fr`, `de`, `it`, `en`.
+    pub languages: Vec<String>,
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self { languages: ["fr", "de", "it", "en"].map(str::to_owned).to_vec() }
+    }
+}
+
 /// With which other servers the organisation speaks, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -524,6 +539,8 @@ pub struct RateLimitSettings {
     pub reports: RateLimit,
     /// Mails that somebody has sent, per address from which they ask and per address of mail.
     pub mails: RateLimit,
+    /// Searches, per user.
+    pub searches: RateLimit,
 }
 
 impl Default for RateLimitSettings {
@@ -537,6 +554,7 @@ impl Default for RateLimitSettings {
             invites: rate(1.0, 50),
             reports: rate(0.1, 20),
             mails: rate(0.02, 5),
+            searches: rate(2.0, 30),
         }
     }
 }

@@ -6,4 +6,5 @@
 mod contract;
 mod e2ee;
 mod media;
+mod search;
 mod world;

@@ -36,6 +36,7 @@ joins = { per_second = 0.0, burst = 1 }
 invites = { per_second = 0.0, burst = 1 }
 reports = { per_second = 0.0, burst = 1 }
 mails = { per_second = 0.0, burst = 1 }
+searches = { per_second = 0.0, burst = 1 }
 
 [logging]
 level = "warn"
