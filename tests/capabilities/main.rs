@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conversations;
+mod delayed;
 mod elsewhere;
 mod encryption;
 mod entry;

@@ -36,6 +36,8 @@ struct Asked {
     told_all: BTreeSet<OwnedServerName>,
     /// Who told nothing new: perhaps they do not know what it leads up to.
     told_nothing: BTreeSet<OwnedServerName>,
+    /// Whether somebody told something.
+    told_some: bool,
 }
 
 /// One of several tries to take in an event.
@@ -80,9 +82,7 @@ impl Rooms {
         let (given, barred) = (StateGiven::new(), HashSet::new());
         let mut search = Search { asking, pool, given, barred, missing, is_far: false };
         let is_decided = self.search_ancestors(&mut search, pdu, &skip, is_last, in_vain).await?;
-        if !is_decided {
-            in_vain.found = search.pool;
-        }
+        in_vain.found = search.pool;
         Ok(is_decided)
     }
 
@@ -177,9 +177,10 @@ impl Rooms {
             }
             self.ask_between(search, &earliest, &edges, &mut asked).await?;
             if search.pool.len() > before {
+                asked.told_some = true;
                 continue;
             }
-            if asked.told_all.is_empty() && asked.told_nothing.is_empty() {
+            if !asked.told_some && asked.told_all.is_empty() && asked.told_nothing.is_empty() {
                 // Who tells nonsense, or nothing, is not asked further questions.
                 in_vain.note(&search.asking.servers, &edges, last);
                 return Ok(false);
@@ -196,7 +197,7 @@ impl Rooms {
                 }
                 return Ok(goes_on);
             }
-            asked = Asked::default();
+            asked = Asked { told_some: true, ..Asked::default() };
         }
         search.is_far = true;
         Ok(true)

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -92,6 +93,8 @@ pub(super) struct Asking<'a> {
     pub(super) head: RoomHead,
     /// Whom to ask, in this order.
     pub(super) servers: Vec<OwnedServerName>,
+    /// Who has answered. One failure after that does not make them silent.
+    answered: Mutex<BTreeSet<OwnedServerName>>,
 }
 
 impl Rooms {
@@ -106,7 +109,7 @@ impl Rooms {
         let others = self.servers_in_room(room).await?.into_iter();
         let own = self.server_name();
         servers.extend(others.filter(|server| server != own && first != Some(&**server)).take(OTHERS));
-        Ok(Asking { rooms: self, room, head: (*head).clone(), servers })
+        Ok(Asking { rooms: self, room, head: (*head).clone(), servers, answered: Mutex::default() })
     }
 
     /// Prepares to ask about a room's past: those who are in it, and where these are few, those who were. Somebody
@@ -150,10 +153,20 @@ impl Asking<'_> {
         R::Authentication: parvis_peers::Authentication,
     {
         // Nobody holds a room up for long: who was silent is asked again when they have been heard from, or later.
-        let limits = Limits { despite_back_off: false, timeout: PATIENCE, ..Limits::HISTORY };
+        let despite_back_off = self.answered().contains(server);
+        let limits = Limits { despite_back_off, timeout: PATIENCE, ..Limits::HISTORY };
         let answer: Result<_, PeerError> = self.rooms.others.federation.call(server, request, limits).await;
+        match &answer {
+            Ok(_) => {
+                self.answered().insert(server.to_owned());
+            }
+            Err(error) => tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"),
+        }
         answer
-            .inspect_err(|error| tracing::info!(%server, room = %self.head.room_id, %error, "asked in vain"))
+    }
+
+    fn answered(&self) -> MutexGuard<'_, BTreeSet<OwnedServerName>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The events between what is here and some others, as one server tells them. `None` where it gives no answer that

@@ -134,11 +134,17 @@ impl Rooms {
             other => return Ok(other),
         };
         let mut kept = told.fetched.clone();
+        let mut is_told = false;
         if self.store.event_by_id(id).await?.is_none() {
-            kept.extend(asking.events(std::slice::from_ref(id)).await?.events);
+            let events = asking.events(std::slice::from_ref(id)).await?.events;
+            is_told = !events.is_empty();
+            kept.extend(events);
         }
         self.keep_outliers(asking.room, kept).await?;
-        let Some(event) = self.store.event_by_id(id).await? else { return Ok(Testimony::Nothing) };
+        let Some(event) = self.store.event_by_id(id).await? else {
+            // Where the event is told, but not all that authorises it, nothing that builds on it can be judged.
+            return Ok(if is_told { Testimony::Unsure } else { Testimony::Nothing });
+        };
         if let Some(state_key) = event.pdu.state_key().filter(|_| !event.flags.contains(EventFlags::REJECTED))
         {
             // It takes the place of what it replaces.

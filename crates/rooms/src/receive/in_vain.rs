@@ -17,7 +17,7 @@ pub(super) struct InVain {
     /// Those of last tries, in which nobody is waited for, with the event that follows: who knows the one may tell
     /// the state before the other.
     sought_last: HashSet<(OwnedServerName, OwnedEventId, OwnedEventId)>,
-    /// The events that the last search found, and that could not enter.
+    /// The events that the last search found, whether they could enter or not.
     pub(super) found: BTreeMap<OwnedEventId, Pdu>,
 }
 

@@ -76,6 +76,15 @@ impl Receiving {
 struct Deferred {
     tries: usize,
     due: Timestamp,
+    /// What it follows.
+    prev: Vec<OwnedEventId>,
+}
+
+impl Deferred {
+    /// Which try the next one is. One that comes before its time because something has entered does not count.
+    fn next_try(&self) -> usize {
+        if self.due == HURRIED { self.tries } else { self.tries + 1 }
+    }
 }
 
 /// Some of the events in an inbox.
@@ -99,8 +108,21 @@ impl Page {
     }
 }
 
+/// When what is hurried is due.
+const HURRIED: Timestamp = Timestamp(0);
+
 /// What was deferred in a room.
 type Later = HashMap<OwnedEventId, Deferred>;
+
+/// Has what was deferred for want of these events wait no longer.
+fn hurry<'a>(later: &mut Later, entered: impl IntoIterator<Item = &'a OwnedEventId>) {
+    if later.is_empty() {
+        return;
+    }
+    let entered: HashSet<&OwnedEventId> = entered.into_iter().collect();
+    let waiting = later.values_mut().filter(|one| one.prev.iter().any(|prev| entered.contains(prev)));
+    waiting.for_each(|one| one.due = HURRIED);
+}
 
 impl Rooms {
     /// Goes on with what lay in the inboxes when the server stopped, and with what is to be sent later.
@@ -239,9 +261,12 @@ impl Rooms {
         while !waiting.is_empty() {
             if has_changed {
                 let lacking = self.take_what_can_be(room, &waiting, &unwelcome).await?;
-                for pdu in waiting.iter().filter(|pdu| !lacking.contains(*pdu)) {
-                    later.remove(pdu.event_id());
+                let entered = waiting.iter().filter(|pdu| !lacking.contains(*pdu));
+                let entered: Vec<OwnedEventId> = entered.map(|pdu| pdu.owned_event_id().clone()).collect();
+                for id in &entered {
+                    later.remove(id);
                 }
+                hurry(later, &entered);
                 waiting = lacking;
             }
             if waiting.is_empty() {
@@ -249,31 +274,33 @@ impl Rooms {
             }
             let pdu = waiting.remove(0);
             let Some(origin) = origins.get(pdu.event_id()) else { continue };
-            let tries = later.get(pdu.event_id()).map_or(0, |deferred| deferred.tries) + 1;
+            let tries = later.get(pdu.event_id()).map_or(1, Deferred::next_try);
             let skip = later.keys().cloned().collect();
             let attempt = Try { skip, is_last: tries >= TRIES, in_vain: &mut *in_vain };
             let search = self.take_with_ancestors(room, origin, &pdu, attempt);
-            let (is_decided, has_news) = self.search_beside_news(room, wakeup, behind, search).await?;
+            let (is_decided, news) = self.search_beside_news(room, wakeup, behind, search).await?;
             if is_decided {
                 later.remove(pdu.event_id());
+                hurry(later, in_vain.found.keys());
             } else {
                 self.defer(&pdu, tries, later).await?;
             }
-            has_changed = is_decided || has_news;
+            hurry(later, &news);
+            has_changed = is_decided || !news.is_empty();
         }
         Ok(())
     }
 
     /// Lets a search for the ancestors of an event go on. Whatever comes meanwhile is taken in, if it needs nothing
-    /// more: others may take long to answer, or never do. Says whether the event was decided, and whether something
-    /// came.
+    /// more: others may take long to answer, or never do. Says whether the event was decided, and what entered
+    /// meanwhile.
     async fn search_beside_news(
         &self,
         room: RoomSn,
         wakeup: &Wakeup,
         behind: i64,
         search: impl Future<Output = Result<bool, RoomError>>,
-    ) -> Result<(bool, bool), RoomError> {
+    ) -> Result<(bool, Vec<OwnedEventId>), RoomError> {
         let found = Notify::new();
         let search = async {
             let outcome = search.await;
@@ -281,26 +308,30 @@ impl Rooms {
             outcome
         };
         let news = async {
-            let (mut behind, mut has_news) = (behind, false);
+            let (mut behind, mut entered) = (behind, Vec::new());
             loop {
                 tokio::select! {
                     biased;
-                    () = found.notified() => return Ok(has_news),
+                    () = found.notified() => return Ok(entered),
                     () = wakeup.notify.notified() => {
-                        behind = self.take_news(room, behind).await?;
-                        has_news = true;
+                        behind = self.take_news(room, behind, &mut entered).await?;
                     }
                 }
             }
         };
         // Both to their ends: neither may be left in the middle of a write.
-        let (found, news): (_, Result<bool, RoomError>) = tokio::join!(search, news);
+        let (found, news): (_, Result<Vec<OwnedEventId>, RoomError>) = tokio::join!(search, news);
         Ok((found?, news?))
     }
 
-    /// Takes in what lies in the inbox behind a number and needs nothing more. Gives the number up to which it was
-    /// looked at.
-    async fn take_news(&self, room: RoomSn, behind: i64) -> Result<i64, RoomError> {
+    /// Takes in what lies in the inbox behind a number and needs nothing more, and adds it to what has `entered`. Gives
+    /// the number up to which the inbox was looked at.
+    async fn take_news(
+        &self,
+        room: RoomSn,
+        behind: i64,
+        entered: &mut Vec<OwnedEventId>,
+    ) -> Result<i64, RoomError> {
         let Some(head) = self.store.room_head(room).await? else { return Ok(behind) };
         let mut behind = behind;
         loop {
@@ -308,7 +339,10 @@ impl Rooms {
             let Some(last) = events.last() else { return Ok(behind) };
             behind = last.number;
             let (pdus, unwelcome) = self.police(room, Page::read(&head, events).pdus).await?;
-            self.take_what_can_be(room, &topological_order(pdus), &unwelcome).await?;
+            let pdus = topological_order(pdus);
+            let lacking = self.take_what_can_be(room, &pdus, &unwelcome).await?;
+            let taken = pdus.iter().filter(|pdu| !lacking.contains(*pdu));
+            entered.extend(taken.map(|pdu| pdu.owned_event_id().clone()));
         }
     }
 
@@ -357,7 +391,8 @@ impl Rooms {
         }
         let pause = PAUSE.saturating_mul(3_u32.saturating_pow(u32::try_from(tries - 1).unwrap_or(u32::MAX)));
         tracing::info!(event = %id, room = %pdu.room_id(), tries, "what an event builds on cannot be had now");
-        later.insert(id, Deferred { tries, due: self.ambient.now().plus(pause).round_up(PAUSE) });
+        let prev = pdu.prev_events().to_vec();
+        later.insert(id, Deferred { tries, prev, due: self.ambient.now().plus(pause).round_up(PAUSE) });
         Ok(())
     }
 }
