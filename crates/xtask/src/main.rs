@@ -6,6 +6,7 @@
 
 mod bench;
 mod bench_join;
+mod bench_search;
 mod complement;
 mod federation;
 mod fuzz;
@@ -50,6 +51,8 @@ enum Task {
     Bench(bench::Arguments),
     /// A join into a room of 50,000 members on another server, into Parvis and into Synapse.
     BenchJoin(bench_join::Arguments),
+    /// How well and how fast messages are found, on both engines.
+    BenchSearch(bench_search::Arguments),
     /// Parvis with Synapse and with itself, over real TLS.
     Federation(federation::Arguments),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Witness(arguments) => witness::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::BenchJoin(arguments) => bench_join::run(&arguments),
+        Task::BenchSearch(arguments) => bench_search::run(&arguments),
         Task::Federation(arguments) => federation::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
