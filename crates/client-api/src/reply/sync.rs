@@ -178,10 +178,9 @@ impl Writer {
         self.raw(":{\"events\":[");
         self.list(state, Self::event);
         self.raw("]}");
-        if !account_data.is_empty() {
-            self.raw(",\"account_data\":");
-            self.account_data(account_data);
-        }
+        // Written though it may be empty, for clients and tests that look into it.
+        self.raw(",\"account_data\":");
+        self.account_data(account_data);
     }
 
     fn event(&mut self, event: &ShownEvent) {
