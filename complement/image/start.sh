@@ -14,5 +14,6 @@ openssl x509 -req -in tls.csr -CA "$authority/ca.crt" -CAkey "$authority/ca.key"
 # Other homeservers and Complement's own mock servers show certificates of the same authority.
 export SSL_CERT_FILE="$authority/ca.crt"
 
+mkdir -p /complement/appservice
 sed "s/@SERVER_NAME@/$SERVER_NAME/g" parvis.toml.template > parvis.toml
 exec /usr/local/bin/parvis serve --config parvis.toml

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod application_services;
 mod conversations;
 mod delayed;
 mod elsewhere;

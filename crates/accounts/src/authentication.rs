@@ -143,6 +143,7 @@ fn known_session(stored: StoredSession, now: Timestamp) -> KnownSession {
             is_admin: stored.is_admin,
             suspended: stored.suspended,
             guest: stored.guest,
+            service: None,
         },
         locked: stored.locked,
         access_expires: stored.access_expires_ts.map(Timestamp),

@@ -28,6 +28,7 @@ mod refresh;
 mod registration;
 mod registration_tokens;
 mod secret;
+mod services;
 mod session;
 mod settings;
 
@@ -54,6 +55,7 @@ pub use pushers::PusherError;
 pub use refresh::RefreshError;
 pub use registration::{CreateError, RegisterError, Registered, RegistrationRequest};
 pub use registration_tokens::{NewToken, TokenError};
+pub use services::{ActError, ServiceRegisterError};
 pub use session::{NewDevice, OpenedSession, Session};
 pub use settings::{
     AccountsSettings, AddressAtRegistration, MailSettings, PasswordCost, PasswordRules, Registration,

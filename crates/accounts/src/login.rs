@@ -30,6 +30,12 @@ pub enum LoginError {
     /// The user is kept out for now.
     #[error("the account is locked")]
     Locked,
+    /// The user is not one of those of the application service that logs in.
+    #[error("the user is not one of the application service's")]
+    NotIts,
+    /// The application service makes devices itself, in place of logging in.
+    #[error("the application service is registered as one that makes devices and does not log in")]
+    Unsupported,
     /// The device id cannot be one.
     #[error("the device id is too long or empty")]
     BadDeviceId,

@@ -37,6 +37,9 @@ pub enum CreateError {
     /// Somebody has the name, or had it.
     #[error("the user name is taken")]
     Taken,
+    /// The name is kept for an application service, or is not one of the service that asks.
+    #[error("the user name is kept for an application service")]
+    Exclusive,
     /// The password is not accepted.
     #[error(transparent)]
     Password(#[from] WeakPassword),
@@ -56,7 +59,7 @@ pub enum CreateError {
 
 /// An account to be made.
 #[derive(Default)]
-struct NewAccount<'a> {
+pub(crate) struct NewAccount<'a> {
     localpart: Option<&'a str>,
     password_hash: Option<String>,
     is_admin: bool,
@@ -146,6 +149,9 @@ impl Accounts {
     /// Why it could not.
     pub async fn is_available(&self, localpart: &str) -> Result<(), CreateError> {
         let user_id = names::new_user_id(localpart, &self.settings.server_name)?;
+        if self.settings.services.keep_user_from(&user_id, None) {
+            return Err(CreateError::Exclusive);
+        }
         self.check_free(&user_id).await
     }
 
@@ -268,7 +274,7 @@ impl Accounts {
         self.welcome(account, request).await
     }
 
-    async fn welcome(
+    pub(crate) async fn welcome(
         &self,
         account: Account,
         request: RegistrationRequest,
@@ -302,11 +308,23 @@ impl Accounts {
     }
 
     async fn create_account(&self, wanted: NewAccount<'_>) -> Result<Account, CreateError> {
-        let NewAccount { localpart, password_hash, is_admin, guest, token, proof, accepts_terms } = wanted;
         let made_up = || self.ambient.chance.text(MADE_UP_NAME_LENGTH).to_lowercase();
-        let localpart = localpart.map_or_else(made_up, str::to_owned);
+        let localpart = wanted.localpart.map_or_else(made_up, str::to_owned);
         let user_id = names::new_user_id(&localpart, &self.settings.server_name)?;
+        if self.settings.services.keep_user_from(&user_id, None) {
+            return Err(CreateError::Exclusive);
+        }
+        self.create_account_of(user_id, wanted).await
+    }
+
+    /// Makes the account of this user, whoever may have the name.
+    pub(crate) async fn create_account_of(
+        &self,
+        user_id: OwnedUserId,
+        wanted: NewAccount<'_>,
+    ) -> Result<Account, CreateError> {
         self.check_free(&user_id).await?;
+        let NewAccount { localpart: _, password_hash, is_admin, guest, token, proof, accepts_terms } = wanted;
         let account = Account {
             user: self.store.intern_user(&user_id).await?,
             user_id,

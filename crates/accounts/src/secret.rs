@@ -38,6 +38,16 @@ pub(crate) fn hash(token: &str) -> TokenHash {
     *blake3::hash(token.as_bytes()).as_bytes()
 }
 
+/// What stands for an application service that acts as a user on a device, in the place of a token's hash. No token
+/// has such a hash.
+pub(crate) fn acting_hash(service: &str, user: &str, device: &str) -> TokenHash {
+    let mut hasher = blake3::Hasher::new_derive_key("Parvis: an application service acts as a user");
+    for part in [service, user, device] {
+        hasher.update(&part.len().to_le_bytes()).update(part.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
 /// Whether two secrets are the same, in a time that does not tell where they differ.
 pub(crate) fn same(left: &str, right: &str) -> bool {
     hash(left).ct_eq(&hash(right)).into()

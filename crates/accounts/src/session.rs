@@ -1,7 +1,8 @@
 //! Sessions: a user on a device, known by an access token.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+use parvis_application_services::ApplicationService;
 use parvis_storage::{DeviceSn, SessionSn, UserSn};
 use ruma::{OwnedDeviceId, OwnedUserId};
 
@@ -12,9 +13,10 @@ pub struct Session {
     pub user: UserSn,
     /// The user's name.
     pub user_id: OwnedUserId,
-    /// The device.
+    /// The device; or a number that stands for none, as an application service may have it (see
+    /// [`without_device`](Self::without_device)).
     pub device: DeviceSn,
-    /// The device's name.
+    /// The device's name; empty where there is none.
     pub device_id: OwnedDeviceId,
     /// This session among those that the device has had.
     pub session: SessionSn,
@@ -24,6 +26,21 @@ pub struct Session {
     pub suspended: bool,
     /// Whether the user is a guest.
     pub guest: bool,
+    /// The application service that acts in the user's name.
+    pub service: Option<Arc<ApplicationService>>,
+}
+
+impl Session {
+    /// What stands for a device where an application service acts for a user without one. Each user has one such
+    /// number, so that the transaction ids of two users are not mixed up; it is in no table of devices.
+    pub(crate) fn no_device_of(user: UserSn) -> DeviceSn {
+        DeviceSn(user.0.saturating_neg())
+    }
+
+    /// Whether there is no device.
+    pub fn without_device(&self) -> bool {
+        self.device.0 <= 0
+    }
 }
 
 /// A session that was just opened: what the client is told, once.

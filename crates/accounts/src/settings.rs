@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use parvis_application_services::ApplicationServices;
 use parvis_peers::Mailer;
 use parvis_policy::Standing;
 use parvis_storage::Findable;
@@ -44,6 +45,8 @@ pub struct AccountsSettings {
     pub users_change: UsersChange,
     /// How many sessions are kept in memory.
     pub cached_sessions: u64,
+    /// The application services of the organisation.
+    pub services: ApplicationServices,
 }
 
 impl AccountsSettings {
@@ -66,6 +69,7 @@ impl AccountsSettings {
             guests: false,
             users_change: UsersChange::default(),
             cached_sessions: 100_000,
+            services: ApplicationServices::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use parvis_accounts::Accounts;
 use parvis_e2ee::E2ee;
 use parvis_media::Media;
 use parvis_organisation::Organisation;
+use parvis_outbound::ServiceQueries;
 use parvis_rooms::Rooms;
 use parvis_search::Search;
 use parvis_sync::{SyncEngine, View};
@@ -37,6 +38,8 @@ pub struct ClientApi {
     pub search: Search,
     /// Who belongs here.
     pub accounts: Accounts,
+    /// Asks application services.
+    pub services: ServiceQueries,
     /// Limits for those who ask too often.
     pub limits: Arc<RateLimits>,
     /// Bounds on what one request may take.

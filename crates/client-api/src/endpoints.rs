@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod appservice;
 mod authenticated_media;
 mod backup;
 mod config;
@@ -44,6 +45,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
     Endpoints::new()
         .merge(account::endpoints())
         .merge(admin::endpoints())
+        .merge(appservice::endpoints())
         .merge(authenticated_media::endpoints())
         .merge(backup::endpoints())
         .merge(config::endpoints())

@@ -35,7 +35,8 @@ pub(crate) fn operation_name(parts: &Parts) -> String {
     format!("{} {}", parts.method, parts.uri.path())
 }
 
-/// Returns if the user has proved who they are for this request.
+/// Returns if the user has proved who they are for this request, or an application service acts, which has proved
+/// enough with its token.
 ///
 /// # Errors
 /// Mostly the 401 that asks for more. 429 for those who try passwords.
@@ -45,6 +46,9 @@ pub(crate) async fn confirm(
     parts: &Parts,
     fields: &Map<String, Value>,
 ) -> Result<(), ApiError> {
+    if session.service.is_some() {
+        return Ok(());
+    }
     let account = RateLimitKey::Account(session.user_id.localpart().to_owned());
     let tries_password = fields.get("auth").is_some_and(|auth| auth.get("password").is_some());
     if tries_password {

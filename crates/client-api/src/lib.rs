@@ -18,6 +18,7 @@ mod query;
 mod rate_limit;
 mod reply;
 mod served_file;
+mod services;
 mod session;
 
 pub use api::{Bounds, ClientApi, Discovery, RoomVersions};

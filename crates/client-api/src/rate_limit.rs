@@ -145,11 +145,14 @@ impl RateLimiter {
         }
     }
 
-    /// Counts a request of this user.
+    /// Counts a request of this user, unless it comes from an application service that is not limited.
     ///
     /// # Errors
     /// `M_LIMIT_EXCEEDED` if it is one too many; it is not counted then.
     pub fn check(&self, session: &Session) -> Result<(), MatrixError> {
+        if session.service.as_ref().is_some_and(|service| !service.is_limited(&session.user_id)) {
+            return Ok(());
+        }
         self.count(RateLimitKey::User(session.user.0))
     }
 

@@ -5,6 +5,7 @@
 mod account;
 mod addresses;
 mod admin;
+mod application_services;
 mod authenticated_media;
 mod backup;
 mod config;

@@ -15,11 +15,14 @@ use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Registration};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock, Timestamp};
+use parvis_application_services::{ApplicationServices, Registration as ServiceRegistration};
 use parvis_client_api::{Bounds, ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, router};
 use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
 use parvis_organisation::Organisation;
+use parvis_outbound::ServiceQueries;
+use parvis_peers::ServiceCaller;
 use parvis_policy::{Policy, Settings, Standing, encryption::EncryptionPolicy};
 use parvis_rooms::{Identity, Others, RoomSettings, Rooms};
 use parvis_search::{Search, SearchSettings};
@@ -79,7 +82,7 @@ pub(crate) struct Client {
     pub(crate) token: String,
 }
 
-fn rooms(store: &Store, ambient: &Ambient, policy: Standing) -> Rooms {
+fn rooms(store: &Store, ambient: &Ambient, policy: Standing, services: ApplicationServices) -> Rooms {
     let identity = Identity {
         server_name: server_name!("parvis.test").to_owned(),
         key: Arc::new(ServerKey::generate([9; 32], "1").unwrap()),
@@ -90,9 +93,14 @@ fn rooms(store: &Store, ambient: &Ambient, policy: Standing) -> Rooms {
         policy,
         may_publish: true,
         join_old_versions: false,
+        services,
     };
     let others = Others::none(&identity);
     Rooms::new(store.clone(), ambient.clone(), identity, others, settings)
+}
+
+fn queries(caller: &ServiceCaller, ambient: &Ambient, services: ApplicationServices) -> ServiceQueries {
+    ServiceQueries::new(services, caller.clone(), ambient.clone())
 }
 
 impl World {
@@ -123,8 +131,10 @@ impl World {
         let limits = Arc::new(RateLimits::new(&RateLimitSettings::OFF, &ambient.clock));
         let view = View::new(store.clone(), ambient.clone());
         let organisation = Organisation::open(store.clone(), ambient.clone(), Settings::new()).await.unwrap();
-        let rooms = rooms(&store, &ambient, organisation.standing());
+        let services = ApplicationServices::default();
+        let rooms = rooms(&store, &ambient, organisation.standing(), services);
         let federation = rooms.others().federation.clone();
+        let services_caller = federation.services();
         let settings = E2eeSettings::default();
         let api = ClientApi {
             e2ee: E2ee::new(store.clone(), ambient.clone(), federation, settings),
@@ -139,6 +149,7 @@ impl World {
             sync: SyncEngine::start(store.clone(), view.clone(), ambient.clone(), SyncSettings::default()),
             view,
             accounts,
+            services: queries(&services_caller, &ambient, ApplicationServices::default()),
             limits,
             bounds: Bounds::default(),
             media,
@@ -168,6 +179,19 @@ impl World {
         change(&mut settings);
         self.api.accounts = accounts(&self.store, &self.ambient, settings);
         self
+    }
+
+    /// This world with application services, as their registration files describe them.
+    pub(crate) async fn with_services(mut self, files: &[&str]) -> Self {
+        let registrations = files.iter().map(|file| ServiceRegistration::parse(file).unwrap()).collect();
+        let services = ApplicationServices::new(server_name!("parvis.test"), registrations).unwrap();
+        let policy = self.api.organisation.standing();
+        self.api.rooms = rooms(&self.store, &self.ambient, policy, services.clone());
+        let caller = self.api.rooms.others().federation.services();
+        self.api.services = queries(&caller, &self.ambient, services.clone());
+        let world = self.with_accounts(|settings| settings.services = services);
+        world.api.accounts.welcome_services().await.unwrap();
+        world
     }
 
     /// This world with limits.

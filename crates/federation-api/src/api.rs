@@ -6,7 +6,7 @@ use parvis_accounts::Accounts;
 use parvis_ambient::Ambient;
 use parvis_e2ee::E2ee;
 use parvis_media::Media;
-use parvis_outbound::{Answers, Outbound};
+use parvis_outbound::{Answers, Outbound, ServiceQueries};
 use parvis_rooms::Rooms;
 use parvis_sync::SyncEngine;
 use ruma::{MilliSecondsSinceUnixEpoch, UInt};
@@ -30,6 +30,8 @@ pub struct FederationApi {
     pub sync: SyncEngine,
     /// What is told to other servers.
     pub outbound: Outbound,
+    /// Asks application services.
+    pub services: ServiceQueries,
     /// What their transactions were answered.
     pub answers: Answers,
     /// With which servers the organisation federates.

@@ -61,6 +61,7 @@ impl From<RoomError> for ApiError {
             }
             RoomError::NotLeft
             | RoomError::AliasInUse
+            | RoomError::AliasIsExclusive
             | RoomError::BadAlias(_)
             | RoomError::DuplicateAnnotation => bad(ErrorCode::Unknown),
             RoomError::DelayTooLong(_) | RoomError::TooManyDelayed => MatrixError::internal(text),

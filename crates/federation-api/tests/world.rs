@@ -8,11 +8,12 @@ use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Session};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock};
+use parvis_application_services::ApplicationServices;
 use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_federation_api::{FederationApi, OwnKey, Partners, router};
 use parvis_media::{Media, Settings as MediaSettings};
-use parvis_outbound::{Answers, Outbound};
+use parvis_outbound::{Answers, Outbound, ServiceQueries};
 use parvis_peers::{KeyBook, ServerKeys, VerifyKey, WantedKeys};
 use parvis_policy::{ClientKind, Standing};
 use parvis_rooms::{Actor, CreateRoom, Identity, InitialState, Others, RoomSettings, Rooms, SendEvent};
@@ -118,6 +119,7 @@ fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
         policy: Standing::default(),
         may_publish: true,
         join_old_versions: false,
+        services: ApplicationServices::default(),
     };
     let others = Others { keys: Arc::new(Keys), ..Others::none(&identity) };
     Rooms::new(store.clone(), ambient.clone(), identity, others, settings)
@@ -215,6 +217,8 @@ impl World {
         let federation = rooms.others().federation.clone();
         let outbound = Outbound::start(store.clone(), ambient.clone(), federation.clone()).await.unwrap();
         let settings = E2eeSettings::default();
+        let caller = rooms.others().federation.services();
+        let services = ServiceQueries::new(ApplicationServices::default(), caller, ambient.clone());
         let api = FederationApi {
             e2ee: E2ee::new(store.clone(), ambient.clone(), federation, settings),
             rooms,
@@ -222,6 +226,7 @@ impl World {
             media,
             sync,
             outbound,
+            services,
             answers: Answers::new(store.clone(), ambient.clone()),
             partners: Arc::new(AllButOne),
             keys: Arc::new(OwnKey { server_name, key: Arc::new(key_of(HERE)), ambient: ambient.clone() }),
@@ -260,7 +265,7 @@ impl World {
     pub(crate) async fn person(&self, user_id: &str) -> Actor {
         let user_id = OwnedUserId::try_from(user_id).unwrap();
         let user = self.store.intern_user(&user_id).await.unwrap();
-        Actor { user, user_id, device: Some(DeviceSn(user.0)), client: ClientKind::FollowsPublishedDefault }
+        Actor::new(user, user_id, DeviceSn(user.0), ClientKind::FollowsPublishedDefault)
     }
 
     /// An account here, and a session of it.
@@ -277,6 +282,7 @@ impl World {
             is_admin: false,
             suspended: false,
             guest: false,
+            service: None,
         }
     }
 

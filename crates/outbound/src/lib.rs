@@ -8,6 +8,8 @@
 //!
 //! [`Answers`] is the other half: what other servers' own transactions were answered.
 //!
+//! [`ServiceTransactions`] tells application services, and [`ServiceQueries`] asks them.
+//!
 //! This crate knows nothing of discovery, keys and back-off, which the network brings, and nothing of who wants to
 //! be pushed what on a phone.
 //!
@@ -15,6 +17,7 @@
 //! `engine` (tasks).
 
 mod answers;
+mod application_services;
 mod audience;
 mod engine;
 mod error;
@@ -25,5 +28,6 @@ mod queues;
 mod transaction;
 
 pub use answers::{Answers, Turn};
+pub use application_services::{PingError, ServiceQueries, ServiceTransactions, ThirdParty};
 pub use engine::{Outbound, OutboundStatus};
 pub use queues::QueueStatus;

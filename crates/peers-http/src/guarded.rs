@@ -111,6 +111,15 @@ impl Transport for Guarded {
         self.inner.page(url, wish, limits).await
     }
 
+    async fn call_service(
+        &self,
+        base_url: &str,
+        request: http::Request<Bytes>,
+        limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        self.inner.call_service(base_url, request, limits).await
+    }
+
     fn heard_from(&self, server: &ServerName) {
         self.back_off.recover(server);
     }

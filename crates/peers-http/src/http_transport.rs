@@ -23,6 +23,7 @@ use crate::{
     locate::{Locator, Ports},
     pages::Pages,
     route::{Place, Route, may_be_delegated},
+    services::Services,
     trust::TrustRoots,
     web::{ToAddresses, ToServices, Web, client, guarded},
     well_known::WellKnown,
@@ -66,6 +67,7 @@ pub struct HttpTransport {
     /// For URLs without a port, which is found with the address.
     by_service: Client,
     slots: Slots,
+    services: Services,
 }
 
 impl fmt::Debug for HttpTransport {
@@ -93,8 +95,20 @@ impl HttpTransport {
         let pages = Pages::new(&pages, tls.clone(), timeout).map_err(unusable)?;
         let clock = Arc::clone(&ambient.clock);
         let well_known = WellKnown::new(web.clone(), Arc::clone(&clock));
+        let services = Services::new(tls.clone(), timeout).map_err(unusable)?;
         let tls = Arc::new(tls);
-        Ok(Self { locator, well_known, tls, clock, web, pages, by_port, by_service, slots: Slots::new() })
+        Ok(Self {
+            locator,
+            well_known,
+            tls,
+            clock,
+            web,
+            pages,
+            by_port,
+            by_service,
+            slots: Slots::new(),
+            services,
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -157,6 +171,15 @@ impl Transport for HttpTransport {
 
     async fn page(&self, url: &str, wish: &PageWish<'_>, limits: Limits) -> Result<Page, PeerError> {
         self.pages.get(url, wish, limits).await
+    }
+
+    async fn call_service(
+        &self,
+        base_url: &str,
+        request: http::Request<Bytes>,
+        limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        self.services.call(base_url, request, limits).await
     }
 }
 

@@ -23,6 +23,7 @@ mod one_at_a_time;
 mod own_keys;
 mod pages;
 mod route;
+mod services;
 mod trust;
 mod web;
 mod well_known;

@@ -18,7 +18,7 @@ use ruma::{
 };
 use serde_json::Value;
 
-use crate::{Body, Limits, PeerError, Transport};
+use crate::{Body, Limits, PeerError, ServiceCaller, Transport};
 
 /// How much of an answer that is an error is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -129,6 +129,11 @@ impl Federation {
     /// Any [`PeerError`] that tells of the way and not of an answer.
     pub async fn fetch(&self, url: &str, limits: Limits) -> Result<http::Response<Body>, PeerError> {
         self.transport.fetch(url, limits).await
+    }
+
+    /// The application services, over the same network.
+    pub fn services(&self) -> ServiceCaller {
+        ServiceCaller::new(Arc::clone(&self.transport))
     }
 
     /// See [`Transport::heard_from`].

@@ -2,8 +2,8 @@
 //! meet.
 //!
 //! A [`Transport`] carries one HTTP exchange to a homeserver. [`Federation`] speaks the server-server API over
-//! it, with ruma's types, and signs what it says. [`ServerKeys`] knows the keys that other servers sign with. A
-//! [`Mailer`] hands mails to a mail server.
+//! it, with ruma's types, and signs what it says. [`ServerKeys`] knows the keys that other servers sign with.
+//! [`ServiceCaller`] asks application services. A [`Mailer`] hands mails to a mail server.
 //! This crate knows nothing of sockets, of discovery, or of where keys are kept: `peers-http` does.
 //!
 //! <https://spec.matrix.org/v1.19/server-server-api/>
@@ -12,6 +12,7 @@ mod error;
 mod federation;
 mod keys;
 mod mail;
+mod services;
 mod transport;
 
 pub use error::PeerError;
@@ -20,4 +21,5 @@ pub use keys::{
     KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys,
 };
 pub use mail::{Mail, MailError, Mailer};
+pub use services::{ServiceAddress, ServiceCaller};
 pub use transport::{Body, Limits, NoNetwork, Page, PageWish, Transport};

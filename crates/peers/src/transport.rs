@@ -87,6 +87,20 @@ pub trait Transport: Send + Sync + fmt::Debug {
         Err(PeerError::Unsendable(format!("{url} is on no network that is known here")))
     }
 
+    /// Carries a request, whose URI is path and query only, to an application service at this URL, and gives its answer
+    /// of whatever status. The operator has named the URL, so it may lead anywhere.
+    ///
+    /// # Errors
+    /// Any [`PeerError`] that tells of the way and not of an answer.
+    async fn call_service(
+        &self,
+        base_url: &str,
+        _request: http::Request<Bytes>,
+        _limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        Err(PeerError::Unsendable(format!("{base_url} is on no network that is known here")))
+    }
+
     /// Notes that a server has called us and proved that it is who it says: it is no longer left in peace after
     /// a failure.
     fn heard_from(&self, _server: &ServerName) {}

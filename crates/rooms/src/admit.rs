@@ -81,15 +81,23 @@ pub(crate) struct Draft {
     pub(crate) state_key: Option<String>,
     pub(crate) content: Box<RawValue>,
     pub(crate) redacts: Option<OwnedEventId>,
+    /// When it counts as sent, if not now.
+    pub(crate) timestamp: Option<i64>,
 }
 
 impl Draft {
     pub(crate) fn message(kind: &str, content: Box<RawValue>) -> Self {
-        Self { kind: kind.to_owned(), state_key: None, content, redacts: None }
+        Self { kind: kind.to_owned(), state_key: None, content, redacts: None, timestamp: None }
     }
 
     pub(crate) fn state(kind: &str, state_key: &str, content: Box<RawValue>) -> Self {
-        Self { kind: kind.to_owned(), state_key: Some(state_key.to_owned()), content, redacts: None }
+        let state_key = Some(state_key.to_owned());
+        Self { kind: kind.to_owned(), state_key, content, redacts: None, timestamp: None }
+    }
+
+    /// The same, sent when the actor says.
+    pub(crate) fn at_time_of(self, actor: &Actor) -> Self {
+        Self { timestamp: actor.timestamp, ..self }
     }
 }
 
@@ -570,10 +578,10 @@ impl Turn<'_> {
             prev_events: cited.ids.clone(),
             auth_events: auth_events.collect(),
             depth: cited.depth.saturating_add(1),
-            origin_server_ts: if is_create {
-                self.rooms.creation_ts()
-            } else {
-                self.rooms.ambient.now().millis()
+            origin_server_ts: match draft.timestamp {
+                _ if is_create => self.rooms.creation_ts(),
+                Some(timestamp) => timestamp,
+                None => self.rooms.ambient.now().millis(),
             },
         };
         Ok(event.sign(version, &self.rooms.identity.key)?)

@@ -29,12 +29,21 @@ impl Rooms {
         room_id: &RoomId,
     ) -> Result<(), RoomError> {
         self.own_alias(alias)?;
+        self.check_alias_is_free_to(actor, alias)?;
         let room = self.find(room_id).await?;
         self.must_be_joined(actor, room).await?;
         let mut set = WriteSet::new();
         set.add_alias(alias, room, actor.user);
         self.store.commit(set).await?;
         Ok(())
+    }
+
+    /// Refuses an alias that an application service keeps to itself, to all others.
+    pub(crate) fn check_alias_is_free_to(&self, actor: &Actor, alias: &RoomAliasId) -> Result<(), RoomError> {
+        match self.settings.services.keep_alias_from(alias, actor.service.as_deref()) {
+            true => Err(RoomError::AliasIsExclusive),
+            false => Ok(()),
+        }
     }
 
     /// Takes an alias away. Who made it may, and who may set the room's canonical alias.

@@ -67,7 +67,7 @@ impl Rooms {
     /// [`RoomError`], with nothing made.
     pub async fn create(&self, actor: &Actor, wanted: CreateRoom) -> Result<OwnedRoomId, RoomError> {
         let version = self.version_of(wanted.room_version.as_deref())?;
-        let alias = self.alias_of(&wanted).await?;
+        let alias = self.alias_of(actor, &wanted).await?;
         check_invites(actor, &wanted)?;
         let preset =
             wanted.preset.unwrap_or(if wanted.listed { Preset::PublicChat } else { Preset::PrivateChat });
@@ -112,7 +112,11 @@ impl Rooms {
         version.ok_or_else(|| RoomError::UnsupportedVersion(wanted.to_owned()))
     }
 
-    async fn alias_of(&self, wanted: &CreateRoom) -> Result<Option<OwnedRoomAliasId>, RoomError> {
+    async fn alias_of(
+        &self,
+        actor: &Actor,
+        wanted: &CreateRoom,
+    ) -> Result<Option<OwnedRoomAliasId>, RoomError> {
         let Some(name) = &wanted.alias_name else { return Ok(None) };
         let text = format!("#{name}:{}", self.identity.server_name);
         let bad = name.contains([':', '\0', '#']) || name.chars().any(char::is_whitespace) || name.is_empty();
@@ -120,6 +124,7 @@ impl Rooms {
             OwnedRoomAliasId::try_from(text).ok().filter(|alias| !bad && alias.as_str().len() <= 255);
         let alias =
             parsed.ok_or_else(|| RoomError::InvalidParam("room_alias_name cannot be an alias".to_owned()))?;
+        self.check_alias_is_free_to(actor, &alias)?;
         match self.store.alias(&alias).await? {
             Some(_) => Err(RoomError::AliasInUse),
             None => Ok(Some(alias)),

@@ -166,12 +166,8 @@ impl Rooms {
     /// Sends a delayed event, and takes it off.
     async fn send_delayed(&self, event: &DelayedEvent) -> Result<(), RoomError> {
         let room_id = self.store.room_id(event.room).await?;
-        let actor = Actor {
-            user: event.user,
-            user_id: self.store.user_id(event.user).await?,
-            device: Some(event.device),
-            client: ClientKind::FollowsPublishedDefault,
-        };
+        let user_id = self.store.user_id(event.user).await?;
+        let actor = Actor::new(event.user, user_id, event.device, ClientKind::FollowsPublishedDefault);
         match &event.state_key {
             Some(key) => {
                 self.set_state(&actor, &room_id, &event.kind, key, &event.content).await?;

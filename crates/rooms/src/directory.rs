@@ -104,6 +104,20 @@ pub struct PublicRoomsQuery {
     pub since: Option<String>,
     /// Only rooms that users of other servers may join.
     pub federated_only: bool,
+    /// Whose directory.
+    pub network: Network,
+}
+
+/// Whose directory is wanted: this network's own, or those that application services keep for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// This network's.
+    #[default]
+    Matrix,
+    /// That of an instance of another network, by the instance's id.
+    Other(String),
+    /// All there are.
+    All,
 }
 
 /// A page of the directory.
@@ -142,6 +156,38 @@ impl Rooms {
         Ok(())
     }
 
+    /// Lists a room in the directory of another network, or takes it off. The network is named by its instance's id.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownRoom`].
+    pub async fn publish_in_network(
+        &self,
+        network: &str,
+        room_id: &RoomId,
+        listed: bool,
+    ) -> Result<(), RoomError> {
+        let room = self.find(room_id).await?;
+        let mut set = WriteSet::new();
+        set.list_in_network(network, room, listed);
+        self.store.commit(set).await?;
+        Ok(())
+    }
+
+    async fn listed_in(&self, network: &Network) -> Result<Vec<RoomSn>, RoomError> {
+        let mut rooms = match network {
+            Network::Matrix => self.store.published_rooms().await?,
+            Network::Other(network) => return Ok(self.store.rooms_of_network(Some(network)).await?),
+            Network::All => {
+                let mut rooms = self.store.published_rooms().await?;
+                rooms.extend(self.store.rooms_of_network(None).await?);
+                rooms
+            }
+        };
+        rooms.sort_unstable();
+        rooms.dedup();
+        Ok(rooms)
+    }
+
     /// Whether a room is listed.
     pub async fn is_listed(&self, room_id: &RoomId) -> Result<bool, RoomError> {
         let room = self.find(room_id).await?;
@@ -151,7 +197,7 @@ impl Rooms {
     /// A page of the directory.
     pub async fn public_rooms(&self, query: &PublicRoomsQuery) -> Result<PublicRoomsPage, RoomError> {
         let mut rooms = Vec::new();
-        for room in self.store.published_rooms().await? {
+        for room in self.listed_in(&query.network).await? {
             // What is known of a room that everybody here has left may be long out of date.
             if !self.is_resident(room).await? {
                 continue;

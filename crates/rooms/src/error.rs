@@ -44,6 +44,9 @@ pub enum RoomError {
     /// The alias names a room already (`M_ROOM_IN_USE` when a room is created, `M_UNKNOWN` with 409 else).
     #[error("the alias names a room already")]
     AliasInUse,
+    /// An application service keeps the alias to itself (`M_EXCLUSIVE`).
+    #[error("the alias is kept for an application service")]
+    AliasIsExclusive,
     /// A room is to be forgotten that the user has not left (`M_UNKNOWN`).
     #[error("leave the room before you forget it")]
     NotLeft,

@@ -44,7 +44,7 @@ impl Rooms {
             if !self.store.account(user).await?.is_some_and(|account| account.guest) {
                 continue;
             }
-            let guest = Actor { user, user_id, device: None, client: ClientKind::of_user_agent(None) };
+            let guest = Actor::new(user, user_id, None, ClientKind::of_user_agent(None));
             if let Err(error) = self.leave(&guest, room, None).await {
                 tracing::warn!(room = room.0, %error, "a guest could not leave a room");
             }

@@ -44,6 +44,7 @@ use std::{
 
 use moka::sync::Cache;
 use parvis_ambient::Ambient;
+use parvis_application_services::{ApplicationService, ApplicationServices};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_policy::{ClientKind, Standing};
 use parvis_storage::{DeviceSn, StateRoot, Store, UserSn};
@@ -54,7 +55,7 @@ pub use admit::{StateGiven, TakenIn, Verdict};
 pub use counters::RoomsStatus;
 pub use create::{CreateRoom, InitialState};
 pub use delayed::{DelayedAction, NewDelayedEvent};
-pub use directory::{PublicRoom, PublicRoomsPage, PublicRoomsQuery};
+pub use directory::{Network, PublicRoom, PublicRoomsPage, PublicRoomsQuery};
 pub use encryption::{EncryptionOfRoom, TurnedOn};
 pub use error::RoomError;
 pub use event_near::EventNear;
@@ -106,6 +107,8 @@ pub struct RoomSettings {
     pub may_publish: bool,
     /// Whether rooms of the versions before 6 may be entered whose rules are known (3 to 5).
     pub join_old_versions: bool,
+    /// The application services of the organisation, some of which keep aliases to themselves.
+    pub services: ApplicationServices,
 }
 
 /// A local user who does something, and with what.
@@ -119,6 +122,23 @@ pub struct Actor {
     pub device: Option<DeviceSn>,
     /// What the user's client does about encryption by itself.
     pub client: ClientKind,
+    /// The application service that acts in the user's name.
+    pub service: Option<Arc<ApplicationService>>,
+    /// When the event that is sent counts as sent, in milliseconds since the Unix epoch, if that is not now.
+    /// <https://spec.matrix.org/v1.19/application-service-api/#timestamp-massaging>
+    pub timestamp: Option<i64>,
+}
+
+impl Actor {
+    /// Somebody with an ordinary client.
+    pub fn new(
+        user: UserSn,
+        user_id: OwnedUserId,
+        device: impl Into<Option<DeviceSn>>,
+        client: ClientKind,
+    ) -> Self {
+        Self { user, user_id, device: device.into(), client, service: None, timestamp: None }
+    }
 }
 
 /// The rooms of one homeserver. Cheap to clone.

@@ -65,7 +65,7 @@ impl Rooms {
         let user_id = UserId::parse_with_server_name(NOTICES_LOCALPART, &self.identity.server_name);
         let user_id = user_id.map_err(|error| RoomError::InvalidParam(error.to_string()))?;
         let user = self.store.intern_user(&user_id).await?;
-        Ok(Actor { user, user_id, device: Some(NO_DEVICE), client: ClientKind::of_user_agent(None) })
+        Ok(Actor::new(user, user_id, NO_DEVICE, ClientKind::of_user_agent(None)))
     }
 
     async fn new_notice_room(&self, server: &Actor, user: UserSn) -> Result<RoomSn, RoomError> {

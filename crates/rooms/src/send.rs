@@ -66,7 +66,7 @@ impl Rooms {
         let mut attempts = Attempts::default();
         loop {
             let mut turn = self.turn(room).await?;
-            let draft = Draft::message(&event.kind, event.content.clone());
+            let draft = Draft::message(&event.kind, event.content.clone()).at_time_of(actor);
             let staged = turn.stage(&actor.user_id, actor.user, draft, once.transaction()).await;
             if let Some(event_id) = self.finish_once(turn, staged, &once, &mut attempts).await? {
                 return Ok(event_id);
@@ -113,6 +113,7 @@ impl Rooms {
                 state_key: None,
                 content: content.clone(),
                 redacts: Some(target.clone()),
+                timestamp: actor.timestamp,
             };
             let staged = self.stage_redaction(&mut turn, actor, draft, found.clone(), &once).await;
             if let Some(event_id) = self.finish_once(turn, staged, &once, &mut attempts).await? {
@@ -218,7 +219,8 @@ impl Rooms {
             {
                 return Ok(current.owned_event_id().clone());
             }
-            let staged = turn.stage_for(actor, Draft::state(kind, state_key, content.to_owned())).await?;
+            let draft = Draft::state(kind, state_key, content.to_owned()).at_time_of(actor);
+            let staged = turn.stage_for(actor, draft).await?;
             Ok(staged.pdu.owned_event_id().clone())
         })
     }

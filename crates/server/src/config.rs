@@ -4,6 +4,7 @@
 //! only if the settings are complete and do not contradict each other. Every problem names where the value
 //! stands, its key, what is wrong, and the nearest valid key.
 
+mod application_services;
 mod check;
 mod human;
 mod load;

@@ -28,6 +28,7 @@ pub(crate) fn room_settings(config: &OrganisationConfig, policy: Standing) -> Ro
         policy,
         may_publish: true,
         join_old_versions: config.rooms.join_old_versions,
+        services: config.application_services.clone(),
     }
 }
 
@@ -82,6 +83,7 @@ pub(crate) fn accounts_settings(config: &OrganisationConfig, policy: Standing) -
         terms: config.entry.terms.iter().map(terms).collect(),
         guests: config.entry.guests,
         users_change: users_change(&accounts.managed_by_organisation),
+        services: config.application_services.clone(),
         ..AccountsSettings::new(config.server_name.clone())
     }
 }

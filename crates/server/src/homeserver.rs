@@ -12,7 +12,7 @@ use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
 use parvis_media::{Media, PreviewSettings, Settings as MediaSettings};
 use parvis_organisation::{Organisation, Source};
-use parvis_outbound::{Answers, Outbound, OutboundStatus};
+use parvis_outbound::{Answers, Outbound, OutboundStatus, ServiceQueries, ServiceTransactions};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
 use parvis_rooms::{EncryptionOfRoom, Identity, Others, Rooms, RoomsStatus};
@@ -48,6 +48,7 @@ pub struct Homeserver {
     sync: SyncEngine,
     search: Search,
     outbound: Outbound,
+    transactions: ServiceTransactions,
     passing: JoinHandle<()>,
     e2ee: E2ee,
     organisation: Organisation,
@@ -115,6 +116,7 @@ impl Homeserver {
         let policy = organisation.standing();
         let accounts =
             Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config, policy.clone()));
+        accounts.welcome_services().await.map_err(&failed)?;
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
         let pages = Arc::clone(&network);
         let (federation, keys) = open_federation(&config, &store, &ambient, &key, network).await?;
@@ -133,6 +135,10 @@ impl Homeserver {
         let outbound = open_outbound(&config, &store, &ambient, &rooms).await?;
         let search = Search::start(store.clone(), ambient.clone(), search_settings(&config));
         let search = search.await.map_err(&failed)?;
+        let caller = rooms.others().federation.services();
+        let services = ServiceQueries::new(config.application_services.clone(), caller, ambient.clone());
+        let transactions = ServiceTransactions::start(store.clone(), ambient.clone(), &services);
+        let transactions = transactions.await.map_err(&failed)?;
         rooms.resume().await.map_err(&failed)?;
         let federation = rooms.others().federation.clone();
         let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, e2ee_settings(&config));
@@ -145,6 +151,7 @@ impl Homeserver {
             media: media.clone(),
             sync: sync.clone(),
             outbound: outbound.clone(),
+            services: services.clone(),
             answers: Answers::new(store.clone(), ambient.clone()),
             partners: Arc::new(ByRules(config.federation.rules.clone())),
             keys: Arc::new(Notary(keys)),
@@ -161,6 +168,7 @@ impl Homeserver {
             sync: sync.clone(),
             search: search.clone(),
             accounts,
+            services,
             limits: Arc::new(limits),
             bounds: bounds(&config.limits),
             media: media.clone(),
@@ -175,7 +183,7 @@ impl Homeserver {
             .merge(parvis_admin_api::router(admin_api, max_request_bytes))
             .merge(parvis_federation_api::router(federation_api, MAX_FEDERATION_BYTES));
         let router = envelope(router, &EnvelopeSettings { telemetry: telemetry(ambient) });
-        let passing = pass_on(&sync, outbound.clone());
+        let passing = pass_on(&sync, outbound.clone(), transactions.clone());
         Ok(Self {
             config: Arc::new(config),
             store,
@@ -185,6 +193,7 @@ impl Homeserver {
             sync,
             search,
             outbound,
+            transactions,
             passing,
             e2ee,
             organisation,
@@ -241,6 +250,7 @@ impl Homeserver {
         self.media.close();
         self.outbound.stop();
         self.search.stop();
+        self.transactions.stop();
         self.rooms.stop();
         self.passing.abort();
     }
@@ -248,15 +258,28 @@ impl Homeserver {
     /// Finishes writing and closes the store. To be called when no request runs any more.
     pub async fn close(self) {
         self.stop();
-        let Self { store, media, router, rooms, sync, search, outbound, passing, e2ee, organisation, .. } =
-            self;
+        let Self {
+            store,
+            media,
+            router,
+            rooms,
+            sync,
+            search,
+            outbound,
+            transactions,
+            passing,
+            e2ee,
+            organisation,
+            ..
+        } = self;
         // It was told to end; that it did is an error of joining, and no other.
         let _ = passing.await;
         outbound.close().await;
+        transactions.close().await;
         search.close().await;
         rooms.close().await;
         // The engines, and the handlers in the router, hold the store too.
-        drop((router, rooms, sync, search, media, outbound, e2ee, organisation));
+        drop((router, rooms, sync, search, media, outbound, transactions, e2ee, organisation));
         store.close().await;
     }
 }

@@ -398,3 +398,34 @@ fn settings_that_are_not_set_in_the_example_can_be_set_as_it_shows() {
 fn is_a_key(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
+
+#[test]
+fn registrations_of_application_services_are_read_from_files_and_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    let registration = |id: &str| {
+        format!(
+            "id: {id}\nurl: null\nas_token: {id}1\nhs_token: h\nsender_localpart: {id}\nnamespaces: {{}}\n"
+        )
+    };
+    write("b.yaml", &registration("b"));
+    write("a.yml", &registration("a"));
+    write("notes.txt", "no registration");
+    let place = directory.path().display().to_string();
+    let settings = format!("application_services.registration_directory = {place:?}");
+    let services = from_file(&settings).unwrap().config.organisations.remove(0).application_services;
+    assert_eq!(services.iter().map(|service| service.id()).collect::<Vec<_>>(), ["a", "b"]);
+
+    write("c.yaml", &registration("c").replace("hs_token: h\n", ""));
+    let file = directory.path().join("b.yaml").display().to_string();
+    let both = format!("{settings}\napplication_services.registration_files = [{file:?}, \"/nowhere.yaml\"]");
+    let problems = problems(&both);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].contains("registration_files`: /nowhere.yaml: cannot be read"), "{problems:?}");
+    assert!(problems[1].contains("c.yaml: ") && problems[1].contains("hs_token"), "{problems:?}");
+
+    std::fs::remove_file(directory.path().join("c.yaml")).unwrap();
+    let twice = format!("{settings}\napplication_services.registration_files = [{file:?}]");
+    let problems = self::problems(&twice);
+    assert!(problems[0].contains("two services are called `b`"), "{problems:?}");
+}

@@ -22,6 +22,7 @@ mod account_data;
 mod accounts;
 mod addresses;
 mod aggregations;
+mod application_services;
 mod changes;
 mod cross_signing;
 mod dehydrated;
@@ -81,6 +82,7 @@ pub use accounts::{ACCOUNT_IS_NEW, ACCOUNT_IS_OPEN_AS_BEFORE, Account};
 pub use addresses::{
     ADDRESS_IS_FREE, ADDRESS_TOKEN_IS_UNUSED, ADDRESS_VALIDATION_IS_UNUSED, AddressValidation, UserAddress,
 };
+pub use application_services::{ServiceStanding, ServiceTransaction};
 pub use changes::{Announced, Change, GoneDevices};
 pub use cross_signing::{CrossSigningKey, KeySignature};
 pub use dehydrated::DehydratedDevice;

@@ -14,7 +14,7 @@ use crate::{
     model::{Member, MemberChange, RoomMembers, UserRooms},
     statement::statements,
     store::Store,
-    value::Value,
+    value::{Row, Value},
     write_set::{PendingChange, WriteSet},
 };
 
@@ -92,6 +92,18 @@ impl Store {
     /// A user's membership of a room.
     pub async fn member(&self, user: UserSn, room: RoomSn) -> Result<Option<Member>, StorageError> {
         Ok(self.rooms_of_user(user).await?.get(room))
+    }
+
+    /// Everybody who was ever a member of a room, with the membership as it is and where it changed last. Reads all of
+    /// them from the database.
+    pub async fn memberships_of_room(
+        &self,
+        room: RoomSn,
+    ) -> Result<Vec<(UserSn, Membership, Position)>, StorageError> {
+        let rows = self.engine.fetch(&USERS_OF_ROOM, vec![room.into()]).await?;
+        let member =
+            |row: &Row| Ok((UserSn(row.int(0)?), membership_from(&row.text(1)?)?, Position(row.int(2)?)));
+        rows.iter().map(member).collect()
     }
 
     /// The joined and invited users of a room.

@@ -42,6 +42,7 @@ migrations! {
     15 "0015_delayed_events",
     16 "0016_notices",
     17 "0017_search",
+    18 "0018_application_services",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -1,11 +1,12 @@
 //! The list of every statement, and what tests ask of it: that each is valid on the engine at hand.
 
 use crate::{
-    account_data, accounts, addresses, aggregations, cross_signing, dehydrated, delayed_events, device_keys,
-    device_lists, dialect, engine::Pools, error::StorageError, events, failing_servers, filters, graph,
-    inbox, interactive_auth, intern, key_backups, media, members, one_time_keys, outbound, outside, passes,
-    peer_keys, policy_changes, profiles, pushers, receipts, registration_tokens, reports, restored, rooms,
-    search, servers, sessions, state, statement::Statement, store, store::Store, to_device, writer,
+    account_data, accounts, addresses, aggregations, application_services, cross_signing, dehydrated,
+    delayed_events, device_keys, device_lists, dialect, engine::Pools, error::StorageError, events,
+    failing_servers, filters, graph, inbox, interactive_auth, intern, key_backups, media, members,
+    one_time_keys, outbound, outside, passes, peer_keys, policy_changes, profiles, pushers, receipts,
+    registration_tokens, reports, restored, rooms, search, servers, sessions, state, statement::Statement,
+    store, store::Store, to_device, writer,
 };
 
 /// Every registered statement.
@@ -13,6 +14,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
     [
         account_data::STATEMENTS,
         aggregations::STATEMENTS,
+        application_services::STATEMENTS,
         accounts::STATEMENTS,
         addresses::STATEMENTS,
         cross_signing::STATEMENTS,

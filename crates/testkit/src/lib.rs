@@ -17,6 +17,7 @@
 #![expect(clippy::unwrap_used, reason = "for tests, which end so")]
 
 mod answer;
+mod application_service;
 mod client;
 mod engine;
 mod follower;
@@ -30,6 +31,7 @@ mod user;
 mod wires;
 
 pub use answer::Answer;
+pub use application_service::ApplicationService;
 pub use client::{Client, NoAnswer};
 pub use engine::Engine;
 pub use follower::{Follower, ephemeral, joined, messages_in, timeline};

@@ -4,11 +4,13 @@
 //! registered without it, so no handler can forget it. What a token means is for the API's [`Authenticator`];
 //! other ways to say who one is are [`Scheme`]s of the API's own.
 
-use std::future::Future;
+use std::{borrow::Cow, future::Future};
 
+use axum::extract::Query;
 use http::{HeaderMap, header, request::Parts};
 use ruma::api::auth_scheme::{
-    AccessToken, AccessTokenOptional, AppserviceTokenOptional, AuthScheme, NoAccessToken, NoAuthentication,
+    AccessToken, AccessTokenOptional, AppserviceToken, AppserviceTokenOptional, AuthScheme, NoAccessToken,
+    NoAuthentication,
 };
 
 use crate::MatrixError;
@@ -28,6 +30,11 @@ pub trait Authenticator: Clone + Send + Sync + 'static {
         token: &str,
         request: &Parts,
     ) -> impl Future<Output = Result<Self::Principal, MatrixError>> + Send;
+
+    /// Whether this token may stand in the query string too, as application services of old have it.
+    fn accepts_in_query(&self, _token: &str) -> bool {
+        false
+    }
 }
 
 /// What a ruma authentication scheme gives to handlers whose state is `S`.
@@ -78,8 +85,8 @@ impl<S: Authenticator> Scheme<S> for AccessToken {
     confirmed_without_body!();
 
     async fn admit(state: &S, request: &Parts) -> Result<S::Principal, MatrixError> {
-        match bearer_token(&request.headers)? {
-            Some(token) => state.authenticate(token, request).await,
+        match token_for(state, request)? {
+            Some(token) => state.authenticate(&token, request).await,
             None => Err(missing_token(request)),
         }
     }
@@ -90,10 +97,20 @@ impl<S: Authenticator> Scheme<S> for AccessTokenOptional {
     confirmed_without_body!();
 
     async fn admit(state: &S, request: &Parts) -> Result<Option<S::Principal>, MatrixError> {
-        match bearer_token(&request.headers)? {
-            Some(token) => state.authenticate(token, request).await.map(Some),
+        match token_for(state, request)? {
+            Some(token) => state.authenticate(&token, request).await.map(Some),
             None => Ok(None),
         }
+    }
+}
+
+/// For application services alone: whether the caller is one is for the handler to see.
+impl<S: Authenticator> Scheme<S> for AppserviceToken {
+    type Principal = S::Principal;
+    confirmed_without_body!();
+
+    async fn admit(state: &S, request: &Parts) -> Result<S::Principal, MatrixError> {
+        AccessToken::admit(state, request).await
     }
 }
 
@@ -141,6 +158,25 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MatrixError> {
             Err(MatrixError::missing_token("The Authorization header must be `Bearer` and an access token."))
         }
     }
+}
+
+/// The access token of a request: from the header, or from the query string where that is accepted.
+fn token_for<'a, S: Authenticator>(
+    state: &S,
+    request: &'a Parts,
+) -> Result<Option<Cow<'a, str>>, MatrixError> {
+    if let Some(token) = bearer_token(&request.headers)? {
+        return Ok(Some(Cow::Borrowed(token)));
+    }
+    Ok(query_token(request).filter(|token| state.accepts_in_query(token)).map(Cow::Owned))
+}
+
+/// The access token in the query string of a request, if there is one. Only application services may have it there.
+pub fn query_token(request: &Parts) -> Option<String> {
+    // Most requests have none, and need not be taken apart.
+    request.uri.query().filter(|query| query.contains("access_token="))?;
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&request.uri).ok()?;
+    pairs.into_iter().find(|(key, _)| key == "access_token").map(|(_, token)| token)
 }
 
 /// A token in the query string ends in logs and browser histories; the specification deprecates it since v1.11.

@@ -3,6 +3,7 @@
 //! Installs what a fresh Debian machine lacks, starts what the suites need, and stops what it started. A step
 //! that fails does not keep the later ones from running.
 
+mod bridge;
 mod interop;
 mod postgres;
 mod steps;
@@ -63,6 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     });
     witness(&mut steps);
     interop::run(&mut steps, postgres.as_ref());
+    bridge::run(&mut steps, postgres.as_ref());
     federate(&mut steps, postgres.as_ref());
     drop(postgres);
     Ok(steps.summary())
@@ -85,7 +87,7 @@ fn database(steps: &mut Steps, arguments: &Arguments) -> Outcome<Option<Postgres
         steps.skip("postgres", "left out on request: ONLY SQLite IS TESTED");
         return Ok(None);
     }
-    if !["postgres", "suites", "interop", "federation"].iter().any(|step| steps.wants(step)) {
+    if !["postgres", "suites", "interop", "bridge", "federation"].iter().any(|step| steps.wants(step)) {
         return Ok(None);
     }
     let mut found = None;

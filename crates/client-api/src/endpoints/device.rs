@@ -20,7 +20,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
         .with(Endpoint::typed(get_device::handle))
         .with(Endpoint::typed(get_devices::handle))
-        .with(Endpoint::typed(update_device::handle))
+        .with(Endpoint::with_own_reply(update_device::handle))
         .with(Endpoint::streaming::<device::delete_device::v3::Request, _, _, _>(delete_device::handle))
         .with(Endpoint::streaming::<device::delete_devices::v3::Request, _, _, _>(delete_devices::handle))
 }

@@ -19,7 +19,7 @@ use parvis_wire::{Endpoint, Endpoints};
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomAliasId, RoomId};
 use serde_json::{Map, Value};
 
-use crate::{ApiError, ClientApi, Session};
+use crate::{ApiError, ClientApi, Session, services::locate_alias};
 
 pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
@@ -49,7 +49,7 @@ pub(crate) async fn find_room(
 ) -> Result<(OwnedRoomId, Vec<OwnedServerName>), ApiError> {
     let mut servers = via.to_vec();
     if let Ok(alias) = <&RoomAliasId>::try_from(&**name) {
-        let (room_id, known) = api.rooms.locate_alias(alias).await?;
+        let (room_id, known) = locate_alias(api, alias).await?;
         servers.extend(known);
         return Ok((room_id, servers));
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parvis_accounts::{
-    AccountDataError, AddressError, AdministrationError, AuthError, Challenge, CreateError, DeviceError,
-    FilterError, HashError, InteractiveError, LoginError, PasswordError, ProfileError, PushRuleError,
-    PusherError, RefreshError, RegisterError, Stage, StorageError, WeakPassword,
+    AccountDataError, ActError, AddressError, AdministrationError, AuthError, Challenge, CreateError,
+    DeviceError, FilterError, HashError, InteractiveError, LoginError, PasswordError, ProfileError,
+    PushRuleError, PusherError, RefreshError, RegisterError, ServiceRegisterError, Stage, StorageError,
+    WeakPassword,
 };
 use parvis_wire::MatrixError;
 use ruma::api::{
@@ -60,11 +61,26 @@ table! {
         AuthError::Storage(error) => MatrixError::internal(error),
     };
 
+    ActError => |error| match error {
+        ActError::NotIts | ActError::NoAccount => MatrixError::forbidden(error.to_string()),
+        ActError::NoDevice => bad_request(ErrorCode::UnknownDevice, error),
+        ActError::Locked => locked(),
+        ActError::Storage(error) => MatrixError::internal(error),
+    };
+
+    ServiceRegisterError => |error| match error {
+        ServiceRegisterError::NoName => MatrixError::missing_param("A user name is needed."),
+        ServiceRegisterError::LoginUnsupported => bad_request(ErrorCode::AppserviceLoginUnsupported, error),
+        ServiceRegisterError::Register(error) => Self::from(error).0,
+    };
+
     LoginError => |error| match error {
         LoginError::WrongPassword => MatrixError::forbidden("The user name or the password is wrong."),
         LoginError::WrongToken => MatrixError::forbidden("The login token is not good."),
         LoginError::Deactivated => deactivated(),
         LoginError::Locked => locked(),
+        LoginError::NotIts => bad_request(ErrorCode::Exclusive, error),
+        LoginError::Unsupported => bad_request(ErrorCode::AppserviceLoginUnsupported, error),
         LoginError::BadDeviceId => MatrixError::invalid_param("The device id is empty or too long."),
         LoginError::Hash(error) => Self::from(error).0,
         LoginError::Storage(error) => MatrixError::internal(error),
@@ -90,6 +106,7 @@ table! {
 
     CreateError => |error| match error {
         CreateError::Name(error) => bad_request(ErrorCode::InvalidUsername, error),
+        CreateError::Exclusive => bad_request(ErrorCode::Exclusive, error),
         CreateError::Taken => bad_request(ErrorCode::UserInUse, "This user name is taken."),
         CreateError::Password(error) => bad_request(ErrorCode::WeakPassword, error),
         CreateError::Token => MatrixError::forbidden("The registration token is not good any more."),

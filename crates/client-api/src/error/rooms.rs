@@ -27,6 +27,7 @@ impl From<RoomError> for ApiError {
             RoomError::NotLeft => bad(ErrorCode::Unknown),
             RoomError::UnsupportedVersion(_) => bad(ErrorCode::UnsupportedRoomVersion),
             RoomError::AliasInUse => bad(ErrorCode::RoomInUse),
+            RoomError::AliasIsExclusive => bad(ErrorCode::Exclusive),
             RoomError::BadAlias(_) => bad(ErrorCode::BadAlias),
             RoomError::DuplicateAnnotation => bad(ErrorCode::DuplicateAnnotation),
             RoomError::IncompatibleVersion(version) => {

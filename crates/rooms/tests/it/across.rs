@@ -134,6 +134,7 @@ pub(crate) async fn across(names: &[&str]) -> Across {
             policy: Standing::default(),
             may_publish: true,
             join_old_versions: name.starts_with("old"),
+            services: parvis_application_services::ApplicationServices::default(),
         };
         let wire = Arc::new(Wire { from: (*name).to_owned(), wires: Arc::clone(&wires) });
         let federation = Federation::new(server_name, Arc::clone(&identity.key), wire);
@@ -194,7 +195,7 @@ impl Server {
     pub(crate) async fn person(&self, name: &str) -> Actor {
         let user_id = OwnedUserId::try_from(format!("@{name}:{}", self.name)).unwrap();
         let user = self.store.intern_user(&user_id).await.unwrap();
-        Actor { user, user_id, device: Some(DeviceSn(user.0)), client: ClientKind::FollowsPublishedDefault }
+        Actor::new(user, user_id, DeviceSn(user.0), ClientKind::FollowsPublishedDefault)
     }
 
     pub(crate) async fn join(&self, actor: &Actor, room_id: &RoomId, via: &[&str]) -> Result<(), RoomError> {

@@ -43,6 +43,7 @@ pub(crate) async fn world_with(encryption: EncryptionPolicy, default_version: Ro
         policy,
         may_publish: true,
         join_old_versions: false,
+        services: parvis_application_services::ApplicationServices::default(),
     };
     let others = Others::none(&identity);
     let rooms = Rooms::new(store.clone(), ambient, identity, others, settings);
@@ -57,7 +58,7 @@ impl World {
     pub(crate) async fn person(&self, name: &str) -> Actor {
         let user_id = OwnedUserId::try_from(format!("@{name}:parvis.test")).unwrap();
         let user = self.store.intern_user(&user_id).await.unwrap();
-        Actor { user, user_id, device: Some(DeviceSn(user.0)), client: ClientKind::FollowsPublishedDefault }
+        Actor::new(user, user_id, DeviceSn(user.0), ClientKind::FollowsPublishedDefault)
     }
 
     pub(crate) async fn room(&self, creator: &Actor, wanted: CreateRoom) -> OwnedRoomId {

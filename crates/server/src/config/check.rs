@@ -4,6 +4,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use parvis_application_services::ApplicationServices;
 use parvis_client_api::Discovery;
 use parvis_policy::{
     Settings as PolicySettings,
@@ -16,6 +17,7 @@ use ruma::{
 };
 
 use super::{
+    application_services::{self, RegistrationFiles},
     human::{Network, VersionName},
     problem::Problem,
     secret::Secret,
@@ -127,6 +129,8 @@ pub struct OrganisationConfig {
     pub presence: PresenceMode,
     /// The languages of which the search knows the forms of words.
     pub search_languages: Vec<Language>,
+    /// Its application services.
+    pub application_services: ApplicationServices,
     /// With which other servers it speaks.
     pub federation: FederationConfig,
     /// Limits for those who ask too often.
@@ -297,6 +301,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     entry(settings, checker);
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
+    let services = application_services(settings, server_name.as_deref(), checker);
     accounts(&settings.accounts, checker);
     rate_limits(&settings.rate_limits, checker);
     limits(&settings.limits, checker);
@@ -315,6 +320,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         policy: settings.encryption.settings(),
         presence: settings.presence.mode,
         search_languages: search_languages(&settings.search, checker),
+        application_services: services?,
         federation,
         rate_limits: settings.rate_limits,
         limits: settings.limits.clone(),
@@ -574,6 +580,24 @@ fn federation(
         connect_timeout: timeout,
         share_device_names: settings.share_device_names,
     }
+}
+
+fn application_services(
+    settings: &Settings,
+    server_name: Option<&ServerName>,
+    checker: &mut Checker<'_>,
+) -> Option<ApplicationServices> {
+    let settings = &settings.application_services;
+    let files = RegistrationFiles {
+        files: &settings.registration_files,
+        directory: settings.registration_directory.as_deref(),
+    };
+    let mut problems = Vec::new();
+    let services = application_services::read(server_name?, &files, &mut problems);
+    for (key, reason) in problems {
+        checker.problem(key, reason);
+    }
+    services
 }
 
 fn notaries(names: &[String], checker: &mut Checker<'_>) -> Vec<OwnedServerName> {

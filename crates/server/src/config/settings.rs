@@ -33,6 +33,7 @@ pub struct Settings {
     pub encryption: EncryptionPins,
     pub presence: PresenceSettings,
     pub search: SearchSettings,
+    pub application_services: ApplicationServiceSettings,
     pub federation: FederationSettings,
     pub rate_limits: RateLimitSettings,
     pub limits: LimitSettings,
@@ -472,6 +473,16 @@ impl Default for SearchSettings {
     fn default() -> Self {
         Self { languages: ["fr", "de", "it", "en"].map(str::to_owned).to_vec() }
     }
+}
+
+/// Bridges and bots that act for many users.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApplicationServiceSettings {
+    /// Their registration files.
+    pub registration_files: Vec<PathBuf>,
+    /// A directory with more of them.
+    pub registration_directory: Option<PathBuf>,
 }
 
 /// With which other servers the organisation speaks, and how.

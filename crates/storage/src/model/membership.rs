@@ -112,6 +112,11 @@ impl RoomMembers {
         self.0.read().unwrap_or_else(PoisonError::into_inner).invited.iter().copied().collect()
     }
 
+    /// Where a membership changed last.
+    pub fn last_change(&self) -> Option<Position> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).changed
+    }
+
     /// How many are joined, and how many are invited.
     pub fn counts(&self) -> (usize, usize) {
         let tally = self.0.read().unwrap_or_else(PoisonError::into_inner);

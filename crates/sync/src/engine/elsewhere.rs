@@ -45,6 +45,7 @@ impl SyncEngine {
         let Some((room, user)) = inner.joined(room_id, user_id).await? else { return Ok(()) };
         let until = typing.then(|| inner.now().plus(TYPING_BELIEVED));
         if inner.parts.typing.set(room, user, until) {
+            inner.teller.typing(room, user, typing);
             inner.wake_room(room).await?;
         }
         inner.nudge.notify_one();

@@ -8,10 +8,15 @@ use ruma::{OwnedDeviceId, api::client::account::register::v3::Response as Regist
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{ApiError, ClientApi, RateLimitKey, interactive};
+use crate::{ApiError, ClientApi, RateLimitKey, interactive, session::calling_service};
+
+/// The `type` with which application services register.
+const APPLICATION_SERVICE: &str = "m.login.application_service";
 
 #[derive(Deserialize)]
 struct Request {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     username: Option<String>,
     password: Option<String>,
     device_id: Option<OwnedDeviceId>,
@@ -22,13 +27,17 @@ struct Request {
     refresh_token: bool,
 }
 
-/// Makes an account for whoever asks, as far as the organisation lets them.
+/// Makes an account for whoever asks, as far as the organisation lets them; and for application services.
 pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Response, ApiError> {
     let address = stream.client_address().map(|address| address.0);
     let parts = stream.parts;
     let body = interactive::read::<Request>(stream.body).await?;
     let kind = kind(parts.uri.query())?;
-    if kind == Kind::Guest || costs(&body.fields) {
+    let service = match body.request.kind.as_deref() {
+        Some(APPLICATION_SERVICE) => Some(calling_service(&api, &parts)?),
+        _ => None,
+    };
+    if service.is_none() && (kind == Kind::Guest || costs(&body.fields)) {
         api.limits.registration.count(RateLimitKey::Address(address))?;
     }
     let request = RegistrationRequest {
@@ -43,9 +52,10 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Respons
     };
     let name = interactive::operation_name(&parts);
     let operation = Operation { session: None, name: &name, body: &body.fields };
-    let registered = match kind {
-        Kind::Guest => api.accounts.register_guest(request.device).await?,
-        Kind::User => api.accounts.register(request, operation).await?,
+    let registered = match (service, kind) {
+        (Some(service), _) => api.accounts.register_for_service(&service, request).await?,
+        (None, Kind::Guest) => api.accounts.register_guest(request.device).await?,
+        (None, Kind::User) => api.accounts.register(request, operation).await?,
     };
     let mut response = Registered::new(registered.user_id);
     if let Some(session) = registered.session {

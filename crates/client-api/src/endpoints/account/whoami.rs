@@ -8,7 +8,9 @@ use crate::{ApiError, ClientApi, Session};
 
 /// Whose token this is.
 pub(super) async fn handle(_: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
-    let mut response = Response::new(call.principal.user_id, call.principal.guest);
-    response.device_id = Some(call.principal.device_id);
+    let session = call.principal;
+    let has_device = !session.without_device();
+    let mut response = Response::new(session.user_id, session.guest);
+    response.device_id = has_device.then_some(session.device_id);
     Ok(response)
 }

@@ -14,13 +14,19 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{ApiError, ClientApi, Session, actor::actor, endpoints::membership::carry_push_rule};
+use crate::{
+    ApiError, ClientApi, Session, actor::actor, endpoints::membership::carry_push_rule,
+    services::provide_user,
+};
 
 /// Makes a room.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     api.limits.joins.check(&call.principal)?;
     let actor = actor(&call);
     let wanted = read(call.request)?;
+    for user_id in &wanted.invite {
+        provide_user(&api, Some(&call.principal), user_id).await?;
+    }
     let room_id = api.rooms.create(&actor, wanted).await?;
     carry_push_rule(&api, &call.principal, &room_id).await;
     Ok(Response::new(room_id))

@@ -5,7 +5,7 @@ use axum::response::Response;
 use parvis_wire::{Call, MatrixError};
 use ruma::{RoomAliasId, RoomId, api::client::room::get_summary::v1::Request};
 
-use crate::{ApiError, ClientApi, Session, actor::actor_of, reply};
+use crate::{ApiError, ClientApi, Session, actor::actor_of, reply, services::locate_alias};
 
 /// Where it was before it came into the specification.
 pub(super) const UNSTABLE: &str = "/_matrix/client/unstable/im.nheko.summary/summary/{room_id_or_alias}";
@@ -19,7 +19,7 @@ pub(super) async fn handle(
     let mut via = call.request.via.clone();
     let room_id = match <&RoomAliasId>::try_from(&**name) {
         Ok(alias) => {
-            let (room_id, servers) = api.rooms.locate_alias(alias).await?;
+            let (room_id, servers) = locate_alias(&api, alias).await?;
             via.extend(servers);
             room_id
         }

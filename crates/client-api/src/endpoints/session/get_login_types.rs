@@ -3,14 +3,18 @@
 
 use parvis_wire::Call;
 use ruma::api::client::session::get_login_types::v3::{
-    LoginType, PasswordLoginType, Request, Response, TokenLoginType,
+    ApplicationServiceLoginType, LoginType, PasswordLoginType, Request, Response, TokenLoginType,
 };
 
 use crate::{ApiError, ClientApi};
 
 /// The ways of logging in.
-pub(super) async fn handle(_: ClientApi, _: Call<Request, ()>) -> Result<Response, ApiError> {
+pub(super) async fn handle(api: ClientApi, _: Call<Request, ()>) -> Result<Response, ApiError> {
     let mut token = TokenLoginType::new();
     token.get_login_token = true;
-    Ok(Response::new(vec![LoginType::Password(PasswordLoginType::new()), LoginType::Token(token)]))
+    let mut types = vec![LoginType::Password(PasswordLoginType::new()), LoginType::Token(token)];
+    if api.accounts.has_services() {
+        types.push(LoginType::ApplicationService(ApplicationServiceLoginType::new()));
+    }
+    Ok(Response::new(types))
 }

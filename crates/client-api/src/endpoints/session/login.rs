@@ -9,7 +9,7 @@ use parvis_wire::{MatrixError, Stream, parse_json, read_body, typed_response};
 use ruma::{OwnedDeviceId, api::client::session::login::v3::Response as LoggedIn};
 use serde::Deserialize;
 
-use crate::{ApiError, ClientApi, RateLimitKey};
+use crate::{ApiError, ClientApi, RateLimitKey, session::calling_service};
 
 /// The largest body of a login.
 const BODY_LIMIT_BYTES: usize = 16 << 10;
@@ -50,12 +50,21 @@ enum Named<'a> {
 pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Response, ApiError> {
     let address = stream.client_address().map(|address| address.0);
     let request: Request = parse_json(&read_body(stream.body, BODY_LIMIT_BYTES).await?)?;
+    if request.kind == "m.login.application_service" {
+        let service = calling_service(&api, &stream.parts)?;
+        let session = api.accounts.login_for_service(&service, user(&request)?, device(&request)).await?;
+        return answer(session);
+    }
     api.limits.login.count(RateLimitKey::Address(address))?;
     let session = match request.kind.as_str() {
         "m.login.password" => by_password(&api, request).await?,
         "m.login.token" => by_token(&api, request).await?,
         _ => return Err(unknown("This way of logging in is not known here.").into()),
     };
+    answer(session)
+}
+
+fn answer(session: OpenedSession) -> Result<Response, ApiError> {
     let OpenedSession { user_id, device_id, access_token, refresh_token, expires_in } = session;
     let mut response = LoggedIn::new(user_id, access_token, device_id);
     response.refresh_token = refresh_token;
@@ -107,6 +116,16 @@ fn by_address<'a>(medium: Option<&str>, address: Option<&'a str>) -> Result<Name
             Err(MatrixError::forbidden("Users are known by their names and mail addresses."))
         }
         _ => Err(MatrixError::missing_param("The medium or the address is missing.")),
+    }
+}
+
+/// The user whom an application service wants to log in.
+fn user(request: &Request) -> Result<&str, MatrixError> {
+    match named(request)? {
+        Named::User(name) => Ok(name),
+        Named::Address(_) => {
+            Err(MatrixError::forbidden("An application service names its users by their names."))
+        }
     }
 }
 

@@ -44,11 +44,19 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         set_presence,
     };
     let token = bearer_token(&call.parts.headers)?.unwrap_or_default();
+    let is_service = call.principal.service.is_some();
+    let ended = async {
+        match is_service {
+            // A service's token is good for as long as the service is registered.
+            true => std::future::pending().await,
+            false => api.accounts.until_ended(token).await,
+        }
+    };
     let answer = tokio::select! {
         biased;
         answer = api.sync.sync(reader, &request) => answer?,
         // Who logs out on another device is told at once, and not when the wait is over.
-        ended = api.accounts.until_ended(token) => return Err(ended.into()),
+        ended = ended => return Err(ended.into()),
     };
     let state = match (use_state_after, unstable) {
         (true, _) => StateField::After,

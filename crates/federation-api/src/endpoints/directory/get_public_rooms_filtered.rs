@@ -2,7 +2,7 @@
 //! (<https://spec.matrix.org/v1.19/server-server-api/#post_matrixfederationv1publicrooms>).
 
 use axum::response::Response;
-use parvis_rooms::PublicRoomsQuery;
+use parvis_rooms::{Network, PublicRoomsQuery};
 use parvis_wire::Call;
 use ruma::api::federation::directory::get_public_rooms_filtered::v1::Request;
 
@@ -19,6 +19,7 @@ pub(super) async fn handle(api: FederationApi, call: Call<Request, Origin>) -> R
         limit: number(limit),
         since,
         federated_only: true,
+        network: Network::Matrix,
     };
     answer(&api, &room_network, &query).await
 }

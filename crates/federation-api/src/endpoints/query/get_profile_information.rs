@@ -12,6 +12,10 @@ pub(super) async fn handle(api: FederationApi, call: Call<Request, Origin>) -> R
     if user_id.server_name() != api.rooms.server_name() {
         return Err(MatrixError::invalid_param("The user is not of this server.").into());
     }
+    if api.services.may_have_user(user_id) && !api.accounts.has_account(user_id).await? {
+        // An application service may make the user now.
+        api.services.has_user(user_id).await;
+    }
     let profile = api.accounts.profile(user_id).await?;
     let wanted = |name: &str| field.as_ref().is_none_or(|field| field.as_str() == name);
     Ok(profile.fields.into_iter().filter(|(name, _)| wanted(name)).collect())
