@@ -14,6 +14,7 @@ mod settings;
 mod show;
 
 pub(crate) use check::ANY_HOST;
+pub use check::MailConfig;
 pub use check::{
     CertificateFiles, Config, FederationConfig, MediaConfig, OrganisationConfig, ProcessConfig,
     RegistrationConfig, RoomsConfig, StorageConfig,
@@ -26,3 +27,4 @@ pub use settings::{
     AccountSettings, FindableUsers, LimitSettings, LogFormat, LoggingSettings, ManagedField, PresenceMode,
     RateLimit, RateLimitSettings, Settings, SqliteSynchronous, SupportContact, TermsSettings,
 };
+pub use settings::{MailAddressAtRegistration, MailSecurity};

@@ -1,8 +1,8 @@
 //! From the configuration to the settings of the engines, which know nothing of files and keys.
 
 use parvis_accounts::{
-    AccountsSettings, Findable, PasswordRules, Registration, RegistrationToken, Terms, TermsDocument,
-    UsersChange,
+    AccountsSettings, AddressAtRegistration, Findable, PasswordRules, Registration, RegistrationToken, Terms,
+    TermsDocument, UsersChange,
 };
 use parvis_client_api::{Bounds, RateLimit, RateLimitSettings, RoomVersions};
 use parvis_e2ee::E2eeSettings;
@@ -79,6 +79,11 @@ pub(crate) fn accounts_settings(config: &OrganisationConfig, policy: Standing) -
         findable: match accounts.findable {
             FindableUsers::Everyone => Findable::Everyone,
             FindableUsers::Acquaintances => Findable::Acquaintances,
+        },
+        address_at_registration: match config.entry.mail_address {
+            config::MailAddressAtRegistration::No => AddressAtRegistration::No,
+            config::MailAddressAtRegistration::Optional => AddressAtRegistration::Optional,
+            config::MailAddressAtRegistration::Required => AddressAtRegistration::Required,
         },
         terms: config.entry.terms.iter().map(terms).collect(),
         guests: config.entry.guests,

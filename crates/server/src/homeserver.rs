@@ -29,6 +29,7 @@ use crate::{
         accounts_settings, bounds, e2ee_settings, rate_limits, room_settings, room_versions, search_settings,
         sync_settings,
     },
+    mail::mail_settings,
     others::{ByRules, Notary, guarded},
     passing::pass_on,
 };
@@ -69,6 +70,14 @@ pub enum StartError {
     #[error("the signing key of {server_name} cannot be used: {problem}")]
     Key {
         /// Whose key.
+        server_name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Its mail server cannot be used.
+    #[error("the mail server of {server_name} cannot be used: {problem}")]
+    Mail {
+        /// Whose mail server.
         server_name: String,
         /// What is wrong with it.
         problem: String,
@@ -114,8 +123,12 @@ impl Homeserver {
         let failed = |source| StartError::Storage { server_name: config.server_name.to_string(), source };
         organisation.record_pinned().await.map_err(&failed)?;
         let policy = organisation.standing();
-        let accounts =
-            Accounts::new(store.clone(), ambient.clone(), accounts_settings(&config, policy.clone()));
+        let mut settings = accounts_settings(&config, policy.clone());
+        settings.mail = mail_settings(&config, &ambient).map_err(|error| StartError::Mail {
+            server_name: config.server_name.to_string(),
+            problem: error.to_string(),
+        })?;
+        let accounts = Accounts::new(store.clone(), ambient.clone(), settings);
         accounts.welcome_services().await.map_err(&failed)?;
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
         let pages = Arc::clone(&network);

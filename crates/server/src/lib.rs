@@ -11,6 +11,7 @@ mod homeserver;
 mod hosts;
 mod listener;
 mod logging;
+mod mail;
 mod metrics;
 mod others;
 mod passing;

@@ -248,6 +248,25 @@ fn terms_name_documents_at_urls() {
 }
 
 #[test]
+fn mail_needs_a_sender_and_keeps_its_password_private() {
+    let mail = |more: &str| problems(&format!("[mail]\nhost = \"smtp.example.org\"\n{more}"));
+    assert!(mail("")[0].contains("`mail.from`: must be an address"), "{:?}", mail(""));
+    let from = "from = \"Chat <chat@example.org>\"";
+    for (more, told) in [
+        ("from = \"chat\"".to_owned(), "`mail.from`"),
+        (format!("{from}\nusername = \"a\""), "`mail.password`: name and password"),
+        (format!("{from}\nusername = \"a\"\npassword = \"b\"\nsecurity = \"none\""), "`mail.security`"),
+        (format!("{from}\ndefault_language = \"nl\""), "`mail.default_language`"),
+    ] {
+        assert!(mail(&more)[0].contains(told), "{:?}", mail(&more));
+    }
+    let told = problems("registration.mail_address = \"required\"");
+    assert!(told[0].contains("needs a mail server"), "{told:?}");
+    let config = from_file(&format!("[mail]\nhost = \"smtp.example.org\"\n{from}")).unwrap().config;
+    assert_eq!(config.organisations[0].mail.as_ref().unwrap().settings.port, 465);
+}
+
+#[test]
 fn contradictory_settings_are_refused() {
     for (text, told) in [
         ("rooms.default_version = \"5\"", "`rooms.default_version`: `5` is not a room version"),

@@ -4,6 +4,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use parvis_accounts::Language as MailLanguage;
 use parvis_application_services::ApplicationServices;
 use parvis_client_api::Discovery;
 use parvis_policy::{
@@ -16,6 +17,9 @@ use ruma::{
     api::client::discovery::discover_support::{Contact, ContactRole},
 };
 
+use parvis_peers_smtp::is_sender;
+
+use super::settings::{MailAddressAtRegistration, MailSecurity, MailSettings};
 use super::{
     application_services::{self, RegistrationFiles},
     human::{Network, VersionName},
@@ -121,6 +125,8 @@ pub struct OrganisationConfig {
     pub entry: RegistrationSettings,
     /// Passwords and sessions.
     pub accounts: AccountSettings,
+    /// How mails are sent, if any are.
+    pub mail: Option<MailConfig>,
     /// What new rooms are like.
     pub rooms: RoomsConfig,
     /// What it pins of the organisation's policy.
@@ -167,6 +173,19 @@ pub struct MediaConfig {
     pub directory: PathBuf,
     /// The limits, as set.
     pub settings: MediaSettings,
+}
+
+/// How mails are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailConfig {
+    /// The mail server's host.
+    pub host: String,
+    /// From whom mails are.
+    pub from: String,
+    /// The language for those who have said none.
+    pub default_language: MailLanguage,
+    /// The rest, as set.
+    pub settings: MailSettings,
 }
 
 /// Who may register.
@@ -298,6 +317,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let storage = storage(&settings.storage, development, checker);
     let media = media(&settings.media, development, checker);
     let registration = registration(&settings.registration, checker);
+    let mail = mail(&settings.mail, checker);
     entry(settings, checker);
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
@@ -316,6 +336,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         registration,
         entry: settings.registration.clone(),
         accounts: settings.accounts.clone(),
+        mail,
         rooms: rooms?,
         policy: settings.encryption.settings(),
         presence: settings.presence.mode,
@@ -668,6 +689,9 @@ fn limits(settings: &LimitSettings, checker: &mut Checker<'_>) {
 /// What those who register are asked for.
 fn entry(settings: &Settings, checker: &mut Checker<'_>) {
     let entry = &settings.registration;
+    let asks = entry.mail_address != MailAddressAtRegistration::No;
+    let reason = "needs a mail server: set mail.host, or leave it at \"no\"";
+    checker.require(!asks || settings.mail.host.is_some(), "registration.mail_address", reason);
     for terms in &entry.terms {
         let key = "registration.terms";
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
@@ -685,4 +709,24 @@ fn entry(settings: &Settings, checker: &mut Checker<'_>) {
             );
         }
     }
+}
+
+fn mail(settings: &MailSettings, checker: &mut Checker<'_>) -> Option<MailConfig> {
+    let host = settings.host.as_ref()?;
+    let from = settings.from.as_ref().filter(|from| is_sender(from));
+    let reason = "must be an address, or a name and an address as \"Chat <chat@example.org>\"";
+    checker.require(from.is_some(), "mail.from", reason);
+    let both = settings.username.is_some() == settings.password.is_some();
+    checker.require(both, "mail.password", "name and password are set together, or neither");
+    let is_near = ["localhost", "127.0.0.1", "::1"].contains(&host.as_str());
+    let private = settings.security != MailSecurity::None || settings.password.is_none() || is_near;
+    checker.require(private, "mail.security", "a password is sent over a private way only");
+    let language = MailLanguage::of_code(&settings.default_language);
+    checker.require(language.is_some(), "mail.default_language", "is \"en\", \"fr\", \"de\" or \"it\"");
+    Some(MailConfig {
+        host: host.clone(),
+        from: from?.clone(),
+        default_language: language?,
+        settings: settings.clone(),
+    })
 }

@@ -29,6 +29,7 @@ pub struct Settings {
     pub media: MediaSettings,
     pub registration: RegistrationSettings,
     pub accounts: AccountSettings,
+    pub mail: MailSettings,
     pub rooms: RoomSettings,
     pub encryption: EncryptionPins,
     pub presence: PresenceSettings,
@@ -322,10 +323,25 @@ pub struct RegistrationSettings {
     pub tokens: Vec<Secret>,
     /// The second key for the mode `open`.
     pub anyone_may_register_without_token: bool,
+    /// Whether those who register prove a mail address.
+    pub mail_address: MailAddressAtRegistration,
     /// What those who register must accept.
     pub terms: Vec<TermsSettings>,
     /// Whether anyone may look around without an account.
     pub guests: bool,
+}
+
+/// Whether those who register prove a mail address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailAddressAtRegistration {
+    /// Nobody is asked.
+    #[default]
+    No,
+    /// They may.
+    Optional,
+    /// They must.
+    Required,
 }
 
 /// Something that those who register must accept.
@@ -350,6 +366,59 @@ pub struct TermsDocumentSettings {
     pub title: String,
     /// Where it is.
     pub url: String,
+}
+
+/// How the way to the mail server is kept private.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailSecurity {
+    /// With TLS from the first byte.
+    #[default]
+    Tls,
+    /// With TLS after a greeting.
+    Starttls,
+    /// Not at all.
+    None,
+}
+
+/// The mail server that takes mails, and what mails say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailSettings {
+    /// The mail server's host; without one no mail is sent.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: u16,
+    /// How the way there is kept private.
+    pub security: MailSecurity,
+    /// The name with which to log in there.
+    pub username: Option<String>,
+    /// The password with which to log in there.
+    pub password: Option<Secret>,
+    /// From whom mails are.
+    pub from: Option<String>,
+    /// What mails call the organisation; without it, the server name.
+    pub organisation_name: Option<String>,
+    /// The language for those who have said none.
+    pub default_language: String,
+    /// The hosts to which browsers are sent when an address was proved.
+    pub next_link_hosts: Vec<String>,
+}
+
+impl Default for MailSettings {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: 465,
+            security: MailSecurity::default(),
+            username: None,
+            password: None,
+            from: None,
+            organisation_name: None,
+            default_language: "en".to_owned(),
+            next_link_hosts: Vec::new(),
+        }
+    }
 }
 
 /// Passwords and sessions.
