@@ -8,7 +8,7 @@ use parvis_storage::{Store, StoredMedia};
 use ruma::{MxcUri, OwnedMxcUri, OwnedServerName};
 use tokio::sync::{Semaphore, watch};
 
-use crate::{Settings, blobs::Blobs, one_at_a_time::OneAtATime, preview::Previews};
+use crate::{Settings, blobs::Blobs, one_at_a_time::OneAtATime, web::Previews};
 
 /// How many files are fetched from other servers at a time.
 const FETCHES: usize = 50;

@@ -20,12 +20,13 @@ mod settings;
 mod sizes;
 mod thumbnail;
 mod upload;
+mod web;
 
 pub use disposition::content_disposition;
 pub use engine::Media;
 pub use error::{DownloadError, ThumbnailError, UploadError};
 pub use parvis_storage::{ContentHash, MediaContent, StoredThumbnail};
-pub use preview::{PreviewError, PreviewSettings};
 pub use settings::Settings;
 pub use sizes::{Method, ThumbnailRequest};
 pub use upload::{Created, Offer};
+pub use web::{PreviewError, PreviewSettings};
