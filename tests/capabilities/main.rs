@@ -16,6 +16,7 @@ mod limits;
 mod media;
 mod messages;
 mod moderation;
+mod push;
 mod rooms;
 mod sessions;
 mod strangers;

@@ -67,7 +67,7 @@ async function play([story, ...more], parvis, restart) {
   const [a, b] = await twoAccounts(parvis);
   const program = [
     join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b,
-    "--restart-command", restart, "--expect-presence", ...more,
+    "--restart-command", restart, "--expect-presence", "--expect-gateway", ...more,
   ];
   playing = spawn(node22(), program, { stdio: "inherit" });
   const code = await new Promise((ended) => playing.once("exit", ended));

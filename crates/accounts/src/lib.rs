@@ -51,7 +51,7 @@ pub use parvis_storage::{
 pub use password::{HashError, WeakPassword};
 pub use profiles::{FoundUser, ProfileError};
 pub use push_rules::PushRuleError;
-pub use pushers::PusherError;
+pub use pushers::{PusherError, WantedPusher};
 pub use refresh::RefreshError;
 pub use registration::{CreateError, RegisterError, Registered, RegistrationRequest};
 pub use registration_tokens::{NewToken, TokenError};

@@ -1,7 +1,8 @@
-//! Pushers: where users want to be told when they are not looking. They are kept; nothing is sent yet.
+//! Pushers: where users want to be told when they are not looking. They are kept here; `outbound` tells them.
 
-use parvis_storage::{NewPusher, StorageError, WriteSet};
-use serde_json::value::{RawValue, to_raw_value};
+use parvis_policy::push::Tell;
+use parvis_storage::{NewPusher, StorageError, StoredPusher, WriteSet};
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -14,14 +15,37 @@ const LARGEST: usize = 16_384;
 /// How many pushers a user may have.
 const MOST: usize = 100;
 
+/// A pusher that a client wishes to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedPusher<'a> {
+    /// The app.
+    pub app_id: &'a str,
+    /// The app's name for the receiver.
+    pub pushkey: &'a str,
+    /// Where its gateway is.
+    pub url: &'a str,
+    /// All of it.
+    pub pusher: &'a Map<String, Value>,
+    /// Whether it is told anything.
+    pub enabled: bool,
+    /// Whether it is to be one among those of several users.
+    pub among_others: bool,
+}
+
 /// Why a pusher is not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum PusherError {
     /// The pusher is too large, or the user has too many.
     #[error("there are too many pushers, or this one is too large")]
     TooMuch,
-    /// The stored pusher cannot be read.
-    #[error("a pusher cannot be read: {0}")]
+    /// The organisation does not have phones told through this gateway: why, as a sentence for people.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// Nobody can be told at this URL: why, as a sentence for people.
+    #[error("{0}")]
+    NoGateway(&'static str),
+    /// The pusher cannot be written.
+    #[error("a pusher cannot be written: {0}")]
     Json(#[from] serde_json::Error),
     /// The store failed.
     #[error(transparent)]
@@ -29,30 +53,31 @@ pub enum PusherError {
 }
 
 impl Accounts {
-    /// A user's pushers, as they were set.
+    /// A user's pushers, the oldest first.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn pushers(&self, session: &Session) -> Result<Vec<Box<RawValue>>, PusherError> {
-        let pushers = self.store.pushers(session.user).await?;
-        Ok(pushers.into_iter().map(RawValue::from_string).collect::<Result<_, _>>()?)
+    pub async fn pushers(&self, session: &Session) -> Result<Vec<StoredPusher>, StorageError> {
+        self.store.pushers(session.user).await
     }
 
-    /// Sets a pusher. Unless it is to be one among those of several users, the others lose theirs for this
-    /// app and key.
+    /// Sets a pusher. Unless it is to be one among those of several users, the others lose theirs for this app and
+    /// key.
     ///
     /// # Errors
     /// Any [`PusherError`].
-    pub async fn set_pusher(
-        &self,
-        session: &Session,
-        app_id: &str,
-        pushkey: &str,
-        pusher: &Map<String, Value>,
-        among_others: bool,
-    ) -> Result<(), PusherError> {
+    pub async fn set_pusher(&self, session: &Session, wanted: &WantedPusher<'_>) -> Result<(), PusherError> {
+        let WantedPusher { app_id, pushkey, url, pusher, enabled, among_others } = *wanted;
+        let decision = self.settings.push.may_tell(url);
+        match decision.outcome {
+            Tell::Yes => {}
+            Tell::No => return Err(PusherError::Refused(decision.rule)),
+            Tell::NoGateway => return Err(PusherError::NoGateway(decision.rule)),
+        }
         let pusher = to_raw_value(pusher)?;
-        if pusher.get().len() > LARGEST || self.store.pushers(session.user).await?.len() >= MOST {
+        let known = self.store.pushers(session.user).await?;
+        let is_new = !known.iter().any(|known| known.key.app_id == app_id && known.key.pushkey == pushkey);
+        if pusher.get().len() > LARGEST || (is_new && known.len() >= MOST) {
             return Err(PusherError::TooMuch);
         }
         let mut set = WriteSet::new();
@@ -66,6 +91,7 @@ impl Accounts {
             pushkey,
             pusher: pusher.get(),
             created_ts: self.now().millis(),
+            enabled,
         });
         self.store.commit(set).await.map_err(plain)?;
         Ok(())

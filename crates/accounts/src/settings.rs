@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use parvis_application_services::ApplicationServices;
 use parvis_peers::Mailer;
-use parvis_policy::Standing;
+use parvis_policy::{Standing, push::PushRules};
 use parvis_storage::Findable;
 use ruma::OwnedServerName;
 
@@ -31,6 +31,8 @@ pub struct AccountsSettings {
     pub refreshable_access_token_lifetime: Option<Duration>,
     /// How long a refresh token lives if it is not used; `None` is for ever.
     pub refresh_token_lifetime: Option<Duration>,
+    /// To which push gateways pushers may lead.
+    pub push: PushRules,
     /// Who is found in the directory of users.
     pub findable: Findable,
     /// How mails are sent, if any are.
@@ -62,6 +64,7 @@ impl AccountsSettings {
             access_token_lifetime: None,
             refreshable_access_token_lifetime: Some(Duration::from_secs(3_600)),
             refresh_token_lifetime: None,
+            push: PushRules::default(),
             findable: Findable::default(),
             mail: None,
             address_at_registration: AddressAtRegistration::default(),

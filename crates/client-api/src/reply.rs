@@ -2,6 +2,7 @@
 //! copied from there into every answer.
 
 mod event_shape;
+mod notifications;
 mod sync;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use parvis_rooms::StoredEvent;
 use parvis_sync::ShownEvent;
 use serde_json::Value;
 
+pub(crate) use self::notifications::notifications;
 pub(crate) use self::sync::{StateField, sync, sync_value};
 
 /// An answer that is JSON already.

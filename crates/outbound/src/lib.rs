@@ -1,4 +1,4 @@
-//! What others have not been told: one queue for each server.
+//! What others have not been told: one queue for each server, and one for each phone.
 //!
 //! [`Outbound`] follows the store's stream of changes and tells other servers of what concerns them: events,
 //! receipts, typing, presence, and whatever was put down for them in the store. Nothing is written for each event
@@ -10,11 +10,13 @@
 //!
 //! [`ServiceTransactions`] tells application services, and [`ServiceQueries`] asks them.
 //!
-//! This crate knows nothing of discovery, keys and back-off, which the network brings, and nothing of who wants to
-//! be pushed what on a phone.
+//! [`Push`] does the same for the push gateways that users' apps have named.
+//!
+//! This crate knows nothing of discovery, keys and back-off, which the network brings, and nothing of what users want
+//! to be told, for which there is the door [`Attention`].
 //!
 //! From below: `error`, `load`, `queue`, `queues` and `news` (pure), `transaction` and `audience` (what the store says),
-//! `engine` (tasks).
+//! `engine` (tasks). `push` stands by itself.
 
 mod answers;
 mod application_services;
@@ -23,6 +25,7 @@ mod engine;
 mod error;
 mod load;
 mod news;
+mod push;
 mod queue;
 mod queues;
 mod transaction;
@@ -30,4 +33,5 @@ mod transaction;
 pub use answers::{Answers, Turn};
 pub use application_services::{PingError, ServiceQueries, ServiceTransactions, ThirdParty};
 pub use engine::{Outbound, OutboundStatus};
+pub use push::{Attention, Push, PushSettings, PushStatus, PusherCounts};
 pub use queues::QueueStatus;

@@ -70,17 +70,25 @@ impl fmt::Display for AddressRange {
 #[derive(Clone, Debug, Default)]
 pub struct AddressGuard {
     allowed: Arc<[AddressRange]>,
+    /// Whether nothing else is permitted, not even the public Internet.
+    only: bool,
 }
 
 impl AddressGuard {
     /// Permits the public Internet, and these ranges.
     pub fn new(allowed: impl IntoIterator<Item = AddressRange>) -> Self {
-        Self { allowed: allowed.into_iter().collect() }
+        Self { allowed: allowed.into_iter().collect(), only: false }
+    }
+
+    /// Permits these ranges, and nothing else.
+    pub fn only(allowed: impl IntoIterator<Item = AddressRange>) -> Self {
+        Self { allowed: allowed.into_iter().collect(), only: true }
     }
 
     /// Whether this address may be connected to.
     pub fn permits(&self, address: IpAddr) -> bool {
-        is_public(address) || self.allowed.iter().any(|range| range.contains(address))
+        let is_allowed = self.allowed.iter().any(|range| range.contains(address));
+        is_allowed || (!self.only && is_public(address))
     }
 }
 
@@ -226,6 +234,14 @@ mod tests {
             for address in addresses {
                 assert_eq!(guard.permits(address.parse().unwrap()), permitted, "{address}");
             }
+        }
+    }
+
+    #[test]
+    fn guard_of_a_network_of_ones_own_permits_nothing_else() {
+        let guard = AddressGuard::only(["10.1.0.0/16"].map(|range| range.parse().unwrap()));
+        for (address, permitted) in [("10.1.2.3", true), ("10.2.0.1", false), ("1.1.1.1", false)] {
+            assert_eq!(guard.permits(address.parse().unwrap()), permitted, "{address}");
         }
     }
 

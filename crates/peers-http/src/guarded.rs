@@ -120,6 +120,15 @@ impl Transport for Guarded {
         self.inner.call_service(base_url, request, limits).await
     }
 
+    async fn notify(
+        &self,
+        url: &str,
+        body: Bytes,
+        limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        self.inner.notify(url, body, limits).await
+    }
+
     fn heard_from(&self, server: &ServerName) {
         self.back_off.recover(server);
     }

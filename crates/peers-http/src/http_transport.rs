@@ -5,25 +5,23 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::HOST;
-use moka::sync::Cache;
 use parvis_ambient::{Ambient, Clock, Timestamp};
 use parvis_peers::{Body, Limits, Page, PageWish, PeerError, Transport};
 use reqwest::{Client, Url, redirect::Policy};
 use ruma::ServerName;
 use rustls::ClientConfig;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use crate::{
-    address_guard::AddressGuard,
+    address_guard::{AddressGuard, AddressRange},
     answer::{bounded, trouble},
     dns::Dns,
+    gateways::Gateways,
     locate::{Locator, Ports},
     pages::Pages,
     route::{Place, Route, may_be_delegated},
     services::Services,
+    slots::Slots,
     trust::TrustRoots,
     web::{ToAddresses, ToServices, Web, client, guarded},
     well_known::WellKnown,
@@ -32,7 +30,6 @@ use crate::{
 /// How many exchanges run at a time, in all and with one server.
 const MOST_EXCHANGES: usize = 512;
 const MOST_EXCHANGES_PER_PLACE: usize = 16;
-const MOST_PLACES: u64 = 10_000;
 
 /// How the network is used.
 #[derive(Clone, Debug)]
@@ -41,6 +38,8 @@ pub struct HttpSettings {
     pub guard: AddressGuard,
     /// Where may be connected to for pages that users name.
     pub pages_guard: AddressGuard,
+    /// Where push gateways may be besides the public Internet; there they may do without TLS.
+    pub gateway_ranges: Vec<AddressRange>,
     /// The usual ports.
     pub ports: Ports,
     /// Whose certificates are believed.
@@ -68,6 +67,7 @@ pub struct HttpTransport {
     by_service: Client,
     slots: Slots,
     services: Services,
+    gateways: Gateways,
 }
 
 impl fmt::Debug for HttpTransport {
@@ -82,6 +82,7 @@ impl HttpTransport {
     /// # Errors
     /// [`HttpError`] where TLS cannot be set up.
     pub fn new(settings: &HttpSettings, dns: Arc<dyn Dns>, ambient: &Ambient) -> Result<Self, HttpError> {
+        let dns_of_gateways = Arc::clone(&dns);
         let locator = Locator::new(dns, settings.guard.clone(), settings.ports, Arc::clone(&ambient.chance));
         let tls = settings.roots.client_config().map_err(|error| HttpError(error.to_string()))?;
         let timeout = settings.connect_timeout;
@@ -90,6 +91,10 @@ impl HttpTransport {
         let by_port = client(tls.clone(), to_addresses, Policy::none(), timeout).map_err(unusable)?;
         let to_services = ToServices(locator.clone());
         let by_service = client(tls.clone(), to_services, Policy::none(), timeout).map_err(unusable)?;
+        let of_gateways = (settings.ports, timeout);
+        let chance = Arc::clone(&ambient.chance);
+        let gateways = Gateways::new(&settings.gateway_ranges, of_gateways, &dns_of_gateways, &tls, chance);
+        let gateways = gateways.map_err(unusable)?;
         let web = Web::new(&locator, tls.clone(), timeout).map_err(unusable)?;
         let pages = locator.guarded_by(settings.pages_guard.clone());
         let pages = Pages::new(&pages, tls.clone(), timeout).map_err(unusable)?;
@@ -106,8 +111,9 @@ impl HttpTransport {
             pages,
             by_port,
             by_service,
-            slots: Slots::new(),
+            slots: Slots::new(MOST_EXCHANGES, MOST_EXCHANGES_PER_PLACE),
             services,
+            gateways,
         })
     }
 
@@ -181,6 +187,15 @@ impl Transport for HttpTransport {
     ) -> Result<http::Response<Body>, PeerError> {
         self.services.call(base_url, request, limits).await
     }
+
+    async fn notify(
+        &self,
+        url: &str,
+        body: Bytes,
+        limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        self.gateways.notify(url, body, limits).await
+    }
 }
 
 /// The URL of a request. Path and query are what was signed, to the letter, or the request is not sent.
@@ -192,32 +207,4 @@ fn request_url(route: &Route, uri: &http::Uri, guard: &AddressGuard) -> Result<U
         return Err(PeerError::Unsendable(format!("{path_and_query:?} would change on its way")));
     }
     Ok(url)
-}
-
-/// Bounds how many exchanges run at a time.
-struct Slots {
-    all: Arc<Semaphore>,
-    by_place: Cache<String, Arc<Semaphore>>,
-}
-
-/// A place among those that run, until it is dropped.
-struct Slot {
-    _of_place: Option<OwnedSemaphorePermit>,
-    _of_all: Option<OwnedSemaphorePermit>,
-}
-
-impl Slots {
-    fn new() -> Self {
-        Self { all: Arc::new(Semaphore::new(MOST_EXCHANGES)), by_place: Cache::new(MOST_PLACES) }
-    }
-
-    async fn take(&self, place: &str) -> Slot {
-        let new = || Arc::new(Semaphore::new(MOST_EXCHANGES_PER_PLACE));
-        let of_place = self.by_place.get_with_by_ref(place, new);
-        // The semaphores are never closed, so each gives a permit in the end.
-        Slot {
-            _of_place: of_place.acquire_owned().await.ok(),
-            _of_all: Arc::clone(&self.all).acquire_owned().await.ok(),
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The door to other servers, opened onto the real network.
 //!
-//! [`HttpTransport`] carries requests over HTTP and TLS to wherever server discovery leads, and only to addresses
-//! that an [`AddressGuard`] permits. [`Guarded`] stands before it, or before a simulated network: it knows with
+//! [`HttpTransport`] carries requests over HTTP and TLS to wherever server discovery leads, and to push gateways, and
+//! only to addresses that an [`AddressGuard`] permits. [`Guarded`] stands before it, or before a simulated network: it knows with
 //! whom the organisation speaks and who is left in peace after failures. [`KeyRing`] knows the keys that others sign
 //! with, and vouches for them as a notary. This crate knows nothing of rooms, nor
 //! of what the organisation's policy says; it is told.
@@ -12,6 +12,7 @@ mod back_off;
 mod certificate;
 mod dns;
 mod examination;
+mod gateways;
 mod guarded;
 mod http_transport;
 mod key_document;
@@ -24,6 +25,7 @@ mod own_keys;
 mod pages;
 mod route;
 mod services;
+mod slots;
 mod trust;
 mod web;
 mod well_known;

@@ -40,7 +40,7 @@ pub(crate) enum LocateError {
     #[error("{0} has no address")]
     NoAddress(String),
     #[error(
-        "{host} is at {}, which is not on the public Internet (see federation.allowed_private_ranges)",
+        "{host} is at {}, which is not on the public Internet (see allowed_private_ranges)",
         list(addresses)
     )]
     Private { host: String, addresses: Vec<IpAddr> },

@@ -76,7 +76,8 @@ pub(crate) fn open_client(
     builder(tls, resolver, redirects, connect_timeout).build()
 }
 
-fn builder(
+/// What all clients have in common.
+pub(crate) fn builder(
     tls: ClientConfig,
     resolver: impl Resolve + 'static,
     redirects: Policy,

@@ -1,4 +1,4 @@
-//! One HTTP exchange with another homeserver.
+//! One HTTP exchange with another homeserver, or with a push gateway.
 
 use std::{fmt, pin::Pin, time::Duration};
 
@@ -31,6 +31,9 @@ impl Limits {
     /// For events, states and histories of rooms.
     pub const HISTORY: Self =
         Self { timeout: Duration::from_secs(60), max_bytes: 64 << 20, despite_back_off: false };
+    /// For push gateways, whose answers are short.
+    pub const PUSH: Self =
+        Self { timeout: Duration::from_secs(15), max_bytes: 64 << 10, despite_back_off: false };
     /// For joining a room, the answer to which holds all of its state.
     pub const JOIN: Self =
         Self { timeout: Duration::from_secs(240), max_bytes: 512 << 20, despite_back_off: true };
@@ -101,6 +104,19 @@ pub trait Transport: Send + Sync + fmt::Debug {
         Err(PeerError::Unsendable(format!("{base_url} is on no network that is known here")))
     }
 
+    /// Posts JSON to the URL of a push gateway, which a user's app has named. Redirects are answers.
+    ///
+    /// # Errors
+    /// Any [`PeerError`] that tells of the way and not of an answer.
+    async fn notify(
+        &self,
+        url: &str,
+        _body: Bytes,
+        _limits: Limits,
+    ) -> Result<http::Response<Body>, PeerError> {
+        Err(PeerError::Unsendable(format!("{url} is on no network that is known here")))
+    }
+
     /// Notes that a server has called us and proved that it is who it says: it is no longer left in peace after
     /// a failure.
     fn heard_from(&self, _server: &ServerName) {}
@@ -133,7 +149,7 @@ impl Body {
     ///
     /// # Errors
     /// [`PeerError::TooLarge`], or why the rest did not arrive.
-    pub async fn collect(mut self, server: &ServerName, max_bytes: usize) -> Result<Bytes, PeerError> {
+    pub async fn collect(mut self, server: impl fmt::Display, max_bytes: usize) -> Result<Bytes, PeerError> {
         let mut all = BytesMut::new();
         while let Some(piece) = self.0.next().await.transpose()? {
             if all.len() + piece.len() > max_bytes {

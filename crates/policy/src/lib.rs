@@ -8,6 +8,7 @@ mod decision;
 pub mod encryption;
 pub mod federation;
 mod glob;
+pub mod push;
 mod room_class;
 mod settings;
 mod standing;

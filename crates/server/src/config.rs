@@ -16,7 +16,7 @@ mod show;
 pub(crate) use check::ANY_HOST;
 pub use check::MailConfig;
 pub use check::{
-    CertificateFiles, Config, FederationConfig, MediaConfig, OrganisationConfig, ProcessConfig,
+    CertificateFiles, Config, FederationConfig, MediaConfig, OrganisationConfig, ProcessConfig, PushConfig,
     RegistrationConfig, RoomsConfig, StorageConfig,
 };
 pub use human::{ByteSize, HumanDuration, Listen, Network};
@@ -25,6 +25,6 @@ pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use settings::{
     AccountSettings, FindableUsers, LimitSettings, LogFormat, LoggingSettings, ManagedField, PresenceMode,
-    RateLimit, RateLimitSettings, Settings, SqliteSynchronous, SupportContact, TermsSettings,
+    PushBadge, RateLimit, RateLimitSettings, Settings, SqliteSynchronous, SupportContact, TermsSettings,
 };
 pub use settings::{MailAddressAtRegistration, MailSecurity};

@@ -76,6 +76,7 @@ pub(crate) fn accounts_settings(config: &OrganisationConfig, policy: Standing) -
         access_token_lifetime: lifetime(accounts.access_token_lifetime),
         refreshable_access_token_lifetime: lifetime(accounts.refreshable_access_token_lifetime),
         refresh_token_lifetime: lifetime(accounts.refresh_token_lifetime),
+        push: config.push.rules.clone(),
         findable: match accounts.findable {
             FindableUsers::Everyone => Findable::Everyone,
             FindableUsers::Acquaintances => Findable::Acquaintances,

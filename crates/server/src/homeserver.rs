@@ -12,7 +12,9 @@ use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
 use parvis_media::{Media, PreviewSettings, Settings as MediaSettings};
 use parvis_organisation::{Organisation, Source};
-use parvis_outbound::{Answers, Outbound, OutboundStatus, ServiceQueries, ServiceTransactions};
+use parvis_outbound::{
+    Answers, Outbound, OutboundStatus, Push, PushSettings, PushStatus, ServiceQueries, ServiceTransactions,
+};
 use parvis_peers::{Federation, Transport};
 use parvis_peers_http::KeyRing;
 use parvis_rooms::{EncryptionOfRoom, Identity, Others, Rooms, RoomsStatus};
@@ -24,6 +26,7 @@ use ruma::RoomId;
 use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
+    attention::BySync,
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
     engine_settings::{
         accounts_settings, bounds, e2ee_settings, rate_limits, room_settings, room_versions, search_settings,
@@ -50,6 +53,8 @@ pub struct Homeserver {
     search: Search,
     outbound: Outbound,
     transactions: ServiceTransactions,
+    /// None, where the organisation has phones told nothing.
+    push: Option<Push>,
     passing: JoinHandle<()>,
     e2ee: E2ee,
     organisation: Organisation,
@@ -132,6 +137,7 @@ impl Homeserver {
         accounts.welcome_services().await.map_err(&failed)?;
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
         let pages = Arc::clone(&network);
+        let to_gateways = Arc::clone(&network);
         let (federation, keys) = open_federation(&config, &store, &ambient, &key, network).await?;
         let others = Others { federation, keys: Arc::clone(&keys) as _ };
         let identity = Identity { server_name: config.server_name.clone(), key };
@@ -152,6 +158,7 @@ impl Homeserver {
         let services = ServiceQueries::new(config.application_services.clone(), caller, ambient.clone());
         let transactions = ServiceTransactions::start(store.clone(), ambient.clone(), &services);
         let transactions = transactions.await.map_err(&failed)?;
+        let push = open_push(&config, &store, &ambient, to_gateways, &sync).await?;
         rooms.resume().await.map_err(&failed)?;
         let federation = rooms.others().federation.clone();
         let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, e2ee_settings(&config));
@@ -207,6 +214,7 @@ impl Homeserver {
             search,
             outbound,
             transactions,
+            push,
             passing,
             e2ee,
             organisation,
@@ -238,6 +246,11 @@ impl Homeserver {
         self.search.status()
     }
 
+    /// What phones have not been told; nothing, where they are told nothing.
+    pub fn push_status(&self) -> Option<PushStatus> {
+        self.push.as_ref().map(Push::status)
+    }
+
     /// Takes notice of what another process has changed of the organisation's policy.
     ///
     /// # Errors
@@ -264,6 +277,7 @@ impl Homeserver {
         self.outbound.stop();
         self.search.stop();
         self.transactions.stop();
+        self.push.iter().for_each(Push::stop);
         self.rooms.stop();
         self.passing.abort();
     }
@@ -280,6 +294,7 @@ impl Homeserver {
             search,
             outbound,
             transactions,
+            push,
             passing,
             e2ee,
             organisation,
@@ -290,6 +305,9 @@ impl Homeserver {
         outbound.close().await;
         transactions.close().await;
         search.close().await;
+        if let Some(push) = push {
+            push.close().await;
+        }
         rooms.close().await;
         // The engines, and the handlers in the router, hold the store too.
         drop((router, rooms, sync, search, media, outbound, transactions, e2ee, organisation));
@@ -454,6 +472,24 @@ async fn open_outbound(
     let started = Outbound::start(store.clone(), ambient.clone(), federation).await;
     let server_name = || config.server_name.to_string();
     started.map_err(|source| StartError::Storage { server_name: server_name(), source })
+}
+
+async fn open_push(
+    config: &OrganisationConfig,
+    store: &Store,
+    ambient: &Ambient,
+    network: Arc<dyn Transport>,
+    sync: &SyncEngine,
+) -> Result<Option<Push>, StartError> {
+    if !config.push.rules.enabled {
+        return Ok(None);
+    }
+    let attention = Arc::new(BySync { notices: sync.notices(), badge: config.push.badge });
+    let settings = PushSettings { rules: config.push.rules.clone() };
+    let started = Push::start(store.clone(), ambient.clone(), network, attention, settings).await;
+    let server_name = || config.server_name.to_string();
+    let failed = |source| StartError::Storage { server_name: server_name(), source };
+    started.map(Some).map_err(failed)
 }
 
 async fn open_media(

@@ -3,6 +3,7 @@
 //! A [`Homeserver`] is a value; this crate composes it from the engines and lets it be reached. A process
 //! ([`Process`]) holds as many as it is given. It knows no rule of Matrix.
 
+mod attention;
 pub mod config;
 
 mod client_address;

@@ -12,7 +12,7 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
-use parvis_outbound::{OutboundStatus, QueueStatus};
+use parvis_outbound::{OutboundStatus, PushStatus, PusherCounts, QueueStatus};
 use parvis_search::SearchStatus;
 use parvis_wire::Route;
 
@@ -28,6 +28,15 @@ const OUTBOUND: [(&str, &str); 6] = [
     ("parvis_federation_events_waiting", "Events in the queues to other servers."),
     ("parvis_federation_changes_unread", "Changes of which it is not known yet whom they concern."),
 ];
+/// What phones have not been told, likewise.
+const PUSH: [(&str, &str); 4] = [
+    ("parvis_push_pushers", "Pushers that are told news."),
+    ("parvis_push_pushers_waiting", "Those of them that are to be told something."),
+    ("parvis_push_pushers_failing", "Those of them whose gateways did not take the last notification."),
+    ("parvis_push_changes_unread", "Changes of which it is not known yet whom they concern."),
+];
+const PUSHED: &str = "parvis_push_notifications_total";
+const PUSH_FAILURES: &str = "parvis_push_failed_attempts_total";
 const TRANSACTIONS: &str = "parvis_federation_transactions_total";
 const FAILURES: &str = "parvis_federation_failed_attempts_total";
 
@@ -65,7 +74,7 @@ impl Metrics {
         let durations = KeyName::from(DURATIONS);
         let text = "How long requests took until the answer began, by method and route.";
         recorder.describe_histogram(durations, Some(Unit::Seconds), text.into());
-        for (name, text) in OUTBOUND.into_iter().chain(SEARCH) {
+        for (name, text) in OUTBOUND.into_iter().chain(SEARCH).chain(PUSH) {
             recorder.describe_gauge(KeyName::from(name), None, text.into());
         }
         let text = "Transactions made for other servers.";
@@ -74,6 +83,10 @@ impl Metrics {
         recorder.describe_counter(KeyName::from(FAILURES), None, text.into());
         let text = "Texts put into indexes of the search.";
         recorder.describe_counter(KeyName::from(SEARCH_DOCUMENTS), None, text.into());
+        let text = "Notifications that push gateways have taken.";
+        recorder.describe_counter(KeyName::from(PUSHED), None, text.into());
+        let text = "Notifications that push gateways did not take.";
+        recorder.describe_counter(KeyName::from(PUSH_FAILURES), None, text.into());
         Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder) })
     }
 
@@ -93,11 +106,33 @@ impl Metrics {
             transactions += made;
             failures += failed;
         }
-        for ((name, _), value) in OUTBOUND.into_iter().zip(gauges) {
+        self.set_gauges(OUTBOUND.into_iter().zip(gauges));
+        self.set_counters([(TRANSACTIONS, transactions), (FAILURES, failures)]);
+    }
+
+    /// Notes what phones have not been told.
+    pub(crate) fn note_push(&self, statuses: impl Iterator<Item = PushStatus>) {
+        let (mut gauges, mut told, mut failures) = ([0; PUSH.len()], 0, 0);
+        for PushStatus { pushers: counts, told: taken, failures: failed, unread_changes } in statuses {
+            let PusherCounts { pushers, waiting, failing } = counts;
+            let unread = usize::try_from(unread_changes).unwrap_or(usize::MAX);
+            gauges.iter_mut().zip([pushers, waiting, failing, unread]).for_each(|(sum, value)| *sum += value);
+            told += taken;
+            failures += failed;
+        }
+        self.set_gauges(PUSH.into_iter().zip(gauges));
+        self.set_counters([(PUSHED, told), (PUSH_FAILURES, failures)]);
+    }
+
+    fn set_gauges(&self, gauges: impl Iterator<Item = ((&'static str, &'static str), usize)>) {
+        for ((name, _), value) in gauges {
             let value = u32::try_from(value).unwrap_or(u32::MAX);
             self.recorder.register_gauge(&Key::from_static_name(name), &METADATA).set(f64::from(value));
         }
-        for (name, value) in [(TRANSACTIONS, transactions), (FAILURES, failures)] {
+    }
+
+    fn set_counters(&self, counters: [(&'static str, u64); 2]) {
+        for (name, value) in counters {
             self.recorder.register_counter(&Key::from_static_name(name), &METADATA).absolute(value);
         }
     }

@@ -31,6 +31,7 @@ pub fn network(
     let settings = HttpSettings {
         guard: AddressGuard::new(federation.allowed_private_ranges.iter().map(|network| network.0)),
         pages_guard: AddressGuard::new(previews.allowed_private_ranges.iter().map(|network| network.0)),
+        gateway_ranges: config.push.allowed_private_ranges.iter().map(|network| network.0).collect(),
         ports: Ports::default(),
         roots: roots.map_err(|error| error.to_string())?,
         connect_timeout: federation.connect_timeout,

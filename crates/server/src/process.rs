@@ -249,6 +249,7 @@ async fn fold_for_ever(metrics: Metrics, clock: Arc<dyn Clock>) {
 async fn render_metrics(State((metrics, homeservers)): State<(Metrics, Arc<Vec<Homeserver>>)>) -> Response {
     metrics.note_outbound(homeservers.iter().map(Homeserver::outbound_status));
     metrics.note_search(homeservers.iter().map(Homeserver::search_status));
+    metrics.note_push(homeservers.iter().filter_map(Homeserver::push_status));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, text)], metrics.render()).into_response()
 }

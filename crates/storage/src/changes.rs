@@ -86,6 +86,11 @@ pub enum Change {
         /// Which room.
         room: RoomSn,
     },
+    /// A user has other pushers now.
+    Pushers {
+        /// Whose.
+        user: UserSn,
+    },
     /// Something was put down for another server that is no event.
     OutgoingEdu {
         /// The server.

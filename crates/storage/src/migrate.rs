@@ -43,6 +43,7 @@ migrations! {
     16 "0016_notices",
     17 "0017_search",
     18 "0018_application_services",
+    19 "0019_push",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -15,6 +15,7 @@ statements! {
     SN_BY_ID = "SELECT room_sn FROM rooms WHERE room_id = $1";
     IDS_BY_SN(list after 0) = "SELECT room_sn, room_id FROM rooms WHERE room_sn IN ({list})";
     MOVED_ROOMS(list after 1) = "SELECT room_sn FROM rooms WHERE last_position > $1 AND room_sn IN ({list})";
+    NEWEST_POSITIONS(list after 0) = "SELECT room_sn, last_position FROM rooms WHERE room_sn IN ({list})";
     ALIAS = "SELECT room_sn, creator_sn FROM aliases WHERE alias = $1";
     ALIASES_OF_ROOM = "SELECT alias FROM aliases WHERE room_sn = $1 ORDER BY alias";
     ADD_ALIAS(rows of 3, key 1) = "INSERT INTO aliases (alias, room_sn, creator_sn) VALUES {rows}";
@@ -109,6 +110,13 @@ impl Store {
         let list = rooms.iter().copied();
         let rows = self.engine.fetch_list(&MOVED_ROOMS, vec![after.into()], list).await?;
         rows.iter().map(|row| row.int(0).map(RoomSn)).collect()
+    }
+
+    /// Where the newest event of each of these rooms is, or a little behind it.
+    pub async fn newest_positions(&self, rooms: &[RoomSn]) -> Result<Vec<(RoomSn, Position)>, StorageError> {
+        let list = rooms.iter().copied();
+        let rows = self.engine.fetch_list(&NEWEST_POSITIONS, Vec::new(), list).await?;
+        rows.iter().map(|row| Ok((RoomSn(row.int(0)?), Position(row.int(1)?)))).collect()
     }
 
     /// The room that a local alias names.

@@ -23,6 +23,7 @@ use crate::{
     answer::{SyncAnswer, SyncRequest},
     classic::Classic,
     filter::Filter,
+    notices::Notices,
     parts::Parts,
     passing::{Passing, Teller},
     presence::PresenceMode,
@@ -108,6 +109,12 @@ impl SyncEngine {
     /// Listens to what passes from now on: typing and presence.
     pub fn listen(&self) -> broadcast::Receiver<Passing> {
         self.0.teller.listen()
+    }
+
+    /// What users are to be told while they are not looking. It shares what syncs remember of it.
+    pub fn notices(&self) -> Notices {
+        let Parts { store, view, unread, .. } = &self.0.parts;
+        Notices::new(store.clone(), view.clone(), unread.clone())
     }
 
     /// A filter that a user has stored, by its id.

@@ -11,6 +11,7 @@ mod engine;
 mod ephemeral;
 mod filter;
 mod lazy;
+mod notices;
 mod parts;
 mod passing;
 mod presence;
@@ -29,6 +30,7 @@ pub use answer::{
 };
 pub use engine::{HeardPresence, PresenceError, SyncEngine, SyncSettings, TypingError};
 pub use filter::{EventFilter, Filter};
+pub use notices::{Notices, Notification, NotificationsPage, UnreadTotal};
 pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Receipt, Token};
 pub use passing::Passing;
 pub use presence::PresenceMode;

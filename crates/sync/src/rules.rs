@@ -15,7 +15,9 @@ use ruma::{
         push_rules::PushRulesEventContent,
         room::power_levels::{RoomPowerLevels, RoomPowerLevelsEventContent, RoomPowerLevelsSource},
     },
-    push::{FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
+    push::{
+        Action, AnyPushRuleRef, FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset,
+    },
     serde::Raw,
 };
 use serde::Deserialize;
@@ -74,16 +76,45 @@ impl PushRules {
         user_id: &UserId,
         event: &Arc<StoredEvent>,
     ) -> Result<Verdict, StorageError> {
+        let verdict = |rule: AnyPushRuleRef<'_>| Verdict {
+            notify: rule.triggers_notification(),
+            highlight: rule.triggers_highlight(),
+        };
+        Ok(self.first_match(user, user_id, event, verdict).await?.unwrap_or_default())
+    }
+
+    /// What a user's rules of now have done about an event that somebody else sent; nothing where it does not
+    /// notify.
+    pub(crate) async fn actions(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        event: &Arc<StoredEvent>,
+    ) -> Result<Vec<Action>, StorageError> {
+        let actions = |rule: AnyPushRuleRef<'_>| match rule.triggers_notification() {
+            true => rule.actions().to_vec(),
+            false => Vec::new(),
+        };
+        Ok(self.first_match(user, user_id, event, actions).await?.unwrap_or_default())
+    }
+
+    /// What the first rule says that matches, if one does.
+    async fn first_match<T>(
+        &self,
+        user: UserSn,
+        user_id: &UserId,
+        event: &Arc<StoredEvent>,
+        says: impl Fn(AnyPushRuleRef<'_>) -> T,
+    ) -> Result<Option<T>, StorageError> {
         let rules = self.rules_of(user, user_id).await?;
         let context = self.context(user, user_id, event).await?;
         let flattened = self.flattened(event);
         for rule in rules.iter() {
             if rule.applies(&flattened, &context).await {
-                let highlight = rule.triggers_highlight();
-                return Ok(Verdict { notify: rule.triggers_notification(), highlight });
+                return Ok(Some(says(rule)));
             }
         }
-        Ok(Verdict::default())
+        Ok(None)
     }
 
     async fn rules_of(&self, user: UserSn, user_id: &UserId) -> Result<Arc<Ruleset>, StorageError> {

@@ -13,8 +13,8 @@ use parvis_events::Membership;
 use parvis_storage::{
     Change, Direction, EventSn, Position, RoomSn, StorageError, Store, StoredEvent, UserSn,
 };
-use ruma::{OwnedEventId, UserId};
-use tokio::sync::Mutex;
+use ruma::{EventId, OwnedEventId, UserId};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{answer::UnreadCounts, rules::PushRules, threads::thread_of, view::View};
 
@@ -30,7 +30,7 @@ const MOST: usize = 1_000;
 pub(crate) struct Unread {
     store: Store,
     view: View,
-    rules: PushRules,
+    pub(crate) rules: PushRules,
     tallies: Cache<(UserSn, RoomSn), Arc<Mutex<Tally>>>,
 }
 
@@ -65,6 +65,7 @@ struct Tally {
 #[derive(Debug)]
 struct Notifying {
     position: Position,
+    event: EventSn,
     thread: Option<OwnedEventId>,
     highlight: bool,
 }
@@ -78,17 +79,22 @@ struct Marks {
 
 impl Marks {
     fn covers(&self, event: &Notifying) -> bool {
-        let thread = event.thread.as_ref().map_or("main", |root| root.as_str());
+        self.cover(event.position, event.thread.as_deref())
+    }
+
+    fn cover(&self, position: Position, thread: Option<&EventId>) -> bool {
+        let thread = thread.map_or("main", EventId::as_str);
         let marks = [self.unthreaded, self.by_thread.get(thread).copied()];
-        marks.into_iter().flatten().any(|mark| event.position <= mark)
+        marks.into_iter().flatten().any(|mark| position <= mark)
     }
 }
 
 /// A user's relation to a room, for a fold.
-struct Reader<'a> {
-    user: UserSn,
-    user_id: &'a UserId,
-    room: RoomSn,
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) user: UserSn,
+    pub(crate) user_id: &'a UserId,
+    pub(crate) room: RoomSn,
 }
 
 impl Unread {
@@ -104,13 +110,45 @@ impl Unread {
         room: RoomSn,
         until: Position,
     ) -> Result<RoomCounts, StorageError> {
-        let reader = Reader { user, user_id, room };
-        let tally = self.tallies.get_with((user, room), Arc::default);
-        let mut tally = tally.lock().await;
+        let tally = self.fold(Reader { user, user_id, room }, until).await?;
+        Ok(sum(tally.events.iter().filter(|event| event.position <= until)))
+    }
+
+    /// The events that notify and that a user has not read of a room in which they are, between two positions
+    /// (`after` excluded, `until` included), oldest first.
+    pub(crate) async fn events(
+        &self,
+        reader: Reader<'_>,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<(Position, EventSn)>, StorageError> {
+        let tally = self.fold(reader, until).await?;
+        let events = tally.events.iter().map(|event| (event.position, event.event));
+        Ok(events.filter(|(position, _)| *position > after && *position <= until).collect())
+    }
+
+    /// Whether a user has read an event of a room in which they are, by their receipts.
+    pub(crate) async fn is_read(
+        &self,
+        reader: Reader<'_>,
+        event: &Arc<StoredEvent>,
+    ) -> Result<bool, StorageError> {
+        let thread = thread_of(&self.store, event).await?;
+        Ok(self.marks(&reader).await?.cover(event.position, thread.as_deref()))
+    }
+
+    /// What is unread, brought up to a position at least.
+    async fn fold(
+        &self,
+        reader: Reader<'_>,
+        until: Position,
+    ) -> Result<OwnedMutexGuard<Tally>, StorageError> {
+        let tally = self.tallies.get_with((reader.user, reader.room), Arc::default);
+        let mut tally = tally.lock_owned().await;
         let marks = self.marks(&reader).await?;
         let new = match tally.until {
             Some(counted) if counted >= until => Vec::new(),
-            Some(counted) => self.events_between(room, counted, until).await?,
+            Some(counted) => self.events_between(reader.room, counted, until).await?,
             None => self.unread_events(&reader, &marks, until).await?,
         };
         for event in &new {
@@ -120,7 +158,7 @@ impl Unread {
         tally.events.retain(|event| !marks.covers(event));
         let surplus = tally.events.len().saturating_sub(MOST);
         tally.events.drain(..surplus);
-        Ok(sum(tally.events.iter().filter(|event| event.position <= until)))
+        Ok(tally)
     }
 
     async fn marks(&self, reader: &Reader<'_>) -> Result<Marks, StorageError> {
@@ -173,15 +211,18 @@ impl Unread {
         marks: &Marks,
         until: Position,
     ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
-        let joined = self.store.member(reader.user, reader.room).await?.map(|member| member.event);
-        let mut after = marks.unthreaded.unwrap_or(Position::START);
-        if let Some(joined) = joined {
-            let joined = self.store.event(joined).await?;
-            if self.is_coming_in(reader, &joined).await? {
-                after = after.max(joined.position);
-            }
-        }
-        self.newest(reader.room, after, until).await
+        let after = marks.unthreaded.max(Some(self.entered(reader).await?));
+        self.newest(reader.room, after.unwrap_or(Position::START), until).await
+    }
+
+    /// Where a user came into a room in which they are; the beginning, if they have changed their name since.
+    pub(crate) async fn entered(&self, reader: &Reader<'_>) -> Result<Position, StorageError> {
+        let Some(member) = self.store.member(reader.user, reader.room).await? else {
+            return Ok(Position::START);
+        };
+        let joined = self.store.event(member.event).await?;
+        let came_in = self.is_coming_in(reader, &joined).await?;
+        Ok(if came_in { joined.position } else { Position::START })
     }
 
     /// Adds an event to a tally, or lets it take away from it.
@@ -202,7 +243,7 @@ impl Unread {
         if verdict.notify {
             let thread = thread_of(&self.store, event).await?;
             let (position, highlight) = (event.position, verdict.highlight);
-            tally.events.push(Notifying { position, thread, highlight });
+            tally.events.push(Notifying { position, event: event.sn, thread, highlight });
         }
         Ok(())
     }

@@ -9,6 +9,8 @@
 //!
 //! A [`Network`] is several homeservers in one process that federate.
 //!
+//! A [`Gateway`] is told what phones are told.
+//!
 //! A [`Server`] runs in the test's own process, a [`Program`] is the real `parvis serve`, which can be killed.
 //! Both are spoken to over HTTP on loopback, in plain JSON, by a [`User`] who knows the public client API and
 //! nothing of the server's insides. Whatever is not as a test needs it ends the test with the request and the
@@ -21,6 +23,7 @@ mod application_service;
 mod client;
 mod engine;
 mod follower;
+mod gateway;
 mod network;
 mod peer;
 mod program;
@@ -35,6 +38,7 @@ pub use application_service::ApplicationService;
 pub use client::{Client, NoAnswer};
 pub use engine::Engine;
 pub use follower::{Follower, ephemeral, joined, messages_in, timeline};
+pub use gateway::Gateway;
 pub use network::Network;
 pub use peer::Peer;
 pub use program::Program;

@@ -18,6 +18,7 @@ export function readArguments() {
       "user-b": { type: "string" },
       "restart-command": { type: "string" },
       "expect-presence": { type: "boolean", default: false },
+      "expect-gateway": { type: "boolean", default: false },
       "url-b": { type: "string" },
       "encrypted-from-the-start": { type: "boolean", default: false },
       browser: { type: "string" },
@@ -36,6 +37,7 @@ export function readArguments() {
     encryptedFromTheStart: values["encrypted-from-the-start"],
     accounts: { a: account(values["user-a"]), b: account(values["user-b"]) },
     presenceExpected: values["expect-presence"],
+    gatewayExpected: values["expect-gateway"],
   };
   const restartServer = async () => {
     await promisify(exec)(values["restart-command"], { timeout: RESTART_LIMIT_MS });

@@ -14,7 +14,7 @@ const POLL_MS = 50;
 /** What Parvis limits the rate of. */
 const LIMITED = ["login", "registration", "messages", "joins", "invites"];
 
-/** The configuration of a server for this suite: no limits on rates, presence on. `database` is "sqlite" or a URL. */
+/** The configuration of a server for this suite: no limits on rates, presence on, push gateways on loopback. `database` is "sqlite" or a URL. */
 function configuration({ port, database, directory }) {
   const text = JSON.stringify; // a TOML string is written as in JSON
   const storage = database === "sqlite"
@@ -35,6 +35,9 @@ directory = ${text(join(directory, "media"))}
 
 [presence]
 mode = "local"
+
+[push]
+allowed_private_ranges = ["127.0.0.0/8"]
 
 [rate_limits]
 ${LIMITED.map((what) => `${what}.per_second = 0`).join("\n")}

@@ -1,7 +1,8 @@
-//! Push rules and pushers
+//! Push rules, pushers and notifications
 //! (<https://spec.matrix.org/v1.19/client-server-api/#push-notifications>).
 
 mod delete_pushrule;
+mod get_notifications;
 mod get_pushers;
 mod get_pushrule;
 mod get_pushrule_actions;
@@ -18,6 +19,11 @@ use ruma::api::client::push;
 
 use crate::ClientApi;
 
+/// Whether a pusher is told anything, and the device that set it
+/// (<https://github.com/matrix-org/matrix-spec-proposals/pull/3881>).
+const ENABLED: &str = "org.matrix.msc3881.enabled";
+const DEVICE_ID: &str = "org.matrix.msc3881.device_id";
+
 pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
         .with(Endpoint::typed(delete_pushrule::handle))
@@ -29,6 +35,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::typed(set_pusher::handle))
         .with(Endpoint::typed(set_pushrule_actions::handle))
         .with(Endpoint::typed(set_pushrule_enabled::handle))
+        .with(Endpoint::with_own_reply(get_notifications::handle))
         .with(Endpoint::with_own_reply(get_pushers::handle))
         .with(Endpoint::streaming::<push::set_pushrule::v3::Request, _, _, _>(set_pushrule::handle))
 }

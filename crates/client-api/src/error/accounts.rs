@@ -174,6 +174,8 @@ table! {
     };
 
     PusherError => |error| match error {
+        PusherError::Refused(reason) => MatrixError::forbidden(reason),
+        PusherError::NoGateway(reason) => MatrixError::invalid_param(reason),
         PusherError::TooMuch => bad_request(ErrorCode::TooLarge, error),
         PusherError::Json(error) => MatrixError::internal(error),
         PusherError::Storage(error) => MatrixError::internal(error),

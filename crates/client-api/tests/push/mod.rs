@@ -1,4 +1,5 @@
-//! Push rules and pushers.
+//! Push rules, pushers and notifications.
 
+mod notifications;
 mod pushers;
 mod rules;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, on_each_engine};
+use crate::world::{Client, World, on_each_engine};
 
 fn pusher(pushkey: &str) -> Value {
     json!({
@@ -16,6 +16,13 @@ fn pusher(pushkey: &str) -> Value {
     })
 }
 
+/// The pusher as its user is told of it.
+fn kept(mut pusher: Value, client: &Client) -> Value {
+    pusher["org.matrix.msc3881.enabled"] = json!(true);
+    pusher["org.matrix.msc3881.device_id"] = json!(client.device_id);
+    pusher
+}
+
 #[tokio::test]
 async fn pushers_are_kept_replaced_and_taken_away() {
     on_each_engine(async |world: World| {
@@ -25,7 +32,10 @@ async fn pushers_are_kept_replaced_and_taken_away() {
         let mut changed = pusher("k");
         changed["lang"] = json!("de");
         world.post_as(&alice, "v3/pushers/set", changed.clone()).await.ok();
-        assert_eq!(world.get_as(&alice, "v3/pushers").await.ok(), json!({ "pushers": [changed] }));
+        assert_eq!(
+            world.get_as(&alice, "v3/pushers").await.ok(),
+            json!({ "pushers": [kept(changed, &alice)] })
+        );
 
         let gone = json!({ "kind": null, "app_id": "org.example.app", "pushkey": "k" });
         assert_eq!(world.post_as(&alice, "v3/pushers/set", gone).await.status, 200);
@@ -43,7 +53,7 @@ async fn pusher_moves_to_the_user_who_sets_it_last() {
         among_others["append"] = json!(true);
         world.post_as(&bob, "v3/pushers/set", among_others).await.ok();
         assert_eq!(world.get_as(&alice, "v3/pushers").await.ok()["pushers"].as_array().unwrap().len(), 1);
-        assert_eq!(world.get_as(&bob, "v3/pushers").await.ok()["pushers"], json!([pusher("k")]));
+        assert_eq!(world.get_as(&bob, "v3/pushers").await.ok()["pushers"], json!([kept(pusher("k"), &bob)]));
         world.post_as(&bob, "v3/pushers/set", pusher("k")).await.ok();
         assert_eq!(world.get_as(&alice, "v3/pushers").await.ok()["pushers"], json!([]));
     })
@@ -68,4 +78,41 @@ async fn pusher_of_another_kind_is_refused() {
     email["kind"] = json!("email");
     email["data"] = json!({});
     assert_eq!(world.post_as(&alice, "v3/pushers/set", email).await.error(), (400, "M_INVALID_PARAM"));
+}
+
+#[tokio::test]
+async fn pusher_to_no_gateway_or_to_one_that_the_organisation_does_not_use_is_refused() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let set = async |world: &World, url: &str| {
+        let mut pusher = pusher("k");
+        pusher["data"]["url"] = json!(url);
+        let answer = world.post_as(&alice, "v3/pushers/set", pusher).await;
+        (answer.status, answer.error().1.to_owned())
+    };
+    for url in ["https://push.example.org/notify", "http://push.example.org/_matrix/push/v1/notify", "x"] {
+        assert_eq!(set(&world, url).await, (400, "M_INVALID_PARAM".to_owned()), "{url}");
+    }
+    let gateway = "https://push.example.org/_matrix/push/v1/notify";
+    assert_eq!(set(&world, gateway).await.0, 200);
+    let world = world.with_accounts(|settings| settings.push.gateways = vec!["*.parvis.test".to_owned()]);
+    assert_eq!(set(&world, gateway).await, (403, "M_FORBIDDEN".to_owned()));
+    let world = world.with_accounts(|settings| settings.push.enabled = false);
+    assert_eq!(set(&world, gateway).await, (403, "M_FORBIDDEN".to_owned()));
+}
+
+#[tokio::test]
+async fn pusher_that_is_switched_off_is_kept_so() {
+    on_each_engine(async |world: World| {
+        let alice = world.register("alice").await;
+        let mut off = pusher("k");
+        off["org.matrix.msc3881.enabled"] = json!(false);
+        world.post_as(&alice, "v3/pushers/set", off).await.ok();
+        let pushers = world.get_as(&alice, "v3/pushers").await.ok();
+        assert_eq!(pushers["pushers"][0]["org.matrix.msc3881.enabled"], false);
+        world.post_as(&alice, "v3/pushers/set", pusher("k")).await.ok();
+        let pushers = world.get_as(&alice, "v3/pushers").await.ok();
+        assert_eq!(pushers["pushers"], json!([kept(pusher("k"), &alice)]));
+    })
+    .await;
 }

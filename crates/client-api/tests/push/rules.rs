@@ -36,6 +36,7 @@ async fn new_user_has_the_rules_of_the_server() {
         ".m.rule.reaction",
         ".m.rule.room.server_acl",
         ".m.rule.suppress_edits",
+        ".org.matrix.msc3930.rule.poll_response",
     ];
     assert_eq!(ids(&world, &alice, "override").await, overrides);
     assert_eq!(ids(&world, &alice, "content").await, [".m.rule.contains_user_name"]);
@@ -45,8 +46,27 @@ async fn new_user_has_the_rules_of_the_server() {
         ".m.rule.room_one_to_one",
         ".m.rule.message",
         ".m.rule.encrypted",
+        ".org.matrix.msc3930.rule.poll_start_one_to_one",
+        ".org.matrix.msc3930.rule.poll_start",
+        ".org.matrix.msc3930.rule.poll_end_one_to_one",
+        ".org.matrix.msc3930.rule.poll_end",
     ];
     assert_eq!(ids(&world, &alice, "underride").await, underrides);
+    let poll =
+        world.get_as(&alice, "v3/pushrules/global/underride/.org.matrix.msc3930.rule.poll_end_one_to_one");
+    assert_eq!(
+        poll.await.ok(),
+        json!({
+            "rule_id": ".org.matrix.msc3930.rule.poll_end_one_to_one",
+            "default": true,
+            "enabled": true,
+            "actions": ["notify", { "set_tweak": "sound", "value": "default" }],
+            "conditions": [
+                { "kind": "room_member_count", "is": "2" },
+                { "kind": "event_match", "key": "type", "pattern": "org.matrix.msc3381.poll.end" },
+            ],
+        })
+    );
     for path in ["v3/pushrules/", "v3/pushrules"] {
         let all = world.get_as(&alice, path).await.ok();
         assert_eq!(all["global"], world.get_as(&alice, "v3/pushrules/global/").await.ok());

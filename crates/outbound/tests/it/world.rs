@@ -205,6 +205,11 @@ impl World {
         self
     }
 
+    /// The clock and the chance of this world.
+    pub(crate) fn ambient(&self) -> Ambient {
+        self.ambient.clone()
+    }
+
     pub(crate) async fn person(&self, id: &str) -> Person {
         let id = OwnedUserId::try_from(id).unwrap();
         Person { user: self.store.intern_user(&id).await.unwrap(), id }
@@ -289,6 +294,11 @@ impl Room {
             room.member(person, person, "join").await;
         }
         room
+    }
+
+    /// A room as it was before a restart.
+    pub(crate) fn again(world: &World, head: RoomHead) -> Self {
+        Self { store: world.store.clone(), clock: world.clock.clone(), head, exists: true }
     }
 
     pub(crate) async fn member(&mut self, sender: &Person, target: &Person, membership: &str) {

@@ -47,6 +47,7 @@ impl World {
         let settings = HttpSettings {
             guard: AddressGuard::new(allowed.iter().map(|range| range.parse().unwrap())),
             pages_guard: AddressGuard::new(allowed.iter().map(|range| range.parse().unwrap())),
+            gateway_ranges: Vec::new(),
             ports: Ports { https: web.port(), federation: usual.port() },
             roots: TrustRoots::none().with_files(&[authority.file(&directory)]).unwrap(),
             connect_timeout: Duration::from_secs(5),

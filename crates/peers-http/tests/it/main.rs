@@ -5,6 +5,7 @@
 
 mod discovery;
 mod examination;
+mod gateways;
 mod guarded;
 mod keys;
 mod tls;

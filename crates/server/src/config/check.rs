@@ -10,6 +10,7 @@ use parvis_client_api::Discovery;
 use parvis_policy::{
     Settings as PolicySettings,
     federation::{FederationMode, FederationRules},
+    push::PushRules,
 };
 use parvis_search::Language;
 use ruma::{
@@ -27,8 +28,9 @@ use super::{
     secret::Secret,
     settings::{
         AccountSettings, FederationSettings, LimitSettings, LoggingSettings, MediaSettings, PresenceMode,
-        RateLimit, RateLimitSettings, RegistrationMode, RegistrationSettings, RoomSettings, SearchSettings,
-        Settings, SqliteSynchronous, StorageEngine, StorageSettings, WellKnownSettings,
+        PushBadge, PushSettings, RateLimit, RateLimitSettings, RegistrationMode, RegistrationSettings,
+        RoomSettings, SearchSettings, Settings, SqliteSynchronous, StorageEngine, StorageSettings,
+        WellKnownSettings,
     },
 };
 
@@ -102,6 +104,17 @@ pub struct FederationConfig {
     pub share_device_names: bool,
 }
 
+/// What phones are told, and through whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushConfig {
+    /// To which gateways, and how much.
+    pub rules: PushRules,
+    /// What the number on an app's icon counts.
+    pub badge: PushBadge,
+    /// Addresses outside of the public Internet at which gateways may be.
+    pub allowed_private_ranges: Vec<Network>,
+}
+
 /// One organisation.
 #[derive(Clone, Debug)]
 pub struct OrganisationConfig {
@@ -139,6 +152,8 @@ pub struct OrganisationConfig {
     pub application_services: ApplicationServices,
     /// With which other servers it speaks.
     pub federation: FederationConfig,
+    /// What phones are told, and through whom.
+    pub push: PushConfig,
     /// Limits for those who ask too often.
     pub rate_limits: RateLimitSettings,
     /// Bounds on what one request may take.
@@ -322,6 +337,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
     let services = application_services(settings, server_name.as_deref(), checker);
+    let push = push(&settings.push, checker);
     accounts(&settings.accounts, checker);
     rate_limits(&settings.rate_limits, checker);
     limits(&settings.limits, checker);
@@ -343,6 +359,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         search_languages: search_languages(&settings.search, checker),
         application_services: services?,
         federation,
+        push,
         rate_limits: settings.rate_limits,
         limits: settings.limits.clone(),
     })
@@ -619,6 +636,21 @@ fn application_services(
         checker.problem(key, reason);
     }
     services
+}
+
+fn push(settings: &PushSettings, checker: &mut Checker<'_>) -> PushConfig {
+    for pattern in settings.gateways.iter().filter(|pattern| !is_server_pattern(pattern)) {
+        let reason = format!("`{pattern}` is not a host name, with or without `*` and `?`");
+        checker.problem("push.gateways", reason);
+    }
+    let rules = PushRules {
+        enabled: settings.enabled,
+        gateways: settings.gateways.clone(),
+        plain_http: !settings.allowed_private_ranges.is_empty(),
+        content: settings.content,
+    };
+    let allowed_private_ranges = settings.allowed_private_ranges.clone();
+    PushConfig { rules, badge: settings.badge, allowed_private_ranges }
 }
 
 fn notaries(names: &[String], checker: &mut Checker<'_>) -> Vec<OwnedServerName> {

@@ -9,6 +9,7 @@ use parvis_policy::{
     Settings as PolicySettings,
     encryption::{EncryptedElsewhere, Exception, Level, Role, StripFor, WhoMayTurnOn},
     federation::FederationMode,
+    push::{PushContent, PushRules},
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,7 @@ pub struct Settings {
     pub search: SearchSettings,
     pub application_services: ApplicationServiceSettings,
     pub federation: FederationSettings,
+    pub push: PushSettings,
     pub rate_limits: RateLimitSettings,
     pub limits: LimitSettings,
     pub logging: LoggingSettings,
@@ -588,6 +590,41 @@ impl Default for FederationSettings {
             connect_timeout: HumanDuration::seconds(10),
             share_device_names: false,
         }
+    }
+}
+
+/// What users' phones are told, and through whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PushSettings {
+    /// Whether phones are told anything.
+    pub enabled: bool,
+    /// The hosts of the push gateways that may be told; `*` and `?` stand for letters.
+    pub gateways: Vec<String>,
+    /// How much of an event they are told.
+    pub content: PushContent,
+    /// What the number on an app's icon counts.
+    pub badge: PushBadge,
+    /// Addresses outside of the public Internet at which push gateways may be.
+    pub allowed_private_ranges: Vec<Network>,
+}
+
+/// What the number on an app's icon counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushBadge {
+    /// Unread messages that notify.
+    #[default]
+    Messages,
+    /// Rooms in which there are any.
+    Rooms,
+}
+
+impl Default for PushSettings {
+    fn default() -> Self {
+        let PushRules { enabled, gateways, content, .. } = PushRules::default();
+        let (badge, allowed_private_ranges) = (PushBadge::default(), Vec::new());
+        Self { enabled, gateways, content, badge, allowed_private_ranges }
     }
 }
 

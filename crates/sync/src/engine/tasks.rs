@@ -99,7 +99,7 @@ impl Inner {
                 | Change::AccountData { user, .. }
                 | Change::Membership { user, .. }
                 | Change::Forgotten { user, .. } => self.waiters.wake(user),
-                Change::OutgoingEdu { .. } => {}
+                Change::OutgoingEdu { .. } | Change::Pushers { .. } => {}
             }
         }
         Ok(())

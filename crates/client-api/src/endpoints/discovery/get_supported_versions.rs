@@ -12,6 +12,9 @@ const VERSIONS: [&str; 15] = [
     "v1.10", "v1.11", "v1.12",
 ];
 
+/// Pushers that are switched on and off from other devices.
+const UNSTABLE: [&str; 1] = ["org.matrix.msc3881"];
+
 /// The specification's versions, and the unstable features which work here.
 pub(super) async fn handle(api: ClientApi, _: Call<Request, Option<Session>>) -> Result<Response, ApiError> {
     let mut response = Response::new(VERSIONS.map(str::to_owned).to_vec());
@@ -23,6 +26,7 @@ pub(super) async fn handle(api: ClientApi, _: Call<Request, Option<Session>>) ->
         .forced_presets()
         .into_iter()
         .filter(|(_, forced)| *forced);
-    response.unstable_features = forced.map(|(name, _)| (name.to_owned(), true)).collect();
+    let works = UNSTABLE.into_iter().chain(forced.map(|(name, _)| name));
+    response.unstable_features = works.map(|name| (name.to_owned(), true)).collect();
     Ok(response)
 }

@@ -1,6 +1,7 @@
 //! `POST /_matrix/client/v3/pushers/set`
 //! (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3pushersset>).
 
+use parvis_accounts::WantedPusher;
 use parvis_wire::{Call, MatrixError, parse_json};
 use ruma::api::client::push::{
     PusherKind,
@@ -8,20 +9,28 @@ use ruma::api::client::push::{
 };
 use serde_json::{Map, Value};
 
+use super::ENABLED;
 use crate::{ApiError, ClientApi, Session};
 
-/// Keeps or forgets where the user wants to be told when they are not looking. Nothing is sent there yet.
+/// Keeps or forgets where the user wants to be told when they are not looking.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     match &call.request.action {
         PusherAction::Post(post) => {
-            if !matches!(post.pusher.kind, PusherKind::Http(_)) {
+            let PusherKind::Http(data) = &post.pusher.kind else {
                 return Err(MatrixError::invalid_param("Pushers of this kind are not known here.").into());
-            }
+            };
             let mut pusher: Map<String, Value> = parse_json(&call.body)?;
             pusher.remove("append");
-            let ids = &post.pusher.ids;
-            let (app_id, pushkey) = (&ids.app_id, &ids.pushkey);
-            api.accounts.set_pusher(&call.principal, app_id, pushkey, &pusher, post.append).await?;
+            let enabled = pusher.remove(ENABLED).is_none_or(|enabled| enabled != Value::Bool(false));
+            let wanted = WantedPusher {
+                app_id: &post.pusher.ids.app_id,
+                pushkey: &post.pusher.ids.pushkey,
+                url: &data.url,
+                pusher: &pusher,
+                enabled,
+                among_others: post.append,
+            };
+            api.accounts.set_pusher(&call.principal, &wanted).await?;
         }
         PusherAction::Delete(ids) => {
             api.accounts.delete_pusher(&call.principal, &ids.app_id, &ids.pushkey).await?;
