@@ -73,7 +73,7 @@ async fn server_without_previews_says_so() {
     let world = World::new().await;
     let alice = world.register("alice").await;
     let path = "v1/media/preview_url";
-    assert_eq!(world.get(&format!("{path}?url=http://a.test/")).await.0, 401);
+    assert_eq!(world.get(&format!("/_matrix/client/{path}?url=http://a.test/")).await.0, 401);
     assert_eq!(world.get_as(&alice, path).await.error(), (400, "M_MISSING_PARAM"));
     assert_eq!(
         world.get_as(&alice, &format!("{path}?url=http://a.test/")).await.error(),
