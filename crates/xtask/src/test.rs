@@ -21,7 +21,7 @@ const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
 
 /// How many simulated worlds are played. In about two of three, some of the servers lie. `cargo xtask simulate` plays
 /// others.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 500;
 /// How many of them may end badly if they end well when they are played once more.
 const UNSTEADY: u64 = 1;
 
