@@ -7,8 +7,8 @@ bridge, opens the network, joins a channel; what is said goes both ways; then th
 and nothing comes twice. Exit code 0: everything passed. Only the loopback is used, and every wait is bounded.
 """
 
-import itertools
 import argparse
+import itertools
 import json
 import pathlib
 import re
