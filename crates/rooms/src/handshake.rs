@@ -16,6 +16,7 @@ mod invitation;
 mod inviting;
 mod joining;
 mod knocking;
+mod lagging;
 mod offer;
 mod older;
 mod outside;

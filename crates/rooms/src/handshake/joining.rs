@@ -29,6 +29,18 @@ pub(crate) struct Wish {
     pub(crate) content: Map<String, Value>,
 }
 
+/// How often all residents are asked at most, where one of them has not heard yet that the user left.
+const ROUNDS: usize = 4;
+/// How long a departure is given to reach the residents before they are asked again.
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
+
+/// What a resident did.
+enum Reply {
+    LetIn,
+    /// It believes that the user is still inside.
+    HasNotHeard,
+}
+
 /// How often it is looked whether an event has come in.
 const LOOKS: usize = 100;
 /// How long between two looks.
@@ -66,31 +78,48 @@ impl Rooms {
     }
 
     async fn join_by_any(&self, wish: &Wish) -> Result<(), RoomError> {
-        let room = self.store.room_sn(&wish.room_id).await?;
         let mut refusals = Refusals::new(self);
-        for candidate in self.whom_to_ask(wish.actor.user, room, &wish.via).await? {
-            if !refusals.may_ask(&candidate) {
-                break;
-            }
-            match self.join_by(&candidate.server, wish).await {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    if !refusals.note(self, &candidate.server, error) {
-                        break;
+        for round in 0..ROUNDS {
+            let mut lags = false;
+            let room = self.store.room_sn(&wish.room_id).await?;
+            for candidate in self.whom_to_ask(wish.actor.user, room, &wish.via).await? {
+                if !refusals.may_ask(&candidate) {
+                    break;
+                }
+                let error = match self.join_by(&candidate.server, wish).await {
+                    Ok(Reply::LetIn) => return Ok(()),
+                    Ok(Reply::HasNotHeard) => {
+                        lags = true;
+                        RoomError::Unreachable(format!(
+                            "{} has not heard yet that you left; try again in a moment",
+                            candidate.server
+                        ))
                     }
+                    Err(error) => error,
+                };
+                if !refusals.note(self, &candidate.server, error) {
+                    return Err(refusals.into_error());
                 }
             }
+            if !lags || round + 1 == ROUNDS {
+                break;
+            }
+            self.ambient.clock.sleep(BETWEEN_ROUNDS).await;
         }
         Err(refusals.into_error())
     }
 
-    async fn join_by(&self, server: &ServerName, wish: &Wish) -> Result<(), RoomError> {
+    async fn join_by(&self, server: &ServerName, wish: &Wish) -> Result<Reply, RoomError> {
         let (room_id, user_id) = (&wish.room_id, &wish.actor.user_id);
         let mut request = prepare_join_event::v1::Request::new(room_id.clone(), user_id.clone());
         request.ver = self.versions_to_enter();
         let offer = self.others.federation.call(server, request, ASK).await?;
         let version = offer.room_version.as_ref().map(RoomVersionId::as_str);
         let given = Given::read(self, version, &offer.event, room_id, user_id, "join")?;
+        let known = self.store.room_sn(room_id).await?;
+        if self.has_not_heard_of_departure(wish.actor.user, known, &given.auth_events).await? {
+            return Ok(Reply::HasNotHeard);
+        }
         let version = given.version;
         let join = given.complete(self, room_id, user_id, wish.content.clone())?;
 
@@ -102,11 +131,11 @@ impl Rooms {
         };
         if let Some(room) = self.residence(room_id).await? {
             // Others of this server are in the room already; only somebody elsewhere could let this user in.
-            return self.enter_among_others(server, room, join).await;
+            return self.enter_among_others(server, room, join).await.map(|()| Reply::LetIn);
         }
         let told = Told { state: answer.state, auth_chain: answer.auth_chain };
         let arrival = self.check_arrival(join, version, told).await?;
-        self.import(wish.actor.user, arrival).await
+        self.import(wish.actor.user, arrival).await.map(|()| Reply::LetIn)
     }
 
     /// Takes a join into a room that this server is in already. What the join follows may not have come here yet:

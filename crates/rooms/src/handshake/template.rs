@@ -16,7 +16,7 @@ use crate::{
 pub(super) struct Given {
     pub(super) version: RoomVersion,
     prev_events: Vec<OwnedEventId>,
-    auth_events: Vec<OwnedEventId>,
+    pub(super) auth_events: Vec<OwnedEventId>,
     depth: i64,
     authoriser: Option<OwnedUserId>,
 }
