@@ -128,6 +128,30 @@ async fn invitation_is_rejected_or_taken_back_across_servers() {
 }
 
 #[tokio::test]
+async fn who_left_unheard_comes_back_after_the_departure_has_been_heard_of() {
+    on_each_engine(async |engine: Engine| {
+        let (network, alice, bob) = network(&engine, &["a.test", "b.test"]).await;
+        let room = alice.create_room(json!({ "preset": "public_chat" })).await;
+        let join = format!("v3/join/{room}?via=a.test");
+        bob.post(&join, json!({})).await.ok();
+        network.cut("a.test", "b.test");
+        bob.leave(&room).await;
+        assert_eq!(membership(&alice, &room, &bob).await, "join");
+        network.mend("a.test", "b.test");
+        // The template that there is at first stands on the membership which has ended.
+        bob.post(&join, json!({})).await.ok();
+        let page = alice.get(&format!("v3/rooms/{room}/messages?dir=b&limit=3")).await.ok();
+        let events = page["chunk"].as_array().unwrap().iter();
+        let history: Vec<_> = events.map(|event| event["content"]["membership"].clone()).collect();
+        assert_eq!(history, ["join", "leave", "join"], "{page:#}");
+        assert_eq!(page["chunk"][0]["unsigned"]["prev_content"]["membership"], "leave", "{page:#}");
+        assert_eq!(membership(&alice, &room, &bob).await, "join");
+        assert_eq!(membership(&bob, &room, &bob).await, "join");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn knock_across_servers_is_seen_by_both_and_answered() {
     on_each_engine(async |engine: Engine| {
         let (_network, alice, bob) = network(&engine, &["a.test", "b.test"]).await;
