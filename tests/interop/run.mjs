@@ -1,10 +1,10 @@
 // Runs the stories against a Parvis of its own, in one command:
 //
 //   node run.mjs --parvis PATH/TO/parvis [--database sqlite|postgres:URL]
-//                [--browser PATH/TO/chromium | --rust PATH/TO/parvis-interop-rust]
+//                [--browser PATH/TO/chromium | --rust PATH/TO/parvis-interop-rust] [--story NAME]
 //
 // With a browser only the story of encryption is played, and the clients run there instead of in Node. With --rust too:
-// by clients of matrix-sdk, and by them together with those of matrix-js-sdk.
+// by clients of matrix-sdk, and by them together with those of matrix-js-sdk. With a story's name only that one is played.
 // Installs the npm packages where they are missing. Exit code 0: everything passed.
 
 import { spawn } from "node:child_process";
@@ -20,7 +20,7 @@ import { Parvis } from "./harness/parvis.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const LOG_LINES = 40;
-const STORIES = [["staff_chat"], ["encrypted_chat"]];
+const STORIES = [["staff_chat"], ["whole_day"], ["encrypted_chat"]];
 
 /** The story that is played in a browser. */
 const browserStories = (browser) => [["encrypted_chat", "--browser", browser]];
@@ -33,7 +33,7 @@ function readArguments() {
   const { values } = parseArgs({
     options: {
       parvis: { type: "string" }, database: { type: "string", default: "sqlite" },
-      browser: { type: "string" }, rust: { type: "string" },
+      browser: { type: "string" }, rust: { type: "string" }, story: { type: "string" },
     },
   });
   if (!values.parvis) throw new Error("--parvis is missing: the path of the parvis binary");
@@ -45,17 +45,20 @@ function readArguments() {
 }
 
 /** Each with its own arguments. */
-function storiesFor({ browser, rust }) {
+function storiesFor({ browser, rust, story }) {
   if (browser && rust) throw new Error("--browser and --rust do not go together");
   if (browser) return browserStories(resolve(browser));
-  return rust ? rustStories(resolve(rust)) : STORIES;
+  if (rust) return rustStories(resolve(rust));
+  return STORIES.filter(([name]) => !story || name === story);
 }
 
-/** Two new accounts, each as NAME:PASSWORD. */
-async function twoAccounts(parvis) {
+/** Three new accounts, each as NAME:PASSWORD; the third is an administrator's. */
+async function newAccounts(parvis) {
   const tag = randomBytes(4).toString("hex");
-  const accounts = [`anna-${tag}`, `ben-${tag}`].map((name) => [name, randomBytes(12).toString("hex")]);
-  for (const [name, password] of accounts) await parvis.createUser(name, password);
+  const accounts = ["anna", "ben", "carla"].map((name) => [`${name}-${tag}`, randomBytes(12).toString("hex")]);
+  for (const [name, password] of accounts) {
+    await parvis.createUser(name, password, { isAdmin: name.startsWith("carla") });
+  }
   return accounts.map((account) => account.join(":"));
 }
 
@@ -64,9 +67,10 @@ let playing;
 
 async function play([story, ...more], parvis, restart) {
   console.log(["#", story, ...more.filter((option) => option.startsWith("--"))].join(" "));
-  const [a, b] = await twoAccounts(parvis);
+  const [a, b, c] = await newAccounts(parvis);
   const program = [
-    join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b,
+    join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b, "--user-c", c,
+    "--mail-port", String(parvis.mailPort),
     "--restart-command", restart, "--expect-presence", "--expect-gateway", ...more,
   ];
   playing = spawn(node22(), program, { stdio: "inherit" });

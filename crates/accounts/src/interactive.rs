@@ -116,8 +116,10 @@ struct Auth {
     user: Option<String>,
     password: Option<String>,
     token: Option<String>,
-    #[serde(alias = "threepidCreds")]
     threepid_creds: Option<ProofNamed>,
+    /// The same under an older name; some clients send both.
+    #[serde(rename = "threepidCreds")]
+    older_threepid_creds: Option<ProofNamed>,
 }
 
 /// A proof of an address, as clients name it.
@@ -363,7 +365,8 @@ impl Accounts {
         purpose: AddressPurpose,
         auth: &Auth,
     ) -> Result<bool, InteractiveError> {
-        let Some(named) = &auth.threepid_creds else { return Ok(false) };
+        let named = auth.threepid_creds.as_ref().or(auth.older_threepid_creds.as_ref());
+        let Some(named) = named else { return Ok(false) };
         match self.proof(purpose, &named.sid, &named.client_secret).await {
             Ok(_) => {
                 claims.proof = Some((named.sid.clone(), named.client_secret.clone()));

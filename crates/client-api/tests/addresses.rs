@@ -312,7 +312,9 @@ async fn whoever_has_the_address_logs_in_by_it_and_gets_a_new_password() {
         confirm(&world, &postbox.link()).await;
         let reset = async |sid: &str, password: &str| {
             let creds = json!({ "sid": sid, "client_secret": "s3cret.=_-" });
-            let auth = json!({ "type": "m.login.email.identity", "threepid_creds": creds });
+            // Some clients send the proof under its older name too.
+            let auth =
+                json!({ "type": "m.login.email.identity", "threepid_creds": creds, "threepidCreds": creds });
             let body = json!({ "new_password": password, "auth": auth });
             world.send(Method::POST, "v3/account/password", None, body).await
         };

@@ -16,6 +16,8 @@ export function readArguments() {
       url: { type: "string" },
       "user-a": { type: "string" },
       "user-b": { type: "string" },
+      "user-c": { type: "string" },
+      "mail-port": { type: "string" },
       "restart-command": { type: "string" },
       "expect-presence": { type: "boolean", default: false },
       "expect-gateway": { type: "boolean", default: false },
@@ -35,7 +37,10 @@ export function readArguments() {
     url: values.url,
     urlOfB: values["url-b"] ?? values.url,
     encryptedFromTheStart: values["encrypted-from-the-start"],
-    accounts: { a: account(values["user-a"]), b: account(values["user-b"]) },
+    accounts: {
+      a: account(values["user-a"]), b: account(values["user-b"]), c: values["user-c"] && account(values["user-c"]),
+    },
+    mailPort: values["mail-port"] && Number(values["mail-port"]),
     presenceExpected: values["expect-presence"],
     gatewayExpected: values["expect-gateway"],
   };

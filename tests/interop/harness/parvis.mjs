@@ -12,10 +12,13 @@ const STOP_LIMIT_MS = 20_000;
 const POLL_MS = 50;
 
 /** What Parvis limits the rate of. */
-const LIMITED = ["login", "registration", "messages", "joins", "invites"];
+const LIMITED = ["login", "registration", "messages", "joins", "invites", "reports", "mails", "searches"];
 
-/** The configuration of a server for this suite: no limits on rates, presence on, push gateways on loopback. `database` is "sqlite" or a URL. */
-function configuration({ port, database, directory }) {
+/**
+ * The configuration of a server for this suite: no limits on rates, presence on, push gateways and a mail server on
+ * loopback. `database` is "sqlite" or a URL.
+ */
+function configuration({ port, mailPort, database, directory }) {
   const text = JSON.stringify; // a TOML string is written as in JSON
   const storage = database === "sqlite"
     ? `engine = "sqlite"\nsqlite.path = ${text(join(directory, "parvis.db"))}`
@@ -33,6 +36,13 @@ ${storage}
 [media]
 directory = ${text(join(directory, "media"))}
 
+[mail]
+host = "127.0.0.1"
+port = ${mailPort}
+security = "none"
+from = "Interop <chat@interop.localhost>"
+organisation_name = "Interop"
+
 [presence]
 mode = "local"
 
@@ -45,7 +55,8 @@ ${LIMITED.map((what) => `${what}.per_second = 0`).join("\n")}
 }
 
 /** How the command line makes an account. */
-const createUserArguments = (config, name) => ["--config", config, "user", "create", name, "--password-stdin"];
+const createUserArguments = (config, name, more) =>
+  ["--config", config, "user", "create", name, "--password-stdin", ...more];
 
 /** How the command line serves. */
 const serveArguments = (config) => ["serve", "--config", config];
@@ -71,17 +82,19 @@ export class Parvis {
 
   /** Writes the configuration into `directory`, which also takes the data and the log. */
   static async prepare({ binary, database, directory }) {
-    const port = await freePort();
+    const [port, mailPort] = [await freePort(), await freePort()];
     const config = join(directory, "parvis.toml");
-    await writeFile(config, configuration({ port, database, directory }));
-    return new Parvis(binary, config, directory, port);
+    await writeFile(config, configuration({ port, mailPort, database, directory }));
+    return new Parvis(binary, config, directory, port, mailPort);
   }
 
-  constructor(binary, config, directory, port) {
+  constructor(binary, config, directory, port, mailPort) {
     this.binary = binary;
     this.config = config;
     this.logPath = join(directory, "server.log");
     this.url = `http://127.0.0.1:${port}`;
+    /** Where it hands over its mails, if somebody listens there. */
+    this.mailPort = mailPort;
   }
 
   /** Starts the process and returns once it answers. */
@@ -122,8 +135,9 @@ export class Parvis {
     throw new Error(`after SIGTERM the server ${end}`);
   }
 
-  async createUser(name, password) {
-    const process = spawn(this.binary, createUserArguments(this.config, name), { stdio: ["pipe", "pipe", "pipe"] });
+  async createUser(name, password, { isAdmin = false } = {}) {
+    const more = isAdmin ? ["--admin"] : [];
+    const process = spawn(this.binary, createUserArguments(this.config, name, more), { stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
     for (const stream of [process.stdout, process.stderr]) stream.on("data", (data) => { output += data; });
     process.stdin.on("error", () => undefined); // it may end without reading
