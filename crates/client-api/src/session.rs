@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use parvis_accounts::{AuthError, Session};
 use parvis_application_services::ApplicationService;
-use parvis_wire::{Authenticator, ClientAddress, MatrixError, bearer_token, query_token};
+use parvis_wire::{Authenticator, ClientAddress, MatrixError, access_token};
 use ruma::UserId;
 use serde::Deserialize;
 
@@ -26,10 +26,6 @@ impl Authenticator for ClientApi {
             Ok(session) => permitted::check(&session, request).map(|()| session),
             Err(error) => Err(ApiError::from(error).into()),
         }
-    }
-
-    fn accepts_in_query(&self, token: &str) -> bool {
-        self.accounts.service_by_token(token).is_some()
     }
 }
 
@@ -60,11 +56,9 @@ pub(crate) fn calling_service(
     api: &ClientApi,
     request: &Parts,
 ) -> Result<Arc<ApplicationService>, MatrixError> {
-    let token = match bearer_token(&request.headers)? {
-        Some(token) => token.to_owned(),
-        None => query_token(request)
-            .ok_or_else(|| MatrixError::missing_token("The token of an application service is needed."))?,
-    };
+    let token = access_token(request)?;
+    let token =
+        token.ok_or_else(|| MatrixError::missing_token("The token of an application service is needed."))?;
     let service = api.accounts.service_by_token(&token);
     service.cloned().ok_or_else(|| MatrixError::unknown_token(false))
 }

@@ -30,11 +30,6 @@ pub trait Authenticator: Clone + Send + Sync + 'static {
         token: &str,
         request: &Parts,
     ) -> impl Future<Output = Result<Self::Principal, MatrixError>> + Send;
-
-    /// Whether this token may stand in the query string too, as application services of old have it.
-    fn accepts_in_query(&self, _token: &str) -> bool {
-        false
-    }
 }
 
 /// What a ruma authentication scheme gives to handlers whose state is `S`.
@@ -85,9 +80,9 @@ impl<S: Authenticator> Scheme<S> for AccessToken {
     confirmed_without_body!();
 
     async fn admit(state: &S, request: &Parts) -> Result<S::Principal, MatrixError> {
-        match token_for(state, request)? {
+        match access_token(request)? {
             Some(token) => state.authenticate(&token, request).await,
-            None => Err(missing_token(request)),
+            None => Err(MatrixError::missing_token("An access token is needed.")),
         }
     }
 }
@@ -97,7 +92,7 @@ impl<S: Authenticator> Scheme<S> for AccessTokenOptional {
     confirmed_without_body!();
 
     async fn admit(state: &S, request: &Parts) -> Result<Option<S::Principal>, MatrixError> {
-        match token_for(state, request)? {
+        match access_token(request)? {
             Some(token) => state.authenticate(&token, request).await.map(Some),
             None => Ok(None),
         }
@@ -160,33 +155,23 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, MatrixError> {
     }
 }
 
-/// The access token of a request: from the header, or from the query string where that is accepted.
-fn token_for<'a, S: Authenticator>(
-    state: &S,
-    request: &'a Parts,
-) -> Result<Option<Cow<'a, str>>, MatrixError> {
-    if let Some(token) = bearer_token(&request.headers)? {
-        return Ok(Some(Cow::Borrowed(token)));
+/// The access token of a request: from the header, or else from the query string. The latter ends in logs and browser
+/// histories and is deprecated since v1.11, but servers must take it
+/// (<https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens>).
+///
+/// # Errors
+/// As [`bearer_token`].
+pub fn access_token(request: &Parts) -> Result<Option<Cow<'_, str>>, MatrixError> {
+    match bearer_token(&request.headers)? {
+        Some(token) => Ok(Some(Cow::Borrowed(token))),
+        None => Ok(query_token(request).map(Cow::Owned)),
     }
-    Ok(query_token(request).filter(|token| state.accepts_in_query(token)).map(Cow::Owned))
 }
 
-/// The access token in the query string of a request, if there is one. Only application services may have it there.
-pub fn query_token(request: &Parts) -> Option<String> {
+/// The access token in the query string of a request, if there is one.
+fn query_token(request: &Parts) -> Option<String> {
     // Most requests have none, and need not be taken apart.
     request.uri.query().filter(|query| query.contains("access_token="))?;
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&request.uri).ok()?;
     pairs.into_iter().find(|(key, _)| key == "access_token").map(|(_, token)| token)
-}
-
-/// A token in the query string ends in logs and browser histories; the specification deprecates it since v1.11.
-fn missing_token(request: &Parts) -> MatrixError {
-    let query = request.uri.query().unwrap_or("");
-    if query.split('&').any(|pair| pair.starts_with("access_token=")) {
-        MatrixError::missing_token(
-            "An access token in the query string is not accepted; send it in the Authorization header.",
-        )
-    } else {
-        MatrixError::missing_token("An access token is needed.")
-    }
 }

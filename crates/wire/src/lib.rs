@@ -14,7 +14,7 @@ mod envelope;
 mod error;
 mod telemetry;
 
-pub use authentication::{Authenticator, Scheme, bearer_token, query_token};
+pub use authentication::{Authenticator, Scheme, access_token, bearer_token};
 pub use body::{parse_json, read_body};
 pub use client_address::ClientAddress;
 pub use endpoint::{Call, Endpoint, Endpoints, Stream, json_response, typed_response};

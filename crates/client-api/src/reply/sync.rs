@@ -72,15 +72,8 @@ impl Writer {
             self.list(&answer.presence, Self::presence);
             self.raw("]}");
         }
-        self.raw(",\"rooms\":{\"join\":{");
-        self.list(&answer.joined, Self::joined);
-        self.raw("},\"invite\":{");
-        self.list(&answer.invited, |writer, room| writer.stripped(room, "invite_state"));
-        self.raw("},\"knock\":{");
-        self.list(&answer.knocked, |writer, room| writer.stripped(room, "knock_state"));
-        self.raw("},\"leave\":{");
-        self.list(&answer.left, Self::left);
-        self.raw("}},\"to_device\":{\"events\":[");
+        self.rooms(answer);
+        self.raw(",\"to_device\":{\"events\":[");
         self.list(&answer.to_device, |writer, message| writer.raw(message));
         self.raw("]}");
         if !answer.device_lists.is_empty() {
@@ -92,6 +85,33 @@ impl Writer {
         }
         self.keys_left(&answer.device);
         self.raw("}");
+    }
+
+    /// The rooms by what the user is to them. Of what there is none, nothing is said.
+    fn rooms(&mut self, answer: &SyncAnswer) {
+        self.raw(",\"rooms\":{");
+        let mut before = "";
+        if !answer.joined.is_empty() {
+            self.raw("\"join\":{");
+            self.list(&answer.joined, Self::joined);
+            before = "},";
+        }
+        for (name, rooms) in [("invite", &answer.invited), ("knock", &answer.knocked)] {
+            if !rooms.is_empty() {
+                self.raw(before);
+                self.value(name);
+                self.raw(":{");
+                self.list(rooms, |writer, room| writer.stripped(room, &format!("{name}_state")));
+                before = "},";
+            }
+        }
+        if !answer.left.is_empty() {
+            self.raw(before);
+            self.raw("\"leave\":{");
+            self.list(&answer.left, Self::left);
+            before = "},";
+        }
+        self.raw(if before.is_empty() { "}" } else { "}}" });
     }
 
     /// What the device has left of its keys. Clients take the presence of these fields for the server's being

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::world::{Client, World, on_each_engine};
@@ -166,6 +167,37 @@ async fn sync_waits_no_longer_than_the_server_is_set_to_wait() {
         // The clock stands still: a wait would have no end.
         let answer = sync(&world, &alice, &format!("since={since}&timeout=30000")).await;
         assert!(answer["rooms"]["join"].as_object().is_none_or(serde_json::Map::is_empty), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_rooms_of_which_there_are_none() {
+    on_each_engine(async |world: World| {
+        let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+        assert_eq!(sync(&world, &alice, "").await["rooms"], json!({}));
+        let room = create_room(&world, &alice).await;
+        let names = |answer: &Value| -> Vec<String> {
+            answer["rooms"].as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(names(&sync(&world, &alice, "").await), ["join"]);
+        let invite = json!({ "user_id": bob.user_id });
+        world.post_as(&alice, &format!("v3/rooms/{room}/invite"), invite).await.ok();
+        assert_eq!(names(&sync(&world, &bob, "").await), ["invite"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sync_with_a_token_in_the_query_waits_as_any_other() {
+    on_each_engine(async |world: World| {
+        let alice = world.register("alice").await;
+        let room = create_room(&world, &alice).await;
+        let since = sync(&world, &alice, "").await["next_batch"].as_str().unwrap().to_owned();
+        let path = format!("v3/sync?since={since}&timeout=30000&access_token={}", alice.token);
+        let waiting = world.send(Method::GET, &path, None, Value::Null);
+        let (answer, _) = tokio::join!(waiting, send(&world, &alice, &room, "m1"));
+        assert!(answer.ok()["rooms"]["join"].get(&room).is_some());
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use parvis_sync::{Filter, SyncRequest, Token};
-use parvis_wire::{Call, MatrixError, bearer_token};
+use parvis_wire::{Call, MatrixError, access_token};
 use ruma::api::client::sync::sync_events::v3::{Filter as AskedFilter, Request};
 
 use crate::{
@@ -43,13 +43,13 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         state_after: use_state_after || unstable,
         set_presence,
     };
-    let token = bearer_token(&call.parts.headers)?.unwrap_or_default();
+    let token = access_token(&call.parts)?.unwrap_or_default();
     let is_service = call.principal.service.is_some();
     let ended = async {
         match is_service {
             // A service's token is good for as long as the service is registered.
             true => std::future::pending().await,
-            false => api.accounts.until_ended(token).await,
+            false => api.accounts.until_ended(&token).await,
         }
     };
     let answer = tokio::select! {
