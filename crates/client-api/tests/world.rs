@@ -89,7 +89,7 @@ fn rooms(store: &Store, ambient: &Ambient, policy: Standing, services: Applicati
     };
     let settings = RoomSettings {
         default_version: RoomVersion::V12,
-        allowed_versions: RoomVersion::supported().collect(),
+        allowed_versions: RoomVersion::supported().chain(RoomVersion::proposed()).collect(),
         policy,
         may_publish: true,
         join_old_versions: false,

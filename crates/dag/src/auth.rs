@@ -6,6 +6,7 @@
 mod levels;
 mod membership;
 mod selection;
+mod state_key;
 mod third_party;
 
 use std::collections::HashSet;
@@ -13,7 +14,7 @@ use std::collections::HashSet;
 use parvis_events::{Membership, Pdu};
 use ruma::{EventId, UserId};
 
-pub use self::selection::auth_types;
+pub use self::{selection::auth_types, state_key::owner_of_state_key};
 pub(crate) use self::selection::auth_types_of;
 use crate::{
     create::check_create,
@@ -90,8 +91,7 @@ pub fn authorise(pdu: &Pdu, state: impl Fn(&str, &str) -> Option<Pdu>) -> Result
     let needed =
         if pdu.is_state() { room.levels.to_set_state(pdu.kind()) } else { room.levels.to_send(pdu.kind()) };
     room.require_power(sender, needed, pdu.kind())?;
-    let own = pdu.state_key().is_none_or(|key| !key.starts_with('@') || key == sender.as_str());
-    require(own, || "a state key that is a user id belongs to that user".to_owned())?;
+    state_key::check(pdu, &room.levels)?;
     // In this rule the type alone counts, with a state key or without.
     if pdu.kind() == "m.room.power_levels" {
         return levels::check(pdu, &room.levels);

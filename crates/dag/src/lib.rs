@@ -19,7 +19,7 @@ mod resolution;
 mod server_acl;
 mod visibility;
 
-pub use auth::{auth_types, authorise, check_auth_events};
+pub use auth::{auth_types, authorise, check_auth_events, owner_of_state_key};
 pub use error::AuthError;
 pub use graph::{
     advance_extremities, auth_chain, conflicted_subgraph, forward_extremities, topological_order,

@@ -4,7 +4,7 @@
 //! asks a named question of the row ([`RoomVersion::knocking`], [`RoomVersion::redacts_in_content`], …).
 //! <https://spec.matrix.org/v1.19/rooms/>
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::LazyLock};
 
 use ruma::{
     RoomVersionId,
@@ -16,6 +16,8 @@ use ruma::{
 enum Support {
     /// Rooms of this version can be created, joined and served.
     Full,
+    /// A proposal's version: as [`Full`](Self::Full), where the configuration allows it.
+    Proposed,
     /// The rules are known, but rooms of this version are not offered: their JSON need not be canonical.
     Known,
     /// Only the name is known: state resolution version 1, server-chosen event ids.
@@ -25,27 +27,41 @@ enum Support {
 /// One line of the table.
 struct Row {
     name: &'static str,
-    id: RoomVersionId,
+    id: LazyLock<RoomVersionId>,
     rules: RoomVersionRules,
     support: Support,
     /// Fields of at most 255 code points but more than 255 bytes make an event malformed, instead of merely
     /// rejected. Servers agreed on bytes only from version 11 on.
     strict_field_bytes: bool,
+    /// State keys that begin with a user's id belong to that user (MSC3757).
+    owned_state: bool,
 }
 
 macro_rules! row {
     ($name:literal, $variant:ident, $support:ident, strict_field_bytes: $strict:literal) => {
         Row {
             name: $name,
-            id: RoomVersionId::$variant,
+            id: LazyLock::new(|| RoomVersionId::$variant),
             rules: RoomVersionRules::$variant,
             support: Support::$support,
             strict_field_bytes: $strict,
+            owned_state: false,
+        }
+    };
+    (owned_state $name:literal, $variant:ident, strict_field_bytes: $strict:literal) => {
+        Row {
+            name: $name,
+            // Any name that is short enough is one.
+            id: LazyLock::new(|| RoomVersionId::try_from($name).unwrap_or(RoomVersionId::$variant)),
+            rules: RoomVersionRules::$variant,
+            support: Support::Proposed,
+            strict_field_bytes: $strict,
+            owned_state: true,
         }
     };
 }
 
-static TABLE: [Row; 12] = [
+static TABLE: [Row; 14] = [
     row!("1", V1, NameOnly, strict_field_bytes: false),
     row!("2", V2, NameOnly, strict_field_bytes: false),
     row!("3", V3, Known, strict_field_bytes: false),
@@ -58,12 +74,14 @@ static TABLE: [Row; 12] = [
     row!("10", V10, Full, strict_field_bytes: false),
     row!("11", V11, Full, strict_field_bytes: true),
     row!("12", V12, Full, strict_field_bytes: true),
+    row!(owned_state "org.matrix.msc3757.10", V10, strict_field_bytes: false),
+    row!(owned_state "org.matrix.msc3757.11", V11, strict_field_bytes: true),
 ];
 
 /// A room version that is known by name: a small handle to a row of the table.
 ///
-/// Versions `1` to `12` parse. [`RoomVersion::is_supported`] says whether rooms of it can be created and
-/// joined here.
+/// Versions `1` to `12` parse, and those of proposals that are built. [`RoomVersion::is_supported`] says whether rooms
+/// of it can be created and joined here.
 #[derive(Clone, Copy)]
 pub struct RoomVersion(&'static Row);
 
@@ -93,7 +111,12 @@ impl RoomVersion {
 
     /// Every version whose rules are known, oldest first: those that are supported, and older ones.
     pub fn known() -> impl Iterator<Item = Self> {
-        TABLE.iter().filter(|row| row.support != Support::NameOnly).map(Self)
+        TABLE.iter().filter(|row| matches!(row.support, Support::Full | Support::Known)).map(Self)
+    }
+
+    /// The versions of proposals, which can be allowed by configuration.
+    pub fn proposed() -> impl Iterator<Item = Self> {
+        TABLE.iter().filter(|row| row.support == Support::Proposed).map(Self)
     }
 
     /// The version's name, as in `m.room.create`'s `room_version`.
@@ -111,7 +134,7 @@ impl RoomVersion {
         &self.0.rules
     }
 
-    /// Whether rooms of this version can be created and joined on this server.
+    /// Whether rooms of this version can be created and joined on every server; see [`proposed`](Self::proposed).
     pub fn is_supported(self) -> bool {
         self.0.support == Support::Full
     }
@@ -186,6 +209,13 @@ impl RoomVersion {
     /// Whether changes of `notifications` in power levels are limited by the sender's own level.
     pub fn limits_notification_levels(self) -> bool {
         self.0.rules.authorization.limit_notifications_power_levels
+    }
+
+    /// Whether a state key that begins with a user's id and an underscore belongs to that user, and who stands above
+    /// them may write there too
+    /// (<https://github.com/matrix-org/matrix-spec-proposals/pull/3757>).
+    pub fn owned_state(self) -> bool {
+        self.0.owned_state
     }
 
     /// Whether an event's signing key must have been valid at its `origin_server_ts`.

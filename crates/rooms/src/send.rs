@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use parvis_events::{Membership, Pdu};
+use parvis_dag as dag;
+use parvis_events::{FormatError, Membership, Pdu, RoomVersion};
 use parvis_storage::{CommitError, DeviceSn, EventSn, RoomSn, StoredEvent, TransactionKey};
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde::Deserialize;
@@ -206,6 +207,7 @@ impl Rooms {
             _ => content.to_owned(),
         };
         in_turn!(self, room, |turn| {
+            refuse_nobodys_key(turn.head.version, state_key)?;
             if kind == "m.room.power_levels" && state_key.is_empty() {
                 refuse_creators(turn, content).await?;
             }
@@ -307,4 +309,13 @@ fn redaction_target(content: &RawValue) -> Result<OwnedEventId, RoomError> {
     parsed
         .map(|redaction| redaction.redacts)
         .map_err(|_| RoomError::InvalidParam("`redacts` must be the id of the event to redact".to_owned()))
+}
+
+/// Refuses a state key that looks as if it was a user's, and is nobody's, where such keys have owners.
+fn refuse_nobodys_key(version: RoomVersion, state_key: &str) -> Result<(), RoomError> {
+    if version.owned_state() && state_key.starts_with('@') && dag::owner_of_state_key(state_key).is_none() {
+        let problem = "is neither a user id nor begins with one and an underscore";
+        return Err(FormatError::Field { field: "state_key", problem }.into());
+    }
+    Ok(())
 }

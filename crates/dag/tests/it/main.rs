@@ -7,6 +7,7 @@ mod auth_events;
 mod auth_federation;
 mod auth_levels;
 mod auth_membership;
+mod auth_owned_state;
 mod auth_third_party;
 mod graph;
 mod judge;

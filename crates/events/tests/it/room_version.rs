@@ -50,3 +50,16 @@ fn questions_are_answered_as_the_specification_has_it() {
         }
     }
 }
+
+#[test]
+fn versions_of_proposals_follow_those_that_they_build_on_and_are_not_offered_by_themselves() {
+    for (name, base) in [("org.matrix.msc3757.10", RoomVersion::V10), ("org.matrix.msc3757.11", RoomVersion::V11)] {
+        let version: RoomVersion = name.parse().unwrap();
+        assert_eq!(version.id().as_str(), name);
+        assert_eq!(format!("{:?}", version.rules()), format!("{:?}", base.rules()));
+        assert_eq!(version.strict_field_bytes(), base.strict_field_bytes());
+        assert!(version.owned_state() && !base.owned_state());
+        assert!(!version.is_supported() && RoomVersion::known().all(|known| known != version));
+    }
+    assert_eq!(RoomVersion::proposed().count(), 2);
+}

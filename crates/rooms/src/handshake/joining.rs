@@ -49,12 +49,16 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 impl Rooms {
     /// The versions of rooms that can be entered from here.
     pub(super) fn versions_to_enter(&self) -> Vec<RoomVersionId> {
-        let versions = RoomVersion::known().filter(|version| self.may_enter(*version));
+        let versions = RoomVersion::known().chain(RoomVersion::proposed());
+        let versions = versions.filter(|version| self.may_enter(*version));
         versions.map(|version| version.id().clone()).collect()
     }
 
     fn may_enter(&self, version: RoomVersion) -> bool {
-        version.is_supported() || (self.settings.join_old_versions && version.is_known())
+        let is_old = || RoomVersion::known().any(|known| known == version);
+        version.is_supported()
+            || self.settings.allowed_versions.contains(&version)
+            || (self.settings.join_old_versions && is_old())
     }
 
     /// A room version in which rooms can be entered from here.

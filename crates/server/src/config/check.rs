@@ -7,6 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use parvis_accounts::Language as MailLanguage;
 use parvis_application_services::ApplicationServices;
 use parvis_client_api::Discovery;
+use parvis_events::RoomVersion;
 use parvis_policy::{
     Settings as PolicySettings,
     federation::{FederationMode, FederationRules},
@@ -562,7 +563,8 @@ fn rooms(settings: &RoomSettings, checker: &mut Checker<'_>) -> Option<RoomsConf
     const DEFAULT: &str = "rooms.default_version";
     const ALLOWED: &str = "rooms.allowed_versions";
     let mut parse = |key: &str, name: &VersionName| {
-        let known = ["6", "7", "8", "9", "10", "11", "12"].contains(&name.0.as_str());
+        let mut offered = RoomVersion::supported().chain(RoomVersion::proposed());
+        let known = offered.any(|version| version.as_str() == name.0);
         if !known {
             checker.problem(key, format!("`{name}` is not a room version that is supported here (6 to 12)"));
         }

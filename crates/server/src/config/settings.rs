@@ -497,7 +497,7 @@ impl Default for AccountSettings {
 pub struct RoomSettings {
     /// The version of new rooms.
     pub default_version: VersionName,
-    /// The versions in which rooms may be made.
+    /// The versions in which rooms may be made; those of proposals may also be entered then.
     pub allowed_versions: Vec<VersionName>,
     /// Whether rooms of versions 3 to 5 on other servers may be joined. Those of versions 1 and 2 never may.
     pub join_old_versions: bool,

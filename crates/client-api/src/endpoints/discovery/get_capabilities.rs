@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use axum::response::Response;
+use parvis_events::RoomVersion;
 use parvis_wire::{Call, json_response};
-use ruma::api::client::discovery::get_capabilities::v3::Request;
+use ruma::{RoomVersionId, api::client::discovery::get_capabilities::v3::Request};
 use serde_json::json;
 
 use crate::{ApiError, ClientApi, Session};
@@ -14,7 +15,7 @@ use crate::{ApiError, ClientApi, Session};
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let versions = &api.room_versions;
     let available: BTreeMap<&str, &str> =
-        versions.allowed.iter().map(|version| (version.as_str(), "stable")).collect();
+        versions.allowed.iter().map(|version| (version.as_str(), stability(version))).collect();
     let enabled = |enabled: bool| json!({ "enabled": enabled });
     let managed = api.accounts.managed_profile_fields();
     let mut fields = enabled(true);
@@ -35,4 +36,10 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });
     }
     Ok(json_response(&json!({ "capabilities": capabilities })))
+}
+
+/// Whether the specification has a room version, or a proposal.
+fn stability(version: &RoomVersionId) -> &'static str {
+    let is_proposed = RoomVersion::proposed().any(|proposed| proposed.as_str() == version.as_str());
+    if is_proposed { "unstable" } else { "stable" }
 }
