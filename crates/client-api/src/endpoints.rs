@@ -31,6 +31,7 @@ mod state;
 mod sync;
 mod tag;
 mod thirdparty;
+mod thread_subscription;
 mod to_device;
 mod typing;
 mod user_directory;
@@ -74,6 +75,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(sync::endpoints())
         .merge(tag::endpoints())
         .merge(thirdparty::endpoints())
+        .merge(thread_subscription::endpoints())
         .merge(to_device::endpoints())
         .merge(typing::endpoints())
         .merge(user_directory::endpoints())

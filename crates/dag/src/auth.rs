@@ -14,8 +14,8 @@ use std::collections::HashSet;
 use parvis_events::{Membership, Pdu};
 use ruma::{EventId, UserId};
 
-pub use self::{selection::auth_types, state_key::owner_of_state_key};
 pub(crate) use self::selection::auth_types_of;
+pub use self::{selection::auth_types, state_key::owner_of_state_key};
 use crate::{
     create::check_create,
     error::AuthError,

@@ -91,6 +91,11 @@ pub enum Change {
         /// Whose.
         user: UserSn,
     },
+    /// A user follows a thread, or no longer.
+    ThreadSubscriptions {
+        /// Who.
+        user: UserSn,
+    },
     /// Something was put down for another server that is no event.
     OutgoingEdu {
         /// The server.

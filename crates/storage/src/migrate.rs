@@ -44,6 +44,7 @@ migrations! {
     17 "0017_search",
     18 "0018_application_services",
     19 "0019_push",
+    20 "0020_thread_subscriptions",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

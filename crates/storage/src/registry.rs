@@ -52,6 +52,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         sessions::STATEMENTS,
         state::STATEMENTS,
         store::STATEMENTS,
+        crate::thread_subscriptions::STATEMENTS,
         to_device::STATEMENTS,
         writer::STATEMENTS,
         writer::batch::STATEMENTS,

@@ -3,6 +3,7 @@
 mod device_lists;
 mod elsewhere;
 mod others;
+mod subscriptions;
 mod tasks;
 
 use std::{
@@ -19,6 +20,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 pub use self::elsewhere::HeardPresence;
 pub use self::others::{PresenceError, TypingError};
+pub use self::subscriptions::{FollowedThread, SubscriptionError};
 use crate::{
     answer::{SyncAnswer, SyncRequest},
     classic::Classic,

@@ -28,10 +28,12 @@ pub use answer::{
     DeviceLists, JoinedRoom, LeftRoom, PresenceUpdate, StrippedRoom, Summary, SyncAnswer, SyncRequest,
     Timeline, UnreadCounts,
 };
-pub use engine::{HeardPresence, PresenceError, SyncEngine, SyncSettings, TypingError};
+pub use engine::{
+    FollowedThread, HeardPresence, PresenceError, SubscriptionError, SyncEngine, SyncSettings, TypingError,
+};
 pub use filter::{EventFilter, Filter};
 pub use notices::{Notices, Notification, NotificationsPage, UnreadTotal};
-pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Receipt, Token};
+pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Position, Receipt, Subscription, Token};
 pub use passing::Passing;
 pub use presence::PresenceMode;
 pub use receipts::{HeardReceipt, ReadMark, ReadThread, ReceiptError};

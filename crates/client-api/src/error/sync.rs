@@ -1,7 +1,9 @@
 //! The failures of the sync engine.
 
-use parvis_sync::{PresenceError, ReceiptError, TypingError};
+use http::StatusCode;
+use parvis_sync::{PresenceError, ReceiptError, SubscriptionError, TypingError};
 use parvis_wire::MatrixError;
+use ruma::api::error::ErrorCode;
 
 use super::ApiError;
 
@@ -31,6 +33,23 @@ impl From<PresenceError> for ApiError {
         Self(match error {
             PresenceError::Stranger => MatrixError::forbidden(error.to_string()),
             PresenceError::Storage(error) => MatrixError::internal(error),
+        })
+    }
+}
+
+impl From<SubscriptionError> for ApiError {
+    fn from(error: SubscriptionError) -> Self {
+        let text = error.to_string();
+        let refused = |status, errcode| MatrixError::new(status, ErrorCode::from(errcode), text);
+        Self(match error {
+            SubscriptionError::NotInThread => {
+                refused(StatusCode::BAD_REQUEST, "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD")
+            }
+            SubscriptionError::EndedSince => {
+                refused(StatusCode::CONFLICT, "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION")
+            }
+            SubscriptionError::Busy => refused(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN"),
+            SubscriptionError::Storage(error) => MatrixError::internal(error),
         })
     }
 }

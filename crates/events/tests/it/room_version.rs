@@ -53,7 +53,9 @@ fn questions_are_answered_as_the_specification_has_it() {
 
 #[test]
 fn versions_of_proposals_follow_those_that_they_build_on_and_are_not_offered_by_themselves() {
-    for (name, base) in [("org.matrix.msc3757.10", RoomVersion::V10), ("org.matrix.msc3757.11", RoomVersion::V11)] {
+    for (name, base) in
+        [("org.matrix.msc3757.10", RoomVersion::V10), ("org.matrix.msc3757.11", RoomVersion::V11)]
+    {
         let version: RoomVersion = name.parse().unwrap();
         assert_eq!(version.id().as_str(), name);
         assert_eq!(format!("{:?}", version.rules()), format!("{:?}", base.rules()));

@@ -98,6 +98,7 @@ impl Inner {
                 | Change::Receipt { user, private: true, .. }
                 | Change::AccountData { user, .. }
                 | Change::Membership { user, .. }
+                | Change::ThreadSubscriptions { user }
                 | Change::Forgotten { user, .. } => self.waiters.wake(user),
                 Change::OutgoingEdu { .. } | Change::Pushers { .. } => {}
             }

@@ -12,8 +12,8 @@ const VERSIONS: [&str; 15] = [
     "v1.10", "v1.11", "v1.12",
 ];
 
-/// Pushers that are switched on and off from other devices.
-const UNSTABLE: [&str; 1] = ["org.matrix.msc3881"];
+/// Pushers that are switched on and off from other devices; threads that users follow.
+const UNSTABLE: [&str; 2] = ["org.matrix.msc3881", "org.matrix.msc4306"];
 
 /// The specification's versions, and the unstable features which work here.
 pub(super) async fn handle(api: ClientApi, _: Call<Request, Option<Session>>) -> Result<Response, ApiError> {
