@@ -20,6 +20,9 @@ use crate::{
 
 /// How many times events in between are asked for.
 const ROUNDS: usize = 60;
+/// How often others are asked what lies between. A room waits for the answers; who answers with twenty events at a
+/// time, as most do, tells nearly [`MOST_BETWEEN`] of them with so many.
+const MOST_QUESTIONS: usize = 24;
 /// How many events in between are fetched at most.
 const MOST_BETWEEN: usize = 500;
 /// How many events are named at either side of what lies between.
@@ -38,6 +41,8 @@ struct Asked {
     told_nothing: BTreeSet<OwnedServerName>,
     /// Whether somebody told something.
     told_some: bool,
+    /// How many questions were asked.
+    questions: usize,
 }
 
 /// One of several tries to take in an event.
@@ -175,6 +180,9 @@ impl Rooms {
             if search.pool.len() > before {
                 continue;
             }
+            if asked.questions >= MOST_QUESTIONS {
+                break;
+            }
             self.ask_between(search, &earliest, &edges, &mut asked).await?;
             if search.pool.len() > before {
                 asked.told_some = true;
@@ -197,7 +205,7 @@ impl Rooms {
                 }
                 return Ok(goes_on);
             }
-            asked = Asked { told_some: true, ..Asked::default() };
+            asked = Asked { told_some: true, questions: asked.questions, ..Asked::default() };
         }
         search.is_far = true;
         Ok(true)
@@ -220,6 +228,7 @@ impl Rooms {
             if asked.told_all.contains(&server) || asked.told_nothing.contains(&server) {
                 continue;
             }
+            asked.questions += 1;
             let between = search.asking.missing_events(&server, earliest, &latest).await?;
             let Some(between) = between else { continue };
             let is_all = between.is_all && are_all;
