@@ -21,6 +21,7 @@ use crate::{
     connection::Failure,
     matrix::{self, Account, Client},
     measure::{self, Meter, Name, Outcome, Samples},
+    process::Memory,
     scan,
 };
 
@@ -61,9 +62,11 @@ pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure
         let users = ground.accounts.crowd(waiting).await?;
         ground.join_all(&room_id, users.get(joined..).unwrap_or_default()).await?;
         joined = waiting;
+        measure::rest(&ground.watch).await;
+        let before = ground.watch.memory();
         let waiters = waiters(ground, &users).await?;
         let room = Room { sender: ground.client(&sender), path: matrix::send_path(&room_id), waiting };
-        outcomes.push(stage(ground, room, waiters).await);
+        outcomes.push(stage(ground, room, waiters, before).await);
     }
     Ok(outcomes)
 }
@@ -91,7 +94,7 @@ async fn waiters(ground: &Ground, users: &[Arc<Account>]) -> Result<Vec<Waiter>,
     stream::iter(users).map(waiter).buffer_unordered(SETUP_AT_ONCE).try_collect().await
 }
 
-async fn stage(ground: &Ground, mut room: Room, waiters: Vec<Waiter>) -> Outcome {
+async fn stage(ground: &Ground, mut room: Room, waiters: Vec<Waiter>, before: Memory) -> Outcome {
     let (news, mut inbox) = mpsc::unbounded_channel();
     let mut waiting = JoinSet::new();
     for waiter in waiters {
@@ -99,6 +102,7 @@ async fn stage(ground: &Ground, mut room: Room, waiters: Vec<Waiter>) -> Outcome
     }
     measure::rest(&ground.watch).await;
     let idle_ms_per_second = idle_cost(ground).await;
+    let grown = ground.watch.memory().resident_kib.saturating_sub(before.resident_kib);
     while inbox.try_recv().is_ok() {}
     // The first message is not measured: members and caches are loaded with it.
     let mut tally = Tally::default();
@@ -118,6 +122,7 @@ async fn stage(ground: &Ground, mut room: Room, waiters: Vec<Waiter>) -> Outcome
     let mut outcome = meter.finish(name, tally.deliveries, tally.active).await;
     waiting.shutdown().await;
     outcome.facts.insert("send_p50_ms".to_owned(), tally.sends.percentiles().p50);
+    outcome.facts.insert("waiting_kib_each".to_owned(), grown as f64 / room.waiting.max(1) as f64);
     outcome.facts.insert("other_wakeups".to_owned(), tally.other_wakeups as f64);
     outcome.facts.insert("idle_cpu_ms_per_s".to_owned(), idle_ms_per_second);
     outcome
