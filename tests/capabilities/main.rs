@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod application_services;
+mod calls;
 mod conversations;
 mod delayed;
 mod elsewhere;

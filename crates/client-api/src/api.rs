@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parvis_accounts::Accounts;
+use parvis_ambient::Clock;
 use parvis_e2ee::E2ee;
 use parvis_media::Media;
 use parvis_organisation::Organisation;
@@ -12,7 +13,7 @@ use parvis_search::Search;
 use parvis_sync::{SyncEngine, View};
 use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
 
-use crate::rate_limit::RateLimits;
+use crate::{calls::Calls, rate_limit::RateLimits};
 
 /// The state of the handlers: one handle for each engine, and what is published about this homeserver. Cheap
 /// to clone. A handler uses the one or two handles that it needs.
@@ -42,6 +43,10 @@ pub struct ClientApi {
     pub services: ServiceQueries,
     /// Limits for those who ask too often.
     pub limits: Arc<RateLimits>,
+    /// How people call one another.
+    pub calls: Arc<Calls>,
+    /// What time it is, for what is good for a while only.
+    pub clock: Arc<dyn Clock>,
     /// Bounds on what one request may take.
     pub bounds: Bounds,
 }

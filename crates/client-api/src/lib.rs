@@ -8,6 +8,7 @@
 
 mod actor;
 mod api;
+mod calls;
 mod completion;
 mod endpoints;
 mod error;
@@ -22,6 +23,7 @@ mod services;
 mod session;
 
 pub use api::{Bounds, ClientApi, Discovery, RoomVersions};
+pub use calls::{Calls, TurnCredentials, TurnServers};
 pub use error::ApiError;
 pub use parvis_accounts::Session;
 pub use rate_limit::{RateLimit, RateLimitKey, RateLimitSettings, RateLimiter, RateLimits};

@@ -93,6 +93,7 @@ fn rooms(store: &Store, ambient: &Ambient, policy: Standing, services: Applicati
         policy,
         may_publish: true,
         join_old_versions: false,
+        calls_between_apps: true,
         services,
     };
     let others = Others::none(&identity);
@@ -151,6 +152,8 @@ impl World {
             accounts,
             services: queries(&services_caller, &ambient, ApplicationServices::default()),
             limits,
+            calls: Arc::default(),
+            clock: Arc::clone(&ambient.clock),
             bounds: Bounds::default(),
             media,
         };

@@ -119,6 +119,7 @@ fn rooms(store: &Store, ambient: &Ambient) -> Rooms {
         policy: Standing::default(),
         may_publish: true,
         join_old_versions: false,
+        calls_between_apps: true,
         services: ApplicationServices::default(),
     };
     let others = Others { keys: Arc::new(Keys), ..Others::none(&identity) };

@@ -383,6 +383,9 @@ fn default_power_levels(
             "m.room.tombstone": tombstone,
             "m.room.server_acl": 100,
             "m.room.encryption": 100,
+            // Whoever is in a room takes part in its calls.
+            "m.call.member": 0,
+            "org.matrix.msc3401.call.member": 0,
         },
         "events_default": 0,
         "state_default": 50,

@@ -88,6 +88,7 @@ impl Rooms {
         let Some(device) = actor.device else {
             return Err(RoomError::forbidden("only devices delay events"));
         };
+        self.refuse_call_between_apps(&new.kind)?;
         let transaction_id = new.transaction_id.map(|id| format!("{room_id} {} {id}", new.kind));
         if let Some(known) = self.delayed_already(device, transaction_id.as_deref()).await? {
             return Ok(known);

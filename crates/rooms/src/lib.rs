@@ -7,6 +7,7 @@
 mod admit;
 mod alias;
 mod auth_graph;
+mod calls;
 mod content;
 mod counters;
 mod create;
@@ -107,6 +108,8 @@ pub struct RoomSettings {
     pub may_publish: bool,
     /// Whether rooms of the versions before 6 may be entered whose rules are known (3 to 5).
     pub join_old_versions: bool,
+    /// Whether people may call one another from app to app, by which these tell each other their addresses.
+    pub calls_between_apps: bool,
     /// The application services of the organisation, some of which keep aliases to themselves.
     pub services: ApplicationServices,
 }

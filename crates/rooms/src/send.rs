@@ -56,6 +56,7 @@ impl Rooms {
         room_id: &RoomId,
         event: SendEvent,
     ) -> Result<OwnedEventId, RoomError> {
+        self.refuse_call_between_apps(&event.kind)?;
         let room = self.find(room_id).await?;
         let scope = format!("send {room_id} {}", event.kind);
         if event.kind == "m.room.redaction" {

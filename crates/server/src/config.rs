@@ -5,6 +5,7 @@
 //! stands, its key, what is wrong, and the nearest valid key.
 
 mod application_services;
+mod calls;
 mod check;
 mod human;
 mod load;
@@ -13,6 +14,7 @@ mod secret;
 mod settings;
 mod show;
 
+pub use calls::CallSettings;
 pub(crate) use check::ANY_HOST;
 pub use check::MailConfig;
 pub use check::{

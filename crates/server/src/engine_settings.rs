@@ -28,6 +28,7 @@ pub(crate) fn room_settings(config: &OrganisationConfig, policy: Standing) -> Ro
         policy,
         may_publish: true,
         join_old_versions: config.rooms.join_old_versions,
+        calls_between_apps: config.calls_between_apps,
         services: config.application_services.clone(),
     }
 }

@@ -190,6 +190,8 @@ impl Homeserver {
             accounts,
             services,
             limits: Arc::new(limits),
+            calls: Arc::new(config.calls.clone()),
+            clock: Arc::clone(&ambient.clock),
             bounds: bounds(&config.limits),
             media: media.clone(),
         };

@@ -248,6 +248,24 @@ fn terms_name_documents_at_urls() {
 }
 
 #[test]
+fn calls_need_relays_and_what_to_say_to_them() {
+    for (settings, problem) in [
+        ("turn_secret = \"s\"", "`calls.turn_uris`: must name the relays"),
+        ("turn_uris = [\"turn:t.example\"]", "`calls.turn_secret`: relays want either"),
+        (
+            "turn_uris = [\"turn:t.example\"]\nturn_username = \"u\"",
+            "`calls.turn_secret`: relays want either",
+        ),
+        ("turn_uris = [\"t.example\"]\nturn_secret = \"s\"", "`calls.turn_uris`: each is like"),
+        ("livekit_service_url = \"rtc.example\"", "`calls.livekit_service_url`: must be a URL"),
+    ] {
+        let problems = problems_of_public(&format!("[calls]\n{settings}"));
+        assert_eq!(problems.len(), 1, "{settings}: {problems:?}");
+        assert!(problems[0].contains(problem), "{settings}: {problems:?}");
+    }
+}
+
+#[test]
 fn mail_needs_a_sender_and_keeps_its_password_private() {
     let mail = |more: &str| problems(&format!("[mail]\nhost = \"smtp.example.org\"\n{more}"));
     assert!(mail("")[0].contains("`mail.from`: must be an address"), "{:?}", mail(""));

@@ -12,7 +12,7 @@ async fn versions_include_one_that_every_client_accepts() {
     let (status, body) = World::new().await.get(PATH).await;
     assert_eq!(status, 200);
     let versions = body["versions"].as_array().unwrap();
-    for version in ["r0.6.1", "v1.1", "v1.11", "v1.12"] {
+    for version in ["r0.6.1", "v1.1", "v1.11", "v1.16"] {
         assert!(versions.contains(&json!(version)), "{version}");
     }
 }

@@ -134,6 +134,7 @@ pub(crate) async fn across(names: &[&str]) -> Across {
             policy: Standing::default(),
             may_publish: true,
             join_old_versions: name.starts_with("old"),
+            calls_between_apps: true,
             services: parvis_application_services::ApplicationServices::default(),
         };
         let wire = Arc::new(Wire { from: (*name).to_owned(), wires: Arc::clone(&wires) });

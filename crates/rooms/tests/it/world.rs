@@ -43,6 +43,7 @@ pub(crate) async fn world_with(encryption: EncryptionPolicy, default_version: Ro
         policy,
         may_publish: true,
         join_old_versions: false,
+        calls_between_apps: true,
         services: parvis_application_services::ApplicationServices::default(),
     };
     let others = Others::none(&identity);

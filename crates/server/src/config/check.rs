@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use parvis_accounts::Language as MailLanguage;
 use parvis_application_services::ApplicationServices;
-use parvis_client_api::Discovery;
+use parvis_client_api::{Calls, Discovery};
 use parvis_events::RoomVersion;
 use parvis_policy::{
     Settings as PolicySettings,
@@ -24,6 +24,7 @@ use parvis_peers_smtp::is_sender;
 use super::settings::{MailAddressAtRegistration, MailSecurity, MailSettings};
 use super::{
     application_services::{self, RegistrationFiles},
+    calls::CallSettings,
     human::{Network, VersionName},
     problem::Problem,
     secret::Secret,
@@ -143,6 +144,10 @@ pub struct OrganisationConfig {
     pub mail: Option<MailConfig>,
     /// What new rooms are like.
     pub rooms: RoomsConfig,
+    /// Whether apps may call one another directly.
+    pub calls_between_apps: bool,
+    /// What apps are told for calls.
+    pub calls: Calls,
     /// What it pins of the organisation's policy.
     pub policy: PolicySettings,
     /// How far presence goes.
@@ -339,6 +344,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let federation = federation(&settings.federation, development, checker);
     let services = application_services(settings, server_name.as_deref(), checker);
     let push = push(&settings.push, checker);
+    let calls = calls(&settings.calls, checker);
     accounts(&settings.accounts, checker);
     rate_limits(&settings.rate_limits, checker);
     limits(&settings.limits, checker);
@@ -355,6 +361,8 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         accounts: settings.accounts.clone(),
         mail,
         rooms: rooms?,
+        calls_between_apps: settings.calls.between_apps,
+        calls,
         policy: settings.encryption.settings(),
         presence: settings.presence.mode,
         search_languages: search_languages(&settings.search, checker),
@@ -743,6 +751,15 @@ fn entry(settings: &Settings, checker: &mut Checker<'_>) {
             );
         }
     }
+}
+
+fn calls(settings: &CallSettings, checker: &mut Checker<'_>) -> Calls {
+    let mut problems = Vec::new();
+    let calls = settings.settle(&mut problems);
+    for (key, reason) in problems {
+        checker.problem(key, reason);
+    }
+    calls
 }
 
 fn mail(settings: &MailSettings, checker: &mut Checker<'_>) -> Option<MailConfig> {

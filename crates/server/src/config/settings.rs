@@ -14,6 +14,7 @@ use parvis_policy::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    calls::CallSettings,
     human::{ByteSize, HumanDuration, Listen, Network, VersionName},
     secret::Secret,
 };
@@ -34,6 +35,7 @@ pub struct Settings {
     pub rooms: RoomSettings,
     pub encryption: EncryptionPins,
     pub presence: PresenceSettings,
+    pub calls: CallSettings,
     pub search: SearchSettings,
     pub application_services: ApplicationServiceSettings,
     pub federation: FederationSettings,

@@ -10,6 +10,7 @@ use crate::{ApiError, ClientApi, Session, actor::caller};
 /// Sends messages to devices.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     let Request { event_type, txn_id, messages, .. } = call.request;
+    api.rooms.refuse_call_between_apps(&event_type.to_string())?;
     let messages: ToDeviceMessages = messages
         .into_iter()
         .map(|(user_id, devices)| {

@@ -8,7 +8,10 @@ use serde_json::json;
 
 use crate::{ApiError, ClientApi, Session};
 
-/// The servers that help calls through firewalls: there are none.
-pub(super) async fn handle(_: ClientApi, _: Call<Request, Session>) -> Result<Response, ApiError> {
-    Ok(json_response(&json!({})))
+/// The relays that help calls through firewalls, and what to say to them.
+pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
+    Ok(match &api.calls.turn {
+        Some(turn) => json_response(&turn.access(&call.principal.user_id, api.clock.now())),
+        None => json_response(&json!({})),
+    })
 }
