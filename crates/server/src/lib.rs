@@ -5,6 +5,7 @@
 
 mod attention;
 pub mod config;
+mod connections;
 
 mod client_address;
 mod engine_settings;

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::{
     client_address,
     config::{CertificateFiles, Config, ProcessConfig},
+    connections::{Places, fit_into_open_files},
     homeserver::{Homeserver, StartError},
     hosts::Hosts,
     listener::Listener,
@@ -77,6 +78,9 @@ pub enum ServeError {
     #[error("cannot collect metrics: {0}")]
     Metrics(String),
 }
+
+/// How many connections there may be at the listener for metrics.
+const OPERATORS_CONNECTIONS: usize = 100;
 
 /// The sockets and what belongs to them, taken before anything is opened: a mistake there is found at once.
 struct Sockets {
@@ -152,29 +156,34 @@ impl Process {
         config: &ProcessConfig,
         clock: &Arc<dyn Clock>,
     ) -> Result<(), ServeError> {
+        let places = Places::new(fit_into_open_files(config.max_connections));
+        // The operator must see what goes on also when all others are turned away.
+        let own_places = Places::new(OPERATORS_CONNECTIONS);
         let mut router = self.router(config);
         self.background.spawn(follow_policies(Arc::downgrade(&self.homeservers), Arc::clone(clock)));
         if let Some(listener) = sockets.metrics {
             let metrics = Metrics::new().map_err(|error| ServeError::Metrics(error.to_string()))?;
             router = router.layer(middleware::from_fn_with_state(metrics.clone(), metrics::observe));
             self.background.spawn(fold_for_ever(metrics.clone(), Arc::clone(clock)));
-            self.listen(listener, self.metrics_router(metrics).merge(self.health_router()), None);
+            let router = self.metrics_router(metrics).merge(self.health_router());
+            self.listen(listener, router, None, own_places);
         }
         if let Some((certificate, files)) = sockets.certificate {
             self.background.spawn(tls::keep_fresh(certificate.clone(), files, Arc::clone(clock)));
             for listener in sockets.tls.into_iter().chain(sockets.federation) {
-                self.listen(listener, router.clone(), Some(certificate.clone()));
+                self.listen(listener, router.clone(), Some(certificate.clone()), places.clone());
             }
         }
         if let Some(listener) = sockets.client {
-            self.listen(listener, router, None);
+            self.listen(listener, router, None, places);
         }
         Ok(())
     }
 
-    fn listen(&mut self, listener: Listener, router: Router, tls: Option<RustlsConfig>) {
+    fn listen(&mut self, listener: Listener, router: Router, tls: Option<RustlsConfig>, places: Places) {
         tracing::info!(address = %listener.address, tls = tls.is_some(), "listening");
-        self.listening.spawn(listener.serve(router, tls, self.handle.clone()));
+        let handle = self.handle.clone();
+        self.listening.spawn(async move { listener.serve(router, tls, &places, handle).await });
     }
 
     /// All homeservers behind their host names, and the process's own endpoint.

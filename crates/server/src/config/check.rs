@@ -74,6 +74,8 @@ pub struct ProcessConfig {
     pub metrics_address: Option<SocketAddr>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// How many connections there may be at the same time, at all listeners but that for metrics.
+    pub max_connections: usize,
     /// What is logged, and how.
     pub logging: LoggingSettings,
     /// How long running requests are waited for when the process stops.
@@ -277,6 +279,7 @@ fn process(settings: &Settings, checker: &mut Checker<'_>) -> ProcessConfig {
         checker.require(!taken, key, "another listener has this address already");
     }
     let listens = listeners.client.0.is_some() || listeners.tls.0.is_some();
+    checker.require(listeners.max_connections > 0, "listeners.max_connections", "must be one at least");
     checker.require(listens, "listeners.client", "is off, and so is listeners.tls: nobody could connect");
     let level = &settings.logging.level;
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(level) {
@@ -289,6 +292,7 @@ fn process(settings: &Settings, checker: &mut Checker<'_>) -> ProcessConfig {
         certificate: certificate(settings, checker),
         metrics_address: listeners.metrics.0,
         trusted_proxies: listeners.trusted_proxies.clone(),
+        max_connections: listeners.max_connections,
         logging: settings.logging.clone(),
         shutdown_grace: settings.limits.shutdown_grace.0,
     }

@@ -139,6 +139,8 @@ pub struct ListenerSettings {
     pub metrics: Listen,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// How many connections there may be at the same time.
+    pub max_connections: usize,
 }
 
 impl Default for ListenerSettings {
@@ -153,6 +155,7 @@ impl Default for ListenerSettings {
             tls_key_file: None,
             metrics: Listen(None),
             trusted_proxies: loopback.into_iter().flatten().collect(),
+            max_connections: 10_000,
         }
     }
 }
