@@ -161,3 +161,41 @@ async fn restricted_room_of_a_space_is_shown_once_its_server_knows_who_may_enter
     })
     .await;
 }
+
+#[tokio::test]
+async fn tree_of_replies_from_before_the_first_of_a_server_came_is_fetched_from_those_who_have_it() {
+    on_each_engine(async |engine: Engine| {
+        let network = Network::start(&engine, &["a.test", "b.test"]).await;
+        let (alice, bob) = (network.user("alice", "a.test").await, network.user("bob", "b.test").await);
+        let room = alice.create_room(json!({ "preset": "public_chat" })).await;
+        let mut events: Vec<String> = Vec::new();
+        for target in [None, Some(0), Some(1), Some(1)] {
+            let mut content = json!({ "msgtype": "m.text", "body": "word" });
+            if let Some(target) = target.map(|target: usize| events[target].clone()) {
+                content["m.relationship"] = json!({ "rel_type": "m.reference", "event_id": target });
+            }
+            events.push(alice.send(&room, "m.room.message", content).await);
+        }
+        bob.post(&format!("v3/join/{room}?via=a.test"), json!({})).await.ok();
+        let ask = async |more: Value| {
+            let mut question = json!({ "room_id": room, "include_parent": true, "recent_first": false });
+            question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            bob.post("unstable/event_relationships", question).await.ok()
+        };
+        let ids = |answer: &Value| -> Vec<String> {
+            let events = answer["events"].as_array().unwrap().iter();
+            events.map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
+        };
+        let last = ask(json!({ "event_id": events[3] })).await;
+        assert_eq!(ids(&last), [events[3].clone(), events[1].clone()]);
+        assert_eq!(last["events"][1]["unsigned"]["children"], json!({ "m.reference": 2 }), "b.test asked on");
+        network.cut("a.test", "b.test");
+        let middle = ask(json!({ "event_id": events[1] })).await;
+        let expected = [1, 0, 2, 3].map(|index: usize| events[index].clone());
+        assert_eq!(ids(&middle), expected, "what was fetched is kept");
+        let stranger = network.user("carol", "b.test").await;
+        let question = json!({ "room_id": room, "event_id": events[1] });
+        stranger.post("unstable/event_relationships", question).await.refused(404, "M_NOT_FOUND");
+    })
+    .await;
+}

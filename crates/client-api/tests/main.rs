@@ -13,6 +13,7 @@ mod dehydrated_device;
 mod device;
 mod discovery;
 mod entry;
+mod event_relationships;
 mod filter;
 mod guests;
 mod interactive;

@@ -109,6 +109,12 @@ struct Relating<'a> {
     relates_to: &'a RawValue,
 }
 
+#[derive(Deserialize)]
+struct Relationship<'a> {
+    #[serde(borrow, rename = "m.relationship")]
+    relationship: &'a RawValue,
+}
+
 impl Pdu {
     /// What the event relates to, if it says so. Costs a search of the content's text where it does not.
     pub fn relates_to(&self) -> Option<RelatesTo<'_>> {
@@ -118,6 +124,16 @@ impl Pdu {
         }
         let Relating { relates_to } = self.content_as().ok()?;
         serde_json::from_str(relates_to.get()).ok()
+    }
+
+    /// What the event replies to in the way of an old proposal
+    /// (<https://github.com/matrix-org/matrix-spec-proposals/pull/2836>), if it says so.
+    pub fn relationship(&self) -> Option<RelatesTo<'_>> {
+        if !self.content_json().contains("\"m.relationship\"") {
+            return None;
+        }
+        let Relationship { relationship } = self.content_as().ok()?;
+        serde_json::from_str(relationship.get()).ok()
     }
 
     /// What a membership event says; nothing for any other event.

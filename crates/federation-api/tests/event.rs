@@ -1,5 +1,6 @@
 //! What a server may read of rooms.
 
+use http::Method;
 use parvis_rooms::Actor;
 use ruma::{OwnedEventId, OwnedRoomId};
 use serde_json::{Value, json};
@@ -290,4 +291,43 @@ async fn event_is_found_by_time() {
     assert_eq!(world.get(&ask(start + 20_000, "f")).await.error(), NOT_FOUND);
     assert_eq!(world.get(&ask(start, "sideways")).await.error(), (400, "M_INVALID_PARAM"));
     assert_eq!(THERE, "remote.test");
+}
+
+const RELATIONSHIPS: &str = "/_matrix/federation/unstable/event_relationships";
+
+#[tokio::test]
+async fn tree_of_replies_is_served_with_what_authorises_it() {
+    on_each_engine(async |world: World| {
+        let Scene { world, alice, room_id, before, .. } = scene(world, "shared").await;
+        let reply = world.reply(&alice, &room_id, &before).await;
+        let question = json!({ "event_id": reply, "include_parent": true });
+        let answer = world.post(RELATIONSHIPS, question.clone()).await.ok();
+        let said: Vec<_> = answer["events"].as_array().unwrap().iter().map(said).collect();
+        assert_eq!(said, [Some("reply"), Some("before")]);
+        assert_eq!(answer["events"][1]["unsigned"]["children"], json!({ "m.reference": 1 }));
+        assert_eq!(answer["limited"], false);
+        let kinds = |chain: &Value| -> Vec<String> {
+            chain.as_array().unwrap().iter().map(|pdu| pdu["type"].as_str().unwrap().to_owned()).collect()
+        };
+        let chain = kinds(&answer["auth_chain"]);
+        assert!(
+            chain.contains(&"m.room.member".to_owned()) && chain.contains(&"m.room.power_levels".to_owned())
+        );
+        let asked = Asked { origin: "other.test", method: Method::POST, ..Asked::get(RELATIONSHIPS) };
+        let asked = Asked { body: question, ..asked };
+        assert_eq!(world.send(asked.request()).await.error(), FORBIDDEN);
+        let unknown = world.post(RELATIONSHIPS, json!({ "event_id": "$none" })).await;
+        assert_eq!(unknown.error(), NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tree_of_replies_leaves_out_what_the_server_may_not_see() {
+    let Scene { world, alice, room_id, before, .. } = scene(World::new().await, "joined").await;
+    let reply = world.reply(&alice, &room_id, &before).await;
+    let question = json!({ "event_id": reply, "include_parent": true });
+    let answer = world.post(RELATIONSHIPS, question).await.ok();
+    assert_eq!(answer["events"].as_array().unwrap().iter().map(said).collect::<Vec<_>>(), [Some("reply")]);
+    assert_eq!(world.post(RELATIONSHIPS, json!({ "event_id": before })).await.error(), NOT_FOUND);
 }

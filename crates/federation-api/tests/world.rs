@@ -19,7 +19,7 @@ use parvis_policy::{ClientKind, Standing};
 use parvis_rooms::{Actor, CreateRoom, Identity, InitialState, Others, RoomSettings, Rooms, SendEvent};
 use parvis_storage::{DatabaseSettings, DeviceSn, SessionSn, Store, StoreSettings, fresh_schema};
 use parvis_sync::{PresenceMode, SyncEngine, SyncSettings, View};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, ServerName, server_name};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, ServerName, server_name};
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
@@ -303,6 +303,15 @@ impl World {
         let content = raw(&json!({ "msgtype": "m.text", "body": text }));
         let kind = "m.room.message".to_owned();
         let event = SendEvent { kind, content, transaction_id: text.to_owned() };
+        self.api.rooms.send(actor, room_id, event).await.unwrap()
+    }
+
+    /// Replies to an event by `m.relationship`.
+    pub(crate) async fn reply(&self, actor: &Actor, room_id: &RoomId, target: &EventId) -> OwnedEventId {
+        let relationship = json!({ "rel_type": "m.reference", "event_id": target });
+        let content = json!({ "msgtype": "m.text", "body": "reply", "m.relationship": relationship });
+        let (kind, transaction_id) = ("m.room.message".to_owned(), format!("reply to {target}"));
+        let event = SendEvent { kind, content: raw(&content), transaction_id };
         self.api.rooms.send(actor, room_id, event).await.unwrap()
     }
 

@@ -9,6 +9,7 @@
 //! <https://spec.matrix.org/v1.19/server-server-api/>
 
 mod error;
+pub mod event_relationships;
 mod federation;
 mod keys;
 mod mail;

@@ -27,6 +27,7 @@ mod others;
 mod policy_server;
 mod profile;
 mod receive;
+mod relationships;
 mod reports;
 mod searched;
 mod send;
@@ -70,9 +71,10 @@ pub use parvis_storage::{
     DelayedEvent, Direction, Report, ReportedThing, ReportsWanted, RoomSn, StoredEvent,
 };
 pub use receive::Received;
+pub use relationships::{RelationshipQuery, Replies, ReplyCounts, Told, TreeOfReplies, Way, walk_replies};
 pub use searched::Searched;
 pub use send::SendEvent;
-pub use serve::{Accessible, ServedHierarchy, ServedState, ServedStateIds};
+pub use serve::{Accessible, ServedHierarchy, ServedReplies, ServedState, ServedStateIds};
 pub use take_in::TakeInError;
 
 use crate::{

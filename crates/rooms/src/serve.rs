@@ -6,6 +6,7 @@
 
 mod events;
 mod hierarchy;
+mod relationships;
 mod state;
 mod view;
 
@@ -17,6 +18,7 @@ use parvis_storage::{EventFlags, Place, RoomHead, RoomSn, StoredEvent};
 use ruma::{OwnedServerName, RoomId, ServerName};
 
 pub use hierarchy::{Accessible, ServedHierarchy};
+pub use relationships::ServedReplies;
 pub use state::{ServedState, ServedStateIds};
 
 use crate::{RoomError, Rooms};

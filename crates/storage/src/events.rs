@@ -165,6 +165,7 @@ impl WriteSet {
         if past.is_some() || row == Writing::Stored {
             self.rewritten.push(sn);
         }
+        self.add_relationship(sn, room, event.flags, &pdu);
         if !shown {
             return;
         }

@@ -59,6 +59,7 @@ mod pushers;
 mod receipts;
 mod registration_tokens;
 mod registry;
+mod relationships;
 mod remote_media;
 mod reports;
 mod restored;
@@ -120,6 +121,7 @@ pub use registration_tokens::{
     GivenToken, REGISTRATION_TOKEN_IS_GOOD_STILL, REGISTRATION_TOKEN_IS_NEW, REGISTRATION_TOKEN_IS_THERE,
 };
 pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_schema, schema};
+pub use relationships::EventChild;
 pub use remote_media::RemoteThumbnailKey;
 pub use reports::{NewReport, REPORT_IS_THERE, Report, ReportedThing, ReportsWanted};
 pub use rooms::Alias;

@@ -45,6 +45,7 @@ migrations! {
     18 "0018_application_services",
     19 "0019_push",
     20 "0020_thread_subscriptions",
+    21 "0021_relationships",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

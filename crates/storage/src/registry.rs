@@ -44,6 +44,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         receipts::STATEMENTS,
         crate::remote_media::STATEMENTS,
         registration_tokens::STATEMENTS,
+        crate::relationships::STATEMENTS,
         reports::STATEMENTS,
         restored::STATEMENTS,
         rooms::STATEMENTS,

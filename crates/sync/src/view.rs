@@ -10,7 +10,7 @@ mod standing;
 use std::{collections::HashSet, sync::Arc};
 
 use parvis_ambient::Ambient;
-use parvis_dag::{InvitePermission, InviteVerdict, may_see};
+use parvis_dag::{HistoryVisibility, InvitePermission, InviteVerdict, may_see};
 use parvis_events::DUMMY_EVENT;
 use parvis_storage::{DeviceSn, EventFlags, Position, RoomSn, StorageError, Store, StoredEvent, UserSn};
 use ruma::{OwnedUserId, UserId};
@@ -121,6 +121,37 @@ impl View {
             shown.replaced = replaced.get(&shown.event.sn).cloned();
         }
         Ok(shown)
+    }
+
+    /// Messages that are outliers, for a reader who is in the room, where the room's history is shared with whoever is
+    /// in it now: what held when they were said is not known. Nothing is said about them but their age.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn show_strays(
+        &self,
+        reader: Reader,
+        events: &[Arc<StoredEvent>],
+    ) -> Result<Vec<ShownEvent>, StorageError> {
+        let reading = self.reading(reader).await?;
+        let mut shown = Vec::new();
+        for event in events {
+            let is_stray = event.flags == EventFlags::OUTLIER && !event.pdu.is_state();
+            let is_ignored = reading.ignored.contains(event.pdu.sender());
+            if is_stray && !is_ignored && self.shares_history(reader.user, event.room).await? {
+                shown.push(ShownEvent::plain(event, reader.device, reading.now_millis));
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Whether a user is in a room and may see everything that was said there, as the room is now.
+    async fn shares_history(&self, user: UserSn, room: RoomSn) -> Result<bool, StorageError> {
+        let is_in = self.store.member(user, room).await?.is_some_and(|member| member.is_joined());
+        let Some(head) = self.store.room_head(room).await?.filter(|_| is_in) else { return Ok(false) };
+        let event = self.store.state_event(room, head.state_root, "m.room.history_visibility", "").await?;
+        let visibility = HistoryVisibility::of(event.as_ref().map(|event| &event.pdu));
+        Ok(matches!(visibility, HistoryVisibility::Shared | HistoryVisibility::WorldReadable))
     }
 
     /// Whether the reader may see an event, were its sender ignored or not.

@@ -1,11 +1,13 @@
 //! The children of events, and threads.
 
+mod event_relationships;
 mod get_relating_events;
 mod get_relating_events_with_rel_type;
 mod get_relating_events_with_rel_type_and_event_type;
 mod get_threads;
 
 use axum::response::Response;
+use http::Method;
 use parvis_rooms::RelationsQuery;
 use parvis_wire::{Endpoint, Endpoints, MatrixError};
 use ruma::{EventId, RoomId, UInt, api::Direction};
@@ -18,6 +20,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::with_own_reply(get_relating_events_with_rel_type::handle))
         .with(Endpoint::with_own_reply(get_relating_events_with_rel_type_and_event_type::handle))
         .with(Endpoint::with_own_reply(get_threads::handle))
+        .with(Endpoint::own(Method::POST, event_relationships::PATH, event_relationships::handle))
 }
 
 /// What the three endpoints for relations have in common.

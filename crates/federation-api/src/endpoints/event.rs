@@ -1,6 +1,7 @@
 //! Events of rooms that the asking server is in, and the states that they met.
 //! <https://spec.matrix.org/v1.19/server-server-api/#retrieving-events>
 
+mod event_relationships;
 mod get_backfill;
 mod get_event;
 mod get_event_authorization;
@@ -18,6 +19,7 @@ use crate::{FederationApi, reply::Reply};
 
 pub(super) fn endpoints() -> Endpoints<FederationApi> {
     Endpoints::new()
+        .with(Endpoint::with_own_reply(event_relationships::handle))
         .with(Endpoint::with_own_reply(get_backfill::handle))
         .with(Endpoint::with_own_reply(get_event::handle))
         .with(Endpoint::with_own_reply(get_event_authorization::handle))

@@ -116,7 +116,10 @@ impl Rooms {
     }
 
     /// Everything that allows these events, and allows that in turn, each once.
-    async fn auth_chain(&self, events: &[Arc<StoredEvent>]) -> Result<Vec<Arc<StoredEvent>>, RoomError> {
+    pub(super) async fn auth_chain(
+        &self,
+        events: &[Arc<StoredEvent>],
+    ) -> Result<Vec<Arc<StoredEvent>>, RoomError> {
         let mut seen = HashSet::new();
         let mut chain: Vec<Arc<StoredEvent>> = Vec::new();
         let auth = |events: &[Arc<StoredEvent>], seen: &mut HashSet<EventSn>| -> Vec<EventSn> {
