@@ -21,6 +21,9 @@ const SEEN_EVERY: Duration = Duration::from_secs(300);
 /// How often it is written down if the address has changed.
 const SEEN_ELSEWHERE_EVERY: Duration = Duration::from_secs(60);
 
+/// How long it is remembered that a refresh token is spent.
+const SPENT_FOR: Duration = Duration::from_secs(24 * 3_600);
+
 /// Why a token does not let its holder in.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
@@ -101,7 +104,8 @@ impl Accounts {
     pub(crate) async fn settle(&self, session: &StoredSession) -> Result<(), AuthError> {
         let mut set = WriteSet::new();
         set.demand_session(session.session);
-        set.settle_session(session.device, session.session);
+        let now = self.now();
+        set.settle_session(session, now.millis(), now.plus(SPENT_FOR).millis());
         match self.store.commit(set).await {
             Ok(_) => {}
             Err(CommitError::Guard(SESSION_IS_THERE)) => return Err(AuthError::Unknown),
@@ -143,6 +147,7 @@ fn known_session(stored: StoredSession, now: Timestamp) -> KnownSession {
             is_admin: stored.is_admin,
             suspended: stored.suspended,
             guest: stored.guest,
+            by_oauth: stored.oauth_client.is_some(),
             service: None,
         },
         locked: stored.locked,

@@ -41,6 +41,10 @@ pub enum Stage {
     Terms,
     /// A mail address that was proved for this purpose.
     Email(AddressPurpose),
+    /// Saying yes on the account page, in a browser.
+    OAuth,
+    /// The same, for apps that know it by its older name.
+    OAuthByOlderName,
 }
 
 impl Stage {
@@ -52,6 +56,8 @@ impl Stage {
             Self::RegistrationToken => "m.login.registration_token",
             Self::Terms => "m.login.terms",
             Self::Email(_) => "m.login.email.identity",
+            Self::OAuth => "m.oauth",
+            Self::OAuthByOlderName => "org.matrix.cross_signing_reset",
         }
     }
 }
@@ -212,6 +218,28 @@ impl Accounts {
         self.confirm_by(operation, vec![vec![Stage::Password]]).await.map(drop)
     }
 
+    /// Returns if this user has said on the account page that their devices may put other keys for cross-signing in
+    /// the place of theirs. For apps that have their session by OAuth 2.0
+    /// (<https://spec.matrix.org/v1.19/client-server-api/#oauth-authentication>).
+    ///
+    /// # Errors
+    /// Any [`InteractiveError`]: mostly [`Incomplete`](InteractiveError::Incomplete), with the page to open.
+    pub async fn confirm_reset(&self, operation: Operation<'_>) -> Result<(), InteractiveError> {
+        let flows = vec![vec![Stage::OAuth], vec![Stage::OAuthByOlderName]];
+        let mut progress = self.make_progress(operation, flows, false).await?;
+        // The app does not say that the stage is done: it comes again with its session, once the user has been there.
+        if let Some(session) = operation.session
+            && progress.known
+        {
+            let until = self.store.cross_signing_reset(session.user).await?;
+            if until.is_some_and(|until| until > self.now().millis()) {
+                return Ok(());
+            }
+        }
+        self.keep_progress(&mut progress).await?;
+        Err(progress.challenge())
+    }
+
     /// Returns, with what the stages have brought, if one of these flows is complete.
     pub(crate) async fn confirm_by(
         &self,
@@ -323,6 +351,8 @@ impl Accounts {
             }
             Stage::Email(purpose) => self.has_address(&mut progress.kept.claims, purpose, auth).await?,
             Stage::Password => self.is_password_of(session, auth).await?,
+            // Nothing that the app says passes it.
+            Stage::OAuth | Stage::OAuthByOlderName => return Ok(()),
         };
         if passed {
             progress.auth.completed.push(name.to_owned());
@@ -385,6 +415,13 @@ impl Accounts {
                 Stage::Terms.name().to_owned(),
                 json!({ "policies": policies(&self.settings.terms) }),
             );
+        }
+        let url = self.settings.account_management_uri.as_deref();
+        for stage in flows.iter().flatten() {
+            if let (Stage::OAuth | Stage::OAuthByOlderName, Some(url)) = (stage, url) {
+                let url = format!("{url}?action=org.matrix.cross_signing_reset");
+                params.insert(stage.name().to_owned(), json!({ "url": url }));
+            }
         }
         params
     }

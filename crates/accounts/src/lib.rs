@@ -18,6 +18,7 @@ mod language;
 mod login;
 mod mails;
 mod names;
+mod oauth;
 mod openid;
 mod opening;
 mod password;
@@ -45,6 +46,11 @@ pub use language::Language;
 pub use login::LoginError;
 pub use mails::{AddressPurpose, PageKind};
 pub use names::NameError;
+pub use oauth::{
+    Authorization, AuthorizationError, AuthorizationRequest, BrowserSession, BrowserSignIn, ClientMetadata,
+    ClientProblem, DeviceRequest, IssueError, IssuedTokens, PageRegisterError, PageRegistration,
+    RegisteredClient, ReturnAddress, TokenRequest, UserCodeState, form_token, is_form_token,
+};
 pub use parvis_storage::{
     Account, Device, DeviceSn, Findable, GivenToken, Profile, RoomSn, StorageError, UserAddress, UserSn,
 };

@@ -33,6 +33,22 @@ impl Accounts {
         account: &Account,
         device: NewDevice,
     ) -> Result<Option<OpenedSession>, StorageError> {
+        match self.open_session_for(account, device, None, |_, _| {}).await {
+            Ok(session) => Ok(Some(session)),
+            Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE)) => Ok(None),
+            Err(error) => Err(plain(error)),
+        }
+    }
+
+    /// As [`open_session`](Self::open_session), for an app that has it by OAuth 2.0. `more` adds to the write set what
+    /// belongs to it; a guard that it adds comes back as an error.
+    pub(crate) async fn open_session_for(
+        &self,
+        account: &Account,
+        device: NewDevice,
+        oauth_client: Option<&str>,
+        more: impl Fn(&mut WriteSet, DeviceSn),
+    ) -> Result<OpenedSession, CommitError> {
         let user = account.user;
         let NewDevice { device_id, display_name, refreshable } = device;
         let device_id = device_id.unwrap_or_else(|| self.new_device_id());
@@ -51,21 +67,23 @@ impl Accounts {
                     set.add_device(user, device, &device_id, name, self.now().millis());
                 }
             }
-            let tokens = self.new_tokens(user, device, refreshable).await?;
+            let mut tokens = self.new_tokens(user, device, refreshable).await?;
+            tokens.new.oauth_client = oauth_client.map(str::to_owned);
             set.add_session(&tokens.new);
+            more(&mut set, device);
             match self.store.commit(set).await {
                 Ok(_) => {}
                 // Somebody was quicker in making this device; now it is there.
                 Err(CommitError::Guard(DEVICE_IS_NEW)) => continue,
-                Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE)) => return Ok(None),
-                Err(error) => return Err(plain(error)),
+                Err(error) => return Err(error),
             }
             if known.is_some() {
                 self.sessions.forget(|session| session.device == device);
             }
-            return Ok(Some(tokens.opened(account.user_id.clone(), device_id)));
+            return Ok(tokens.opened(account.user_id.clone(), device_id));
         }
-        Err(StorageError::Corrupt("a device is made and taken away all the time".to_owned()))
+        let restless = "a device is made and taken away all the time".to_owned();
+        Err(StorageError::Corrupt(restless).into())
     }
 
     pub(crate) async fn new_tokens(
@@ -94,6 +112,7 @@ impl Accounts {
             refresh_hash: refresh_token.as_deref().map(secret::hash),
             refresh_expires_ts: settings.refresh_token_lifetime.filter(|_| refreshable).map(after),
             replaces: None,
+            oauth_client: None,
         };
         Ok(NewTokens { new, access_token, refresh_token, expires_in })
     }

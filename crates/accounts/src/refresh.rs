@@ -4,7 +4,7 @@
 //! The old pair stays good until one token of the new pair is used: an answer that was lost costs nothing, the
 //! client asks again with what it has.
 
-use parvis_storage::{CommitError, SESSION_IS_THERE, StorageError, WriteSet};
+use parvis_storage::{CommitError, SESSION_IS_THERE, StorageError, StoredSession, WriteSet};
 
 use crate::{
     accounts::{Accounts, plain},
@@ -38,6 +38,15 @@ impl Accounts {
     pub async fn refresh(&self, refresh_token: &str) -> Result<OpenedSession, RefreshError> {
         let hash = secret::hash(refresh_token);
         let old = self.store.session_by_refresh(&hash).await?.ok_or(RefreshError::Unknown)?;
+        // What an app has by OAuth 2.0 it refreshes by that.
+        if old.oauth_client.is_some() {
+            return Err(RefreshError::Unknown);
+        }
+        self.replace_session(old).await
+    }
+
+    /// Gives a new pair of tokens in the place of those that a session has.
+    pub(crate) async fn replace_session(&self, old: StoredSession) -> Result<OpenedSession, RefreshError> {
         if old.refresh_expires_ts.is_some_and(|expires| expires <= self.now().millis()) {
             return Err(RefreshError::Expired);
         }
@@ -52,6 +61,7 @@ impl Accounts {
         }
         let mut tokens = self.new_tokens(old.user, old.device, true).await?;
         tokens.new.replaces = Some(old.session);
+        tokens.new.oauth_client.clone_from(&old.oauth_client);
         let mut set = WriteSet::new();
         set.demand_session(old.session);
         set.add_session(&tokens.new);

@@ -72,6 +72,14 @@ pub(crate) struct NewAccount<'a> {
     accepts_terms: bool,
 }
 
+impl<'a> NewAccount<'a> {
+    /// One whose owner has filled in a page, and accepted the terms.
+    pub(crate) fn on_page(localpart: &'a str, password_hash: String, token: Option<&'a str>) -> Self {
+        let password_hash = Some(password_hash);
+        Self { localpart: Some(localpart), password_hash, token, accepts_terms: true, ..Self::default() }
+    }
+}
+
 /// What somebody asks for who registers.
 #[derive(Clone, Default)]
 pub struct RegistrationRequest {
@@ -307,7 +315,7 @@ impl Accounts {
         self.create_account(NewAccount { localpart, password_hash, is_admin, ..NewAccount::default() }).await
     }
 
-    async fn create_account(&self, wanted: NewAccount<'_>) -> Result<Account, CreateError> {
+    pub(crate) async fn create_account(&self, wanted: NewAccount<'_>) -> Result<Account, CreateError> {
         let made_up = || self.ambient.chance.text(MADE_UP_NAME_LENGTH).to_lowercase();
         let localpart = wanted.localpart.map_or_else(made_up, str::to_owned);
         let user_id = names::new_user_id(&localpart, &self.settings.server_name)?;

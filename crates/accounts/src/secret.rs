@@ -18,6 +18,9 @@ pub(crate) enum TokenKind {
     OpenId,
     Mail,
     Registration,
+    Code,
+    DeviceCode,
+    Browser,
 }
 
 /// A new token.
@@ -29,6 +32,9 @@ pub(crate) fn new_token(chance: &dyn Chance, kind: TokenKind) -> String {
         TokenKind::OpenId => "parvis_ot_",
         TokenKind::Mail => "parvis_mt_",
         TokenKind::Registration => "parvis_gt_",
+        TokenKind::Code => "parvis_oc_",
+        TokenKind::DeviceCode => "parvis_dc_",
+        TokenKind::Browser => "parvis_bt_",
     };
     format!("{prefix}{}", chance.text(LENGTH))
 }

@@ -113,6 +113,7 @@ impl Accounts {
             is_admin: false,
             suspended: account.suspended,
             guest: false,
+            by_oauth: false,
             service: Some(Arc::clone(service)),
         };
         let known = KnownSession {

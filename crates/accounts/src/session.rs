@@ -26,6 +26,8 @@ pub struct Session {
     pub suspended: bool,
     /// Whether the user is a guest.
     pub guest: bool,
+    /// Whether an app has it by OAuth 2.0.
+    pub by_oauth: bool,
     /// The application service that acts in the user's name.
     pub service: Option<Arc<ApplicationService>>,
 }

@@ -45,6 +45,8 @@ pub struct AccountsSettings {
     pub guests: bool,
     /// What users change of their accounts by themselves.
     pub users_change: UsersChange,
+    /// Where people look after their accounts in a browser, if apps are let in by OAuth 2.0.
+    pub account_management_uri: Option<String>,
     /// How many sessions are kept in memory.
     pub cached_sessions: u64,
     /// The application services of the organisation.
@@ -71,6 +73,7 @@ impl AccountsSettings {
             terms: Vec::new(),
             guests: false,
             users_change: UsersChange::default(),
+            account_management_uri: None,
             cached_sessions: 100_000,
             services: ApplicationServices::default(),
         }

@@ -13,7 +13,7 @@ use parvis_search::Search;
 use parvis_sync::{SyncEngine, View};
 use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
 
-use crate::{calls::Calls, rate_limit::RateLimits};
+use crate::{calls::Calls, rate_limit::RateLimits, sign_on::SignOn};
 
 /// The state of the handlers: one handle for each engine, and what is published about this homeserver. Cheap
 /// to clone. A handler uses the one or two handles that it needs.
@@ -49,6 +49,15 @@ pub struct ClientApi {
     pub clock: Arc<dyn Clock>,
     /// Bounds on what one request may take.
     pub bounds: Bounds,
+    /// How people sign in with their browsers, if apps are let in by OAuth 2.0.
+    pub sign_on: Option<Arc<SignOn>>,
+}
+
+impl ClientApi {
+    /// Whether apps may ask for passwords themselves.
+    pub(crate) fn passwords_in_apps(&self) -> bool {
+        self.sign_on.as_ref().is_none_or(|sign_on| sign_on.passwords_in_apps)
+    }
 }
 
 /// Bounds on what one request may take, whatever it asks for.

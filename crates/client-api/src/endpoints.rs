@@ -1,6 +1,7 @@
 //! All endpoints, by section. A section's module lists its endpoints; each has a file of its own.
 
 mod account;
+mod account_page;
 mod admin;
 mod appservice;
 mod authenticated_media;
@@ -16,6 +17,7 @@ mod keys;
 mod media;
 mod membership;
 mod message;
+mod oauth;
 mod old_sync;
 mod presence;
 mod profile;
@@ -45,6 +47,7 @@ use crate::ClientApi;
 pub(crate) fn all() -> Endpoints<ClientApi> {
     Endpoints::new()
         .merge(account::endpoints())
+        .merge(account_page::endpoints())
         .merge(admin::endpoints())
         .merge(appservice::endpoints())
         .merge(authenticated_media::endpoints())
@@ -60,6 +63,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(media::endpoints())
         .merge(membership::endpoints())
         .merge(message::endpoints())
+        .merge(oauth::endpoints())
         .merge(old_sync::endpoints())
         .merge(presence::endpoints())
         .merge(profile::endpoints())

@@ -35,6 +35,21 @@ pub(crate) fn operation_name(parts: &Parts) -> String {
     format!("{} {}", parts.method, parts.uri.path())
 }
 
+/// As [`confirm`], for putting other keys for cross-signing in the place of those that are there: what apps that have
+/// their session by OAuth 2.0 may ask for as well.
+pub(crate) async fn confirm_reset(
+    api: &ClientApi,
+    session: &Session,
+    parts: &Parts,
+    fields: &Map<String, Value>,
+) -> Result<(), ApiError> {
+    if !session.by_oauth {
+        return confirm(api, session, parts, fields).await;
+    }
+    let operation = Operation { session: Some(session), name: &operation_name(parts), body: fields };
+    Ok(api.accounts.confirm_reset(operation).await?)
+}
+
 /// Returns if the user has proved who they are for this request, or an application service acts, which has proved
 /// enough with its token.
 ///
@@ -48,6 +63,10 @@ pub(crate) async fn confirm(
 ) -> Result<(), ApiError> {
     if session.service.is_some() {
         return Ok(());
+    }
+    if session.by_oauth {
+        let message = "This is done on the account page, in a browser.";
+        return Err(MatrixError::forbidden(message).into());
     }
     let account = RateLimitKey::Account(session.user_id.localpart().to_owned());
     let tries_password = fields.get("auth").is_some_and(|auth| auth.get("password").is_some());

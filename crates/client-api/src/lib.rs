@@ -14,6 +14,7 @@ mod endpoints;
 mod error;
 mod interactive;
 mod media_request;
+mod pages;
 mod permitted;
 mod query;
 mod rate_limit;
@@ -21,12 +22,14 @@ mod reply;
 mod served_file;
 mod services;
 mod session;
+mod sign_on;
 
 pub use api::{Bounds, ClientApi, Discovery, RoomVersions};
 pub use calls::{Calls, TurnCredentials, TurnServers};
 pub use error::ApiError;
 pub use parvis_accounts::Session;
 pub use rate_limit::{RateLimit, RateLimitKey, RateLimitSettings, RateLimiter, RateLimits};
+pub use sign_on::{Accent, Logo, SignOn};
 
 /// The router of the client-server API, to be put into the envelope. `body_limit_bytes` bounds JSON bodies.
 pub fn router(api: ClientApi, body_limit_bytes: usize) -> axum::Router {

@@ -22,6 +22,7 @@ mod keys;
 mod media;
 mod membership;
 mod message;
+mod oauth;
 mod old_sync;
 mod presence;
 mod profile;

@@ -13,10 +13,12 @@ use std::{
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
-use parvis_accounts::{Accounts, AccountsSettings, PasswordCost, Registration};
+use parvis_accounts::{Accounts, AccountsSettings, Language, PasswordCost, Registration};
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock, Timestamp};
 use parvis_application_services::{ApplicationServices, Registration as ServiceRegistration};
-use parvis_client_api::{Bounds, ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, router};
+use parvis_client_api::{
+    Accent, Bounds, ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, SignOn, router,
+};
 use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_media::{Media, Settings as MediaSettings};
@@ -155,6 +157,7 @@ impl World {
             calls: Arc::default(),
             clock: Arc::clone(&ambient.clock),
             bounds: Bounds::default(),
+            sign_on: None,
             media,
         };
         Self { api, clock, store, ambient, _directory: Arc::new(directory) }
@@ -195,6 +198,27 @@ impl World {
         let world = self.with_accounts(|settings| settings.services = services);
         world.api.accounts.welcome_services().await.unwrap();
         world
+    }
+
+    /// This world with apps that are let in by OAuth 2.0.
+    pub(crate) fn with_oauth(self) -> Self {
+        self.with_oauth_as(|_| {})
+    }
+
+    /// As [`with_oauth`](Self::with_oauth), with something changed.
+    pub(crate) fn with_oauth_as(mut self, change: impl FnOnce(&mut SignOn)) -> Self {
+        let mut sign_on = SignOn {
+            organisation: "Parvis Test".to_owned(),
+            default_language: Language::English,
+            accent: Accent::default(),
+            logo: None,
+            passwords_in_apps: true,
+            registration: true,
+            registration_needs_token: false,
+        };
+        change(&mut sign_on);
+        self.api.sign_on = Some(Arc::new(sign_on));
+        self
     }
 
     /// This world with limits.
@@ -310,6 +334,7 @@ pub(crate) fn client(answer: &Answer) -> Client {
 fn accounts_settings() -> AccountsSettings {
     AccountsSettings {
         registration: Registration::Open,
+        account_management_uri: Some("https://matrix.example.org/_parvis/account".to_owned()),
         password_cost: PasswordCost { memory_kib: 8, passes: 1 },
         ..AccountsSettings::new(server_name!("parvis.test").to_owned())
     }

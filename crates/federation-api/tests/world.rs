@@ -283,6 +283,7 @@ impl World {
             is_admin: false,
             suspended: false,
             guest: false,
+            by_oauth: false,
             service: None,
         }
     }

@@ -13,6 +13,7 @@ mod problem;
 mod secret;
 mod settings;
 mod show;
+mod sign_on;
 
 pub use calls::CallSettings;
 pub(crate) use check::ANY_HOST;

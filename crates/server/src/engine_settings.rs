@@ -90,6 +90,10 @@ pub(crate) fn accounts_settings(config: &OrganisationConfig, policy: Standing) -
         terms: config.entry.terms.iter().map(terms).collect(),
         guests: config.entry.guests,
         users_change: users_change(&accounts.managed_by_organisation),
+        account_management_uri: config
+            .sign_on
+            .as_ref()
+            .map(|_| format!("{}/_parvis/account", config.discovery.public_base_url)),
         services: config.application_services.clone(),
         ..AccountsSettings::new(config.server_name.clone())
     }

@@ -193,6 +193,7 @@ impl Homeserver {
             calls: Arc::new(config.calls.clone()),
             clock: Arc::clone(&ambient.clock),
             bounds: bounds(&config.limits),
+            sign_on: config.sign_on.clone().map(Arc::new),
             media: media.clone(),
         };
         let admin_api = AdminApi {

@@ -466,3 +466,29 @@ fn registrations_of_application_services_are_read_from_files_and_a_directory() {
     let problems = self::problems(&twice);
     assert!(problems[0].contains("two services are called `b`"), "{problems:?}");
 }
+
+#[test]
+fn signing_in_with_the_browser_needs_https() {
+    let insecure = "server.public_base_url = \"http://matrix.example.org\"\nsign_on.enabled = true";
+    let problems = problems_of_public(insecure);
+    assert!(problems[0].contains("`sign_on.enabled`: needs server.public_base_url"), "{problems:?}");
+    let secure = from_file(&format!("{PUBLIC}\nsign_on.enabled = true")).unwrap();
+    let sign_on = secure.config.organisations[0].sign_on.clone().unwrap();
+    assert_eq!(sign_on.organisation, "example.org");
+    assert!(!sign_on.registration && sign_on.passwords_in_apps);
+    assert!(from_file(PUBLIC).unwrap().config.organisations[0].sign_on.is_none());
+}
+
+#[test]
+fn how_pages_look_is_judged() {
+    for (text, told) in [
+        ("sign_on.accent_colour = \"red\"", "`sign_on.accent_colour`: is a colour"),
+        ("sign_on.default_language = \"nl\"", "`sign_on.default_language`: is \"en\""),
+        ("sign_on.logo_file = \"/nowhere/logo.png\"", "`sign_on.logo_file`: cannot be read"),
+        ("sign_on.logo_file = \"/etc/passwd\"", "`sign_on.logo_file`: is a picture"),
+        ("sign_on.passwords_in_apps = false", "`sign_on.passwords_in_apps`: nobody could sign in"),
+    ] {
+        let problems = problems_of_public(text);
+        assert!(problems.iter().any(|problem| problem.contains(told)), "{problems:?} should say {told}");
+    }
+}

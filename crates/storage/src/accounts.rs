@@ -118,13 +118,16 @@ impl WriteSet {
         self.write(&SET_ACCOUNT_ADMIN, vec![user.into(), is_admin.into()]);
     }
 
-    /// Gives a user another password, unless the account is closed.
+    /// Gives a user another password, unless the account is closed; and signs them out of all browsers.
     pub fn set_account_password(&mut self, user: UserSn, password_hash: &str) {
+        self.delete_browser_sessions_of(user);
         self.write(&SET_ACCOUNT_PASSWORD, vec![user.into(), password_hash.into()]);
     }
 
     /// Closes an account for ever.
     pub fn close_account(&mut self, user: UserSn, erase: bool) {
+        self.delete_browser_sessions_of(user);
+        self.end_cross_signing_reset(user);
         self.write(&CLOSE_ACCOUNT, vec![user.into(), false.into(), true.into(), erase.into()]);
     }
 }

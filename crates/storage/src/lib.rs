@@ -23,6 +23,7 @@ mod accounts;
 mod addresses;
 mod aggregations;
 mod application_services;
+mod browser_sessions;
 mod changes;
 mod cross_signing;
 mod dehydrated;
@@ -47,6 +48,7 @@ mod migrate;
 mod model;
 mod notice_rooms;
 mod numbers;
+mod oauth;
 mod one_time_keys;
 mod outbound;
 mod outside;
@@ -85,6 +87,7 @@ pub use addresses::{
     ADDRESS_IS_FREE, ADDRESS_TOKEN_IS_UNUSED, ADDRESS_VALIDATION_IS_UNUSED, AddressValidation, UserAddress,
 };
 pub use application_services::{ServiceStanding, ServiceTransaction};
+pub use browser_sessions::StoredBrowserSession;
 pub use changes::{Announced, Change, GoneDevices};
 pub use cross_signing::{CrossSigningKey, KeySignature};
 pub use dehydrated::DehydratedDevice;
@@ -107,6 +110,10 @@ pub use model::{
 };
 pub use notice_rooms::NOTICE_ROOM_IS_NEW;
 pub use numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
+pub use oauth::{
+    OAUTH_CLIENT_IS_KNOWN, OAUTH_DEVICE_GRANT_IS_THERE, OAUTH_DEVICE_GRANT_IS_UNANSWERED,
+    OAUTH_GRANT_IS_UNUSED, OAUTH_USER_CODE_IS_NEW, OAuthDeviceGrant, OAuthGrant,
+};
 pub use one_time_keys::{ClaimedKey, FallbackKey, OneTimeKey};
 pub use outbound::OutgoingEdu;
 pub use outside::OutsideView;

@@ -46,6 +46,7 @@ migrations! {
     19 "0019_push",
     20 "0020_thread_subscriptions",
     21 "0021_relationships",
+    22 "0022_oauth",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -21,7 +21,7 @@ macro_rules! select_session {
         concat!(
             "SELECT s.session_sn, s.user_sn, u.user_id, s.device_sn, d.device_id, a.is_admin, a.locked,
                  s.access_expires_ts, s.refresh_expires_ts, s.replaces_sn, d.last_seen_ts, d.last_seen_ip,
-                 a.suspended, a.guest
+                 a.suspended, a.guest, s.oauth_client
              FROM sessions s JOIN users u ON u.user_sn = s.user_sn JOIN accounts a ON a.user_sn = s.user_sn
                  JOIN devices d ON d.device_sn = s.device_sn
              WHERE s.",
@@ -88,9 +88,9 @@ statements! {
     SESSION_BY_ACCESS = select_session!("access_hash");
     SESSION_BY_REFRESH = select_session!("refresh_hash");
     SESSION_EXISTS = "SELECT 1 FROM sessions WHERE session_sn = $1";
-    ADD_SESSION(rows of 8, key 1) =
+    ADD_SESSION(rows of 9, key 1) =
         "INSERT INTO sessions (session_sn, user_sn, device_sn, access_hash, access_expires_ts, refresh_hash,
-             refresh_expires_ts, replaces_sn) VALUES {rows}";
+             refresh_expires_ts, replaces_sn, oauth_client) VALUES {rows}";
     SESSION_IS_USED = "UPDATE sessions SET replaces_sn = NULL WHERE session_sn = $1";
     DELETE_SESSIONS = "DELETE FROM sessions WHERE device_sn = $1";
     DELETE_OTHER_SESSIONS = "DELETE FROM sessions WHERE device_sn = $1 AND session_sn <> $2";
@@ -138,6 +138,8 @@ pub struct NewSession {
     pub refresh_expires_ts: Option<i64>,
     /// The session that this one replaces once it is used.
     pub replaces: Option<SessionSn>,
+    /// The app that has it by OAuth 2.0.
+    pub oauth_client: Option<String>,
 }
 
 /// A session as it was found by one of its tokens.
@@ -171,6 +173,8 @@ pub struct StoredSession {
     pub last_seen_ts: Option<i64>,
     /// From which address the device was last used, as far as it is written down.
     pub last_seen_ip: Option<String>,
+    /// The app that has it by OAuth 2.0.
+    pub oauth_client: Option<String>,
 }
 
 impl WriteSet {
@@ -261,6 +265,7 @@ impl WriteSet {
                 new.refresh_hash.map(|hash| hash.to_vec()).into(),
                 new.refresh_expires_ts.into(),
                 replaces.into(),
+                new.oauth_client.as_deref().into(),
             ],
         );
     }
@@ -275,8 +280,14 @@ impl WriteSet {
         self.write(&DELETE_SESSIONS, vec![device.into()]);
     }
 
-    /// Notes that a session was used: it is the device's only one from now on.
-    pub fn settle_session(&mut self, device: DeviceSn, session: SessionSn) {
+    /// Notes that a session was used: it is the device's only one from now on. That the refresh token of the one
+    /// that it replaces is spent is remembered until a time, where an app has it by OAuth 2.0.
+    pub fn settle_session(&mut self, session: &StoredSession, now: i64, spent_until: i64) {
+        let StoredSession { session, device, replaces, .. } = session;
+        let (session, device) = (*session, *device);
+        if let Some(replaced) = replaces {
+            self.spend_refresh_token(*replaced, now, spent_until);
+        }
         self.write(&DELETE_OTHER_SESSIONS, vec![device.into(), session.into()]);
         self.write(&SESSION_IS_USED, vec![session.into()]);
     }
@@ -344,5 +355,6 @@ fn session_from_row(row: &Row) -> Result<StoredSession, StorageError> {
         last_seen_ip: row.opt_text(11)?,
         suspended: row.bool(12)?,
         guest: row.bool(13)?,
+        oauth_client: row.opt_text(14)?,
     })
 }

@@ -12,7 +12,8 @@ use axum::{Router, body::Body, response::IntoResponse, response::Response};
 use http::{Method, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use parvis_wire::{
-    Authenticator, Call, Endpoint, Endpoints, MatrixError, Route, Settings, Stream, Telemetry, envelope,
+    Authenticator, Call, Endpoint, Endpoints, MatrixError, Route, SameOrigin, Settings, Stream, Telemetry,
+    envelope,
 };
 use ruma::api::client::{
     account::{change_password, whoami},
@@ -106,6 +107,13 @@ async fn upload(_: Api, stream: Stream<Caller>) -> Result<Response, MatrixError>
     Ok(size.to_string().into_response())
 }
 
+/// A page that is for its own origin.
+async fn page(_: Api, _: Stream<()>) -> Result<Response, MatrixError> {
+    let mut response = "page".into_response();
+    response.extensions_mut().insert(SameOrigin);
+    Ok(response)
+}
+
 const BODY_LIMIT_BYTES: usize = 300;
 
 fn server() -> Router {
@@ -121,6 +129,7 @@ fn server() -> Router {
         .with(Endpoint::typed(change_password))
         .with(Endpoint::typed(pushrules))
         .with(Endpoint::with_own_reply(sync))
+        .with(Endpoint::open(Method::GET, "/page", page))
         .with(Endpoint::streaming::<create_content::v3::Request, _, _, _>(upload));
     let telemetry = Telemetry {
         new_request_id: Arc::new(|| "made-here".to_owned()),
@@ -393,6 +402,13 @@ async fn every_answer_may_be_read_from_any_origin() {
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{status}");
     }
+}
+
+#[tokio::test]
+async fn pages_of_the_server_are_for_its_own_origin() {
+    let response = send(anonymous(Method::GET, "/page")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN), None);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
 }
 
 /// Carries a changed profile into the user's rooms, as far as rooms show it.
-async fn tell_rooms(api: &ClientApi, actor: &Actor, field: &str) -> Result<(), ApiError> {
+pub(super) async fn tell_rooms(api: &ClientApi, actor: &Actor, field: &str) -> Result<(), ApiError> {
     if matches!(field, "displayname" | "avatar_url") {
         api.rooms.profile_changed(actor).await?;
     }

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use parvis_accounts::Language as MailLanguage;
 use parvis_application_services::ApplicationServices;
-use parvis_client_api::{Calls, Discovery};
+use parvis_client_api::{Calls, Discovery, SignOn};
 use parvis_events::RoomVersion;
 use parvis_policy::{
     Settings as PolicySettings,
@@ -22,6 +22,7 @@ use ruma::{
 use parvis_peers_smtp::is_sender;
 
 use super::settings::{MailAddressAtRegistration, MailSecurity, MailSettings};
+use super::sign_on;
 use super::{
     application_services::{self, RegistrationFiles},
     calls::CallSettings,
@@ -144,6 +145,8 @@ pub struct OrganisationConfig {
     pub accounts: AccountSettings,
     /// How mails are sent, if any are.
     pub mail: Option<MailConfig>,
+    /// How people sign in with their browsers, if they do.
+    pub sign_on: Option<SignOn>,
     /// What new rooms are like.
     pub rooms: RoomsConfig,
     /// Whether apps may call one another directly.
@@ -234,18 +237,18 @@ pub struct RoomsConfig {
 }
 
 /// Collects problems while the settings are gone through.
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     origin_of: &'a dyn Fn(&str) -> String,
     problems: Vec<Problem>,
 }
 
 impl Checker<'_> {
-    fn problem(&mut self, key: &str, reason: impl Into<String>) {
+    pub(super) fn problem(&mut self, key: &str, reason: impl Into<String>) {
         let origin = (self.origin_of)(key);
         self.problems.push(Problem { key: key.to_owned(), origin, reason: reason.into(), nearest: None });
     }
 
-    fn require(&mut self, holds: bool, key: &str, reason: &str) {
+    pub(super) fn require(&mut self, holds: bool, key: &str, reason: &str) {
         if !holds {
             self.problem(key, reason);
         }
@@ -343,6 +346,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let media = media(&settings.media, development, checker);
     let registration = registration(&settings.registration, checker);
     let mail = mail(&settings.mail, checker);
+    let sign_on = sign_on::check(settings, development, checker);
     entry(settings, checker);
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
@@ -364,6 +368,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         entry: settings.registration.clone(),
         accounts: settings.accounts.clone(),
         mail,
+        sign_on,
         rooms: rooms?,
         calls_between_apps: settings.calls.between_apps,
         calls,

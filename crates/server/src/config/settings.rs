@@ -31,6 +31,7 @@ pub struct Settings {
     pub media: MediaSettings,
     pub registration: RegistrationSettings,
     pub accounts: AccountSettings,
+    pub sign_on: SignOnSettings,
     pub mail: MailSettings,
     pub rooms: RoomSettings,
     pub encryption: EncryptionPins,
@@ -492,6 +493,37 @@ impl Default for AccountSettings {
             refresh_token_lifetime: HumanDuration::seconds(0),
             findable: FindableUsers::default(),
             managed_by_organisation: Vec::new(),
+        }
+    }
+}
+
+/// How people sign in with their browsers, and let apps in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignOnSettings {
+    /// Whether apps are let in by OAuth 2.0.
+    pub enabled: bool,
+    /// Whether apps may ask for passwords themselves, beside that.
+    pub passwords_in_apps: bool,
+    /// What the pages call the organisation; without it, what mails call it.
+    pub organisation_name: Option<String>,
+    /// The organisation's sign.
+    pub logo_file: Option<PathBuf>,
+    /// The colour of buttons and links.
+    pub accent_colour: String,
+    /// The language for those whose browsers want none that is known.
+    pub default_language: String,
+}
+
+impl Default for SignOnSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            passwords_in_apps: true,
+            organisation_name: None,
+            logo_file: None,
+            accent_colour: "#1d4e89".to_owned(),
+            default_language: "en".to_owned(),
         }
     }
 }

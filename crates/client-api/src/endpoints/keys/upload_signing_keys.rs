@@ -26,7 +26,7 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<Session>) -> Result<Re
         self_signing_key: body.request.self_signing_key.as_deref(),
         user_signing_key: body.request.user_signing_key.as_deref(),
     };
-    let confirm = || interactive::confirm(&api, &stream.principal, &stream.parts, &body.fields);
+    let confirm = || interactive::confirm_reset(&api, &stream.principal, &stream.parts, &body.fields);
     let needs_proof = api.e2ee.check_cross_signing_keys(&caller, &upload).await? == Confirmation::Needed;
     if needs_proof {
         confirm().await?;
@@ -37,6 +37,10 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<Session>) -> Result<Re
             api.e2ee.upload_cross_signing_keys(&caller, &upload, true).await?;
         }
         outcome => outcome?,
+    }
+    if needs_proof && stream.principal.by_oauth {
+        // Once is enough.
+        api.accounts.end_cross_signing_reset(stream.principal.user).await?;
     }
     Ok(typed_response(Uploaded::new())?)
 }

@@ -12,7 +12,10 @@ use crate::{ApiError, ClientApi};
 pub(super) async fn handle(api: ClientApi, _: Call<Request, ()>) -> Result<Response, ApiError> {
     let mut token = TokenLoginType::new();
     token.get_login_token = true;
-    let mut types = vec![LoginType::Password(PasswordLoginType::new()), LoginType::Token(token)];
+    let mut types = vec![LoginType::Token(token)];
+    if api.passwords_in_apps() {
+        types.insert(0, LoginType::Password(PasswordLoginType::new()));
+    }
     if api.accounts.has_services() {
         types.push(LoginType::ApplicationService(ApplicationServiceLoginType::new()));
     }

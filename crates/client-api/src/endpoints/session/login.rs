@@ -57,6 +57,9 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Respons
     }
     api.limits.login.count(RateLimitKey::Address(address))?;
     let session = match request.kind.as_str() {
+        "m.login.password" if !api.passwords_in_apps() => {
+            return Err(unknown("Sign in with your browser here.").into());
+        }
         "m.login.password" => by_password(&api, request).await?,
         "m.login.token" => by_token(&api, request).await?,
         _ => return Err(unknown("This way of logging in is not known here.").into()),

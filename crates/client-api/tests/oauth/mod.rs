@@ -1,0 +1,11 @@
+//! OAuth 2.0: apps that are let in by people's browsers.
+
+mod account;
+mod authorize;
+mod browser;
+mod device_grant;
+mod metadata;
+mod pages;
+mod register;
+mod reset;
+mod token;
