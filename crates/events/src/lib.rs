@@ -12,6 +12,7 @@
 //! This crate does no input or output, reads no clock and makes no randomness. It knows nothing of a room's
 //! state, of users' rights or of storage.
 
+mod bumping;
 mod client_form;
 mod content;
 mod draft;
@@ -26,6 +27,7 @@ mod server_key;
 
 pub mod canonical;
 
+pub use bumping::is_bumping;
 pub use client_form::{ClientForm, Unsigned, write_client_event};
 pub use content::{MemberContent, Membership, RelatesTo};
 pub use draft::EventDraft;

@@ -24,6 +24,9 @@ statements! {
     ACCOUNT_DATA_EXISTS = "SELECT 1 FROM account_data WHERE user_sn = $1 AND room_sn = $2 AND type = $3";
     ACCOUNT_DATA_IS = "SELECT 1 FROM account_data
         WHERE user_sn = $1 AND room_sn = $2 AND type = $3 AND content = $4";
+    ACCOUNT_DATA_OF_TYPE = "SELECT room_sn, type, content FROM account_data WHERE user_sn = $1 AND type = $2";
+    ACCOUNT_DATA_OF_ROOMS(list after 1) =
+        "SELECT room_sn, type, content FROM account_data WHERE user_sn = $1 AND room_sn IN ({list})";
     ACCOUNT_DATA_CHANGED = "SELECT room_sn, type, content FROM account_data
         WHERE user_sn = $1 AND position > $2 AND position <= $3 ORDER BY position";
 }
@@ -88,6 +91,27 @@ impl Store {
         let data = row.map(|row| from_row(&row).map(Arc::new)).transpose()?;
         cache.keep(key, data.clone(), generation);
         Ok(data)
+    }
+
+    /// Everything of one type in a user's account data, of the account and of rooms.
+    pub async fn account_data_of_type(
+        &self,
+        user: UserSn,
+        kind: &str,
+    ) -> Result<Vec<AccountData>, StorageError> {
+        let rows = self.engine.fetch(&ACCOUNT_DATA_OF_TYPE, vec![user.into(), kind.into()]).await?;
+        rows.iter().map(from_row).collect()
+    }
+
+    /// All of a user's account data about these rooms.
+    pub async fn account_data_of_rooms(
+        &self,
+        user: UserSn,
+        rooms: &[RoomSn],
+    ) -> Result<Vec<AccountData>, StorageError> {
+        let list = rooms.iter().copied();
+        let rows = self.engine.fetch_list(&ACCOUNT_DATA_OF_ROOMS, vec![user.into()], list).await?;
+        rows.iter().map(from_row).collect()
     }
 
     /// What changed in a user's account data after one position, up to another: in order of change.

@@ -131,7 +131,7 @@ pub use registry::{SchemaColumn, check_statements, fresh_schema, pretend_newer_s
 pub use relationships::EventChild;
 pub use remote_media::RemoteThumbnailKey;
 pub use reports::{NewReport, REPORT_IS_THERE, Report, ReportedThing, ReportsWanted};
-pub use rooms::Alias;
+pub use rooms::{Alias, RoomStanding};
 pub use search::{SearchDocument, SearchMarks, SearchMatch, SearchScope};
 pub use sessions::{DEVICE_IS_NEW, DEVICE_IS_THERE, Device, NewSession, SESSION_IS_THERE, StoredSession};
 pub use state_tree::{Difference, StateRoot};

@@ -47,6 +47,7 @@ migrations! {
     20 "0020_thread_subscriptions",
     21 "0021_relationships",
     22 "0022_oauth",
+    23 "0023_bumps",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

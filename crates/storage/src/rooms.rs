@@ -16,6 +16,8 @@ statements! {
     IDS_BY_SN(list after 0) = "SELECT room_sn, room_id FROM rooms WHERE room_sn IN ({list})";
     MOVED_ROOMS(list after 1) = "SELECT room_sn FROM rooms WHERE last_position > $1 AND room_sn IN ({list})";
     NEWEST_POSITIONS(list after 0) = "SELECT room_sn, last_position FROM rooms WHERE room_sn IN ({list})";
+    ROOM_STANDINGS(list after 0) =
+        "SELECT room_sn, last_position, bump_position, state_root FROM rooms WHERE room_sn IN ({list})";
     ALIAS = "SELECT room_sn, creator_sn FROM aliases WHERE alias = $1";
     ALIASES_OF_ROOM = "SELECT alias FROM aliases WHERE room_sn = $1 ORDER BY alias";
     ADD_ALIAS(rows of 3, key 1) = "INSERT INTO aliases (alias, room_sn, creator_sn) VALUES {rows}";
@@ -25,6 +27,19 @@ statements! {
     UNPUBLISH = "DELETE FROM published_rooms WHERE room_sn = $1";
     IS_PUBLISHED = "SELECT room_sn FROM published_rooms WHERE room_sn = $1";
     PUBLISHED = "SELECT room_sn FROM published_rooms ORDER BY room_sn";
+}
+
+/// Where a room stands, for lists of rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomStanding {
+    /// Which.
+    pub room: RoomSn,
+    /// Where its newest event is, or a little behind it.
+    pub newest: Position,
+    /// Where the newest event is by which it rises in lists; [`Position::START`] where it has none.
+    pub bumped: Position,
+    /// Its current state.
+    pub state_root: StateRoot,
 }
 
 /// An alias of a room on this server.
@@ -117,6 +132,21 @@ impl Store {
         let list = rooms.iter().copied();
         let rows = self.engine.fetch_list(&NEWEST_POSITIONS, Vec::new(), list).await?;
         rows.iter().map(|row| Ok((RoomSn(row.int(0)?), Position(row.int(1)?)))).collect()
+    }
+
+    /// Where these rooms stand, as last committed.
+    pub async fn room_standings(&self, rooms: &[RoomSn]) -> Result<Vec<RoomStanding>, StorageError> {
+        let rows = self.engine.fetch_list(&ROOM_STANDINGS, Vec::new(), rooms.iter().copied()).await?;
+        let corrupt = || StorageError::Corrupt("the state root of a room".to_owned());
+        let standing = |row: &Row| {
+            Ok(RoomStanding {
+                room: RoomSn(row.int(0)?),
+                newest: Position(row.int(1)?),
+                bumped: Position(row.int(2)?),
+                state_root: StateRoot::from_bytes(&row.bytes(3)?).ok_or_else(corrupt)?,
+            })
+        };
+        rows.iter().map(standing).collect()
     }
 
     /// The room that a local alias names.

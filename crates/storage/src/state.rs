@@ -18,6 +18,10 @@ statements! {
     NODES(list after 0) = "SELECT hash, body FROM state_nodes WHERE hash IN ({list})";
     SLOT = "SELECT slot FROM slots WHERE room_sn = $1 AND type_sn = $2 AND state_key = $3";
     SLOTS_OF_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn = $2 ORDER BY slot";
+    SLOTS_IN_ROOMS(list after 2) =
+        "SELECT room_sn, slot FROM slots WHERE type_sn = $1 AND state_key = $2 AND room_sn IN ({list})";
+    SLOTS_OF_TYPE_IN_ROOMS(list after 1) =
+        "SELECT room_sn, slot, state_key FROM slots WHERE type_sn = $1 AND room_sn IN ({list})";
     SLOTS_OF_ROOM = "SELECT type_sn, state_key, slot FROM slots WHERE room_sn = $1";
     SLOTS_BUT_TYPE =
         "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn < $2
@@ -179,6 +183,41 @@ impl Store {
     ) -> Result<Vec<(Slot, String)>, StorageError> {
         let rows = self.engine.fetch(&SLOTS_OF_TYPE, vec![room.into(), kind.into()]).await?;
         rows.iter().map(|row| Ok((slot_from(row.int(0)?)?, row.text(1)?))).collect()
+    }
+
+    /// The slots of one (type, state key) pair in each of these rooms that has ever had such an event.
+    pub async fn slots_in_rooms(
+        &self,
+        rooms: &[RoomSn],
+        kind: TypeSn,
+        state_key: &str,
+    ) -> Result<Vec<(RoomSn, Slot)>, StorageError> {
+        let mut found = Vec::with_capacity(rooms.len());
+        let mut asked = Vec::new();
+        for room in rooms {
+            match self.shared.slots.get(&(*room, kind, Box::<str>::from(state_key))) {
+                Some(slot) => found.push((*room, slot)),
+                None => asked.push(*room),
+            }
+        }
+        let fixed = vec![kind.into(), state_key.into()];
+        for row in self.engine.fetch_list(&SLOTS_IN_ROOMS, fixed, asked).await? {
+            let (room, slot) = (RoomSn(row.int(0)?), slot_from(row.int(1)?)?);
+            self.shared.slots.insert((room, kind, state_key.into()), slot);
+            found.push((room, slot));
+        }
+        Ok(found)
+    }
+
+    /// As [`slots_of_type`](Self::slots_of_type), of several rooms.
+    pub async fn slots_of_type_in_rooms(
+        &self,
+        rooms: &[RoomSn],
+        kind: TypeSn,
+    ) -> Result<Vec<(RoomSn, Slot, String)>, StorageError> {
+        let list = rooms.iter().copied();
+        let rows = self.engine.fetch_list(&SLOTS_OF_TYPE_IN_ROOMS, vec![kind.into()], list).await?;
+        rows.iter().map(|row| Ok((RoomSn(row.int(0)?), slot_from(row.int(1)?)?, row.text(2)?))).collect()
     }
 
     /// Every slot that the room has given: type, state key, slot.

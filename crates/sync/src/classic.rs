@@ -9,9 +9,7 @@ mod left;
 mod moves;
 mod others;
 mod state;
-mod stripped;
 mod summary;
-mod timeline;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use parvis_events::Membership;
@@ -22,6 +20,7 @@ use self::moves::Moves;
 use crate::{
     answer::{DeviceLists, JoinedRoom, LeftRoom, StrippedRoom, SyncAnswer, SyncRequest},
     parts::Parts,
+    timeline::Slicer,
     view::Reader,
 };
 
@@ -165,6 +164,21 @@ impl<'a> Classic<'a> {
 
     fn whole_state(&self) -> bool {
         self.since.is_none() || self.request.full_state
+    }
+
+    async fn stripped(
+        &self,
+        room_id: OwnedRoomId,
+        room: RoomSn,
+        member: Member,
+    ) -> Result<Option<StrippedRoom>, StorageError> {
+        self.parts.stripped((self.reader.user, &self.user_id), room_id, room, member).await
+    }
+
+    /// What reads the timelines that are told.
+    fn slicer(&self) -> Slicer<'_> {
+        let (parts, reader, limit) = (self.parts, self.reader, self.request.timeline_limit());
+        Slicer { parts, reader, filter: &self.request.filter.timeline, limit }
     }
 
     /// The id of a room, if the reader wants to hear of it.

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use parvis_events::is_bumping;
+
 use crate::{
     dialect,
     engine::Connection,
@@ -17,15 +19,17 @@ statements! {
     ADD_TRANSACTION(rows of 5, key 1) =
         "INSERT INTO transactions (key, device_sn, transaction_id, event_sn, created_ts) VALUES {rows}";
     ADD_NODE(rows of 2, key 1) = "INSERT INTO state_nodes (hash, body) VALUES {rows} ON CONFLICT DO NOTHING";
-    PUT_ROOM(rows of 11, key 1) =
+    PUT_ROOM(rows of 12, key 1) =
         "INSERT INTO rooms (room_sn, room_id, version, class, head_version, heads, state_root, depth, next_slot,
-             next_state_index, last_position)
+             next_state_index, last_position, bump_position)
          VALUES {rows}
          ON CONFLICT (room_sn) DO UPDATE SET version = excluded.version, head_version = excluded.head_version, heads = excluded.heads,
              state_root = excluded.state_root, depth = excluded.depth, next_slot = excluded.next_slot,
              next_state_index = excluded.next_state_index, last_position = CASE
                  WHEN excluded.last_position > rooms.last_position THEN excluded.last_position
-                 ELSE rooms.last_position END";
+                 ELSE rooms.last_position END, bump_position = CASE
+                 WHEN excluded.bump_position > rooms.bump_position THEN excluded.bump_position
+                 ELSE rooms.bump_position END";
 }
 
 /// How many parameters one statement takes at most: below the limits of both engines.
@@ -38,6 +42,8 @@ pub(super) struct Batch {
     /// The positions of the newest events of rooms. Whoever prepares a head while others are being written does not
     /// know them.
     last_positions: HashMap<RoomSn, Position>,
+    /// The positions of the newest events by which rooms rise, of those that are written here.
+    bump_positions: HashMap<RoomSn, Position>,
 }
 
 /// Rows of one statement. Among rows with equal keys the last one wins.
@@ -90,7 +96,9 @@ impl Batch {
             let last = (events > 0).then(|| Position(first + i64::try_from(set.changes.len()).unwrap_or(0)));
             let newest = self.last_positions.entry(room.head.room).or_insert(room.head.last_position);
             *newest = last.unwrap_or(Position::START).max(*newest);
-            let row = head_row(&room.head, *newest);
+            let bump = self.bump_positions.entry(room.head.room).or_insert(Position::START);
+            *bump = newest_bump(set, first).max(*bump);
+            let row = head_row(&room.head, *newest, *bump);
             self.add(&PUT_ROOM, row);
         }
         Ok(())
@@ -140,8 +148,15 @@ fn place(value: &Value, first: i64) -> Value {
     }
 }
 
+/// The position of the newest event of a set by which its room rises.
+fn newest_bump(set: &WriteSet, first: i64) -> Position {
+    let bumps = |change: &PendingChange| matches!(change, PendingChange::Event(event) if is_bumping(event.pdu.kind()));
+    let newest = set.changes.iter().rposition(bumps);
+    newest.map_or(Position::START, |index| Position(first + i64::try_from(index).unwrap_or(0) + 1))
+}
+
 /// A head as a row of [`PUT_ROOM`].
-fn head_row(head: &RoomHead, last_position: Position) -> Vec<Value> {
+fn head_row(head: &RoomHead, last_position: Position, bump_position: Position) -> Vec<Value> {
     vec![
         head.room.into(),
         head.room_id.as_str().into(),
@@ -154,5 +169,6 @@ fn head_row(head: &RoomHead, last_position: Position) -> Vec<Value> {
         head.next_slot.into(),
         head.next_state_index.into(),
         last_position.into(),
+        bump_position.into(),
     ]
 }

@@ -9,9 +9,11 @@ use super::{
     Classic, Telling,
     moves::{Moves, RoomMoves},
     state::Span,
+};
+use crate::{
+    answer::{JoinedRoom, UnreadCounts},
     timeline::{Slice, Source},
 };
-use crate::answer::{JoinedRoom, UnreadCounts};
 
 impl Classic<'_> {
     /// What is new in a room in which the user is; nothing, if the filter lets nothing of it through.
@@ -30,7 +32,7 @@ impl Classic<'_> {
         };
         let known = moved.events.clone().filter(|_| telling != Telling::Whole);
         let source = Source::new(room, after, self.until, known);
-        let mut slice = self.slice(&room_id, source, self.until).await?;
+        let mut slice = self.slicer().slice(&room_id, source, self.until).await?;
         if telling == Telling::Whole && self.since.is_some() {
             slice.timeline.limited = true;
         }

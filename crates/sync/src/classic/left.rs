@@ -9,9 +9,11 @@ use super::{
     Classic, Telling,
     moves::Moves,
     state::Span,
+};
+use crate::{
+    answer::LeftRoom,
     timeline::{Slice, Source},
 };
-use crate::answer::LeftRoom;
 
 impl Classic<'_> {
     /// The end of the user's time in a room.
@@ -38,7 +40,7 @@ impl Classic<'_> {
         // Who was never in knows neither timeline nor state, only that they are out.
         let after = if stay.is_some() { known.unwrap_or(Position::START) } else { leaving };
         let source = Source::new(room, after, leaving, None);
-        let mut slice = self.slice(&room_id, source, leaving).await?;
+        let mut slice = self.slicer().slice(&room_id, source, leaving).await?;
         let own = store.event(member.event).await?;
         self.show_leaving(&mut slice, &room_id, &own);
         let seam = slice.seam;

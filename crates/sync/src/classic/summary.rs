@@ -1,14 +1,10 @@
 //! How a room is to be named by who has no name for it
 //! (<https://spec.matrix.org/v1.19/client-server-api/#calculating-the-display-name-for-a-room>).
 
-use parvis_storage::{RoomSn, StateRoot, StorageError, UserSn};
-use ruma::OwnedUserId;
+use parvis_storage::{RoomSn, StateRoot, StorageError};
 
 use super::{Classic, Telling, moves::RoomMoves, state::Span};
 use crate::answer::Summary;
-
-/// After how many users a room is named.
-const HEROES: usize = 5;
 
 impl Classic<'_> {
     /// The summary of a room, where what it says may have changed.
@@ -29,9 +25,8 @@ impl Classic<'_> {
         let heroes = match self.has_name(span.room, span.end).await? {
             true => None,
             false => {
-                let mut users = members.joined();
-                users.extend(members.invited());
-                Some(self.heroes(span, users).await?)
+                let own = (self.reader.user, self.user_id.as_ref());
+                Some(self.parts.heroes(own, span.room, span.end).await?)
             }
         };
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -48,36 +43,5 @@ impl Classic<'_> {
             }
         }
         Ok(false)
-    }
-
-    /// The other users, those known for longest first; where there are none, those who were there.
-    async fn heroes(
-        &self,
-        span: &Span<'_>,
-        mut users: Vec<UserSn>,
-    ) -> Result<Vec<OwnedUserId>, StorageError> {
-        let store = &self.parts.store;
-        users.retain(|user| *user != self.reader.user);
-        if users.is_empty() {
-            return self.former_members(span).await;
-        }
-        if users.len() > HEROES {
-            users.select_nth_unstable(HEROES);
-            users.truncate(HEROES);
-        }
-        users.sort_unstable();
-        store.user_ids(&users).await
-    }
-
-    async fn former_members(&self, span: &Span<'_>) -> Result<Vec<OwnedUserId>, StorageError> {
-        let store = &self.parts.store;
-        let Some(kind) = store.find_type("m.room.member").await? else { return Ok(Vec::new()) };
-        let others = store.slots_of_type(span.room, kind).await?.into_iter();
-        let mut others: Vec<_> = others.filter(|(_, user)| *user != self.user_id.as_str()).collect();
-        others.truncate(HEROES);
-        let places: Vec<_> = others.iter().map(|(slot, _)| (span.end, *slot)).collect();
-        let held = store.slots_at(&places).await?.into_iter().zip(others);
-        let held = held.filter(|(event, _)| event.is_some());
-        Ok(held.filter_map(|(_, (_, user))| OwnedUserId::try_from(user).ok()).collect())
     }
 }

@@ -1,14 +1,20 @@
 //! The part of a room's timeline that an answer carries.
+//!
+//! Knows nothing of what else an answer tells of the room.
 
 use std::sync::Arc;
 
 use parvis_storage::{
-    Direction, EventFlags, EventSn, Position, RoomSn, StateRoot, StorageError, StoredEvent,
+    Direction, EventFlags, EventSn, Position, RoomSn, StateRoot, StorageError, Store, StoredEvent,
 };
 use ruma::RoomId;
 
-use super::Classic;
-use crate::{answer::Timeline, view::ShownEvent};
+use crate::{
+    answer::Timeline,
+    filter::EventFilter,
+    parts::Parts,
+    view::{Reader, ShownEvent},
+};
 
 /// How many events are read at a time at least, after the first.
 const PIECE: usize = 32;
@@ -16,19 +22,19 @@ const PIECE: usize = 32;
 const PIECES: usize = 16;
 
 /// The part of a timeline that is told, and what was learned while reading it.
-pub(super) struct Slice {
-    pub(super) timeline: Timeline,
+pub(crate) struct Slice {
+    pub(crate) timeline: Timeline,
     /// The state after the newest event that was read; `None` where none was.
-    pub(super) newest_root: Option<StateRoot>,
+    pub(crate) newest_root: Option<StateRoot>,
     /// Whether state has changed between the start of the slice and its end.
-    pub(super) state_changed: bool,
+    pub(crate) state_changed: bool,
     /// The state at the start of the slice, where the room came here from elsewhere at that moment: it follows from
     /// nothing that was here before.
-    pub(super) seam: Option<StateRoot>,
+    pub(crate) seam: Option<StateRoot>,
 }
 
 /// Where events come from, newest first.
-pub(super) struct Source {
+pub(crate) struct Source {
     room: RoomSn,
     after: Position,
     /// Events that were not read yet lie at or before this position.
@@ -39,17 +45,16 @@ pub(super) struct Source {
 
 impl Source {
     /// The events of a room after one position up to another, whose numbers may be known already.
-    pub(super) fn new(room: RoomSn, after: Position, until: Position, known: Option<Vec<EventSn>>) -> Self {
+    pub(crate) fn new(room: RoomSn, after: Position, until: Position, known: Option<Vec<EventSn>>) -> Self {
         Self { room, after, before: until, known }
     }
 
     /// The next events, newest first; none when there are no more.
     async fn next(
         &mut self,
-        classic: &Classic<'_>,
+        store: &Store,
         count: usize,
     ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
-        let store = &classic.parts.store;
         let events = match &mut self.known {
             Some(known) => {
                 let mut newest = known.split_off(known.len().saturating_sub(count));
@@ -70,15 +75,26 @@ impl Source {
     }
 }
 
-impl Classic<'_> {
+/// Reads timelines for one reader.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slicer<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) reader: Reader,
+    /// Which events are wanted.
+    pub(crate) filter: &'a EventFilter,
+    /// How many events are told at most.
+    pub(crate) limit: usize,
+}
+
+impl Slicer<'_> {
     /// The newest events that the reader wants and may see, at most as many as they ask for.
-    pub(super) async fn slice(
+    pub(crate) async fn slice(
         &self,
         room_id: &RoomId,
         mut source: Source,
         until: Position,
     ) -> Result<Slice, StorageError> {
-        let limit = self.request.timeline_limit();
+        let limit = self.limit;
         let mut newest_root = None;
         let mut state_changed = false;
         // Newest first. One more than is told, to know whether there are more.
@@ -89,7 +105,7 @@ impl Classic<'_> {
         let mut hole = None;
         let mut count = limit + 1;
         for _ in 0..PIECES {
-            let mut events = source.next(self, count).await?;
+            let mut events = source.next(&self.parts.store, count).await?;
             count = count.max(PIECE);
             if let Some(at) = events.iter().position(|event| event.flags.contains(EventFlags::SEAM)) {
                 events.truncate(at + 1);
@@ -135,7 +151,7 @@ impl Classic<'_> {
         room_id: &RoomId,
         mut events: Vec<Arc<StoredEvent>>,
     ) -> Result<Vec<ShownEvent>, StorageError> {
-        let filter = &self.request.filter.timeline;
+        let filter = self.filter;
         if !filter.has_room(room_id) {
             return Ok(Vec::new());
         }

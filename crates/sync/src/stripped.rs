@@ -1,14 +1,14 @@
 //! Rooms that the user knows only from outside: invitations and knocks.
+//!
+//! Knows nothing of whether they are news.
 
 use std::sync::Arc;
 
 use parvis_events::{Membership, stripped_state};
-use parvis_storage::{EventFlags, Member, RoomSn, StateRoot, StorageError, StoredEvent};
+use parvis_storage::{EventFlags, Member, RoomSn, StateRoot, StorageError, StoredEvent, UserSn};
+use ruma::{OwnedRoomId, UserId};
 
-use ruma::OwnedRoomId;
-
-use super::Classic;
-use crate::answer::StrippedRoom;
+use crate::{answer::StrippedRoom, parts::Parts};
 
 /// What somebody outside is shown of a room's state
 /// (<https://spec.matrix.org/v1.19/client-server-api/#stripped-state>).
@@ -23,25 +23,26 @@ const SHOWN: [&str; 8] = [
     "m.room.history_visibility",
 ];
 
-impl Classic<'_> {
+impl Parts {
     /// A room to which the user is invited, or at which they have knocked. Invitations by those from whom they
     /// want none are not told.
-    pub(super) async fn stripped(
+    pub(crate) async fn stripped(
         &self,
+        (user, user_id): (UserSn, &UserId),
         room_id: OwnedRoomId,
         room: RoomSn,
         member: Member,
     ) -> Result<Option<StrippedRoom>, StorageError> {
-        let event = self.parts.store.event(member.event).await?;
+        let event = self.store.event(member.event).await?;
         if member.membership == Membership::Invite
-            && !self.parts.view.wants_invitation(self.reader.user, event.pdu.sender()).await?
+            && !self.view.wants_invitation(user, event.pdu.sender()).await?
         {
             return Ok(None);
         }
         if event.flags.contains(EventFlags::OUTLIER) {
-            return self.told_by_others(room_id, room, &event).await.map(Some);
+            return self.told_by_others(user, room_id, room, &event).await.map(Some);
         }
-        let mut events = self.outside_view(room, event.state_root, &event).await?;
+        let mut events = self.outside_view(user_id, room, event.state_root, &event).await?;
         events.push(event);
         let state = events.iter().map(|event| Arc::from(stripped_state(&event.pdu))).collect();
         Ok(Some(StrippedRoom { room_id, state }))
@@ -50,11 +51,12 @@ impl Classic<'_> {
     /// A room elsewhere, as its servers have shown it.
     async fn told_by_others(
         &self,
+        user: UserSn,
         room_id: OwnedRoomId,
         room: RoomSn,
         own: &StoredEvent,
     ) -> Result<StrippedRoom, StorageError> {
-        let view = self.parts.store.outside_view(self.reader.user, room).await?.unwrap_or_default();
+        let view = self.store.outside_view(user, room).await?.unwrap_or_default();
         let mut state: Vec<Arc<str>> = view.state.into_iter().map(Arc::from).collect();
         state.push(Arc::from(stripped_state(&own.pdu)));
         Ok(StrippedRoom { room_id, state })
@@ -63,13 +65,14 @@ impl Classic<'_> {
     /// The state that is shown, with the membership of whoever sent the user's own.
     async fn outside_view(
         &self,
+        user_id: &UserId,
         room: RoomSn,
         root: StateRoot,
         own: &StoredEvent,
     ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
-        let store = &self.parts.store;
+        let store = &self.store;
         let mut places = Vec::with_capacity(SHOWN.len() + 1);
-        let sender = (own.pdu.sender() != self.user_id).then(|| own.pdu.sender().as_str());
+        let sender = (own.pdu.sender() != user_id).then(|| own.pdu.sender().as_str());
         let shown = SHOWN.iter().map(|kind| (*kind, ""));
         for (kind, state_key) in shown.chain(sender.map(|sender| ("m.room.member", sender))) {
             if let Some(kind) = store.find_type(kind).await?
