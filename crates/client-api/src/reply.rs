@@ -3,6 +3,7 @@
 
 mod event_shape;
 mod notifications;
+mod sliding;
 mod sync;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use parvis_sync::ShownEvent;
 use serde_json::Value;
 
 pub(crate) use self::notifications::notifications;
+pub(crate) use self::sliding::{SlidingForm, sliding};
 pub(crate) use self::sync::{StateField, sync, sync_value};
 
 /// An answer that is JSON already.

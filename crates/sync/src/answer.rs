@@ -27,6 +27,19 @@ pub struct SyncRequest {
 }
 
 impl SyncRequest {
+    /// The request of who wants to know of devices only.
+    pub(crate) fn for_devices(since: Position) -> Self {
+        Self {
+            since: Some(since.into()),
+            timeout: Duration::ZERO,
+            full_state: false,
+            filter: Arc::default(),
+            most_timeline_events: 0,
+            state_after: false,
+            set_presence: PresenceState::Offline,
+        }
+    }
+
     /// How many events of a timeline are told.
     pub(crate) fn timeline_limit(&self) -> usize {
         self.filter.timeline.limit.min(self.most_timeline_events)

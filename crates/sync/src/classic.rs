@@ -87,14 +87,14 @@ impl<'a> Classic<'a> {
     /// Whose devices have changed between the end of a reader's last sync and `until`.
     pub(crate) async fn changed_devices(
         parts: &'a Parts,
-        request: &'a SyncRequest,
         reader: Reader,
         since: Position,
         until: Position,
     ) -> Result<DeviceLists, StorageError> {
+        let request = &SyncRequest::for_devices(since);
         let user_id = parts.store.user_id(reader.user).await?;
         let since = Some(since.min(until));
-        let classic = Self { parts, request, reader, user_id, since, until, seen: None, told: until };
+        let classic = Classic { parts, request, reader, user_id, since, until, seen: None, told: until };
         let rooms = parts.memberships_at(reader.user, &classic.user_id, until).await?;
         let moves = classic.moves(&rooms).await?;
         classic.device_lists(&rooms, &moves.devices).await

@@ -3,6 +3,7 @@
 mod device_lists;
 mod elsewhere;
 mod others;
+mod sliding;
 mod subscriptions;
 mod tasks;
 
@@ -30,6 +31,7 @@ use crate::{
     passing::{Passing, Teller},
     presence::PresenceMode,
     receipts::Receipts,
+    sliding::Sliding,
     view::{Reader, View},
     waiters::Waiters,
 };
@@ -62,6 +64,7 @@ pub struct SyncEngine(Arc<Inner>);
 struct Inner {
     parts: Parts,
     receipts: Receipts,
+    sliding: Sliding,
     ambient: Ambient,
     waiters: Waiters,
     /// Stored filters, which never change.
@@ -90,6 +93,7 @@ impl SyncEngine {
         let seen = head.see();
         let engine = Self(Arc::new(Inner {
             receipts: Receipts::new(store.clone(), ambient.clone()),
+            sliding: Sliding::new(store.clone()),
             parts: Parts::new(store, view, ambient.clone(), run, settings.presence),
             ambient,
             waiters: Waiters::default(),

@@ -19,6 +19,7 @@ mod presence;
 mod receipts;
 mod relation_filter;
 mod rules;
+mod sliding;
 mod stripped;
 mod threads;
 mod timeline;
@@ -41,4 +42,9 @@ pub use passing::Passing;
 pub use presence::PresenceMode;
 pub use receipts::{HeardReceipt, ReadMark, ReadThread, ReceiptError};
 pub use relation_filter::RelationFilter;
+pub use sliding::{
+    AccountDataNews, E2eeNews, ExtensionsWanted, Hero, KeyWanted, ListWanted, RoomFilter, RoomWanted, Scope,
+    SlidingAnswer, SlidingError, SlidingRequest, SlidingRoom, StatePattern, StateWanted, ToDeviceNews,
+    ToDeviceWanted,
+};
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

@@ -50,11 +50,7 @@ impl Source {
     }
 
     /// The next events, newest first; none when there are no more.
-    async fn next(
-        &mut self,
-        store: &Store,
-        count: usize,
-    ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
+    async fn next(&mut self, store: &Store, count: usize) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
         let events = match &mut self.known {
             Some(known) => {
                 let mut newest = known.split_off(known.len().saturating_sub(count));

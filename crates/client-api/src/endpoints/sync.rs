@@ -1,11 +1,19 @@
 //! What is new.
 
+mod sliding_request;
+mod sliding_sync;
 mod sync_events;
 
+use http::Method;
 use parvis_wire::{Endpoint, Endpoints};
 
 use crate::ClientApi;
 
 pub(super) fn endpoints() -> Endpoints<ClientApi> {
-    Endpoints::new().with(Endpoint::with_own_reply(sync_events::handle))
+    let unstable = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
+    Endpoints::new().with(Endpoint::with_own_reply(sync_events::handle)).with(Endpoint::own(
+        Method::POST,
+        unstable,
+        sliding_sync::handle,
+    ))
 }

@@ -1,7 +1,7 @@
 //! The failures of the sync engine.
 
 use http::StatusCode;
-use parvis_sync::{PresenceError, ReceiptError, SubscriptionError, TypingError};
+use parvis_sync::{PresenceError, ReceiptError, SlidingError, SubscriptionError, TypingError};
 use parvis_wire::MatrixError;
 use ruma::api::error::ErrorCode;
 
@@ -24,6 +24,17 @@ impl From<ReceiptError> for ApiError {
             ReceiptError::UnknownEvent => MatrixError::not_found(text),
             ReceiptError::OtherThread => MatrixError::invalid_param(text),
             ReceiptError::Storage(error) => MatrixError::internal(error),
+        })
+    }
+}
+
+impl From<SlidingError> for ApiError {
+    fn from(error: SlidingError) -> Self {
+        Self(match error {
+            SlidingError::UnknownPos => {
+                MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::from("M_UNKNOWN_POS"), error.to_string())
+            }
+            SlidingError::Storage(error) => MatrixError::internal(error),
         })
     }
 }

@@ -39,27 +39,37 @@ const USUAL_KEYS: &str = "signed_curve25519";
 
 /// The answer to a sync.
 pub(crate) fn sync(answer: &SyncAnswer, filter: &Filter, state: StateField) -> Response {
-    let mut writer = Writer { out: Vec::with_capacity(4_096), shape: EventShape::of(filter), state };
+    let mut writer = Writer::new(filter, state);
     writer.answer(answer);
     json(writer.out)
 }
 
 /// The same answer as a value, for those that give it another shape.
 pub(crate) fn sync_value(answer: &SyncAnswer, filter: &Filter) -> Value {
-    let shape = EventShape::of(filter);
-    let mut writer = Writer { out: Vec::with_capacity(4_096), shape, state: StateField::Before };
+    let mut writer = Writer::new(filter, StateField::Before);
     writer.answer(answer);
     // What was just written is JSON.
     serde_json::from_slice(&writer.out).unwrap_or_default()
 }
 
-struct Writer {
+/// Writes answers to syncs.
+pub(super) struct Writer {
     out: Vec<u8>,
     shape: EventShape,
     state: StateField,
 }
 
 impl Writer {
+    /// Nothing is written.
+    pub(super) fn new(filter: &Filter, state: StateField) -> Self {
+        Self { out: Vec::with_capacity(4_096), shape: EventShape::of(filter), state }
+    }
+
+    /// What was written.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
     fn answer(&mut self, answer: &SyncAnswer) {
         self.raw("{\"next_batch\":");
         self.value(&answer.next.to_string());
@@ -83,6 +93,7 @@ impl Writer {
             self.value(&answer.device_lists.left);
             self.raw("}");
         }
+        self.raw(",");
         self.keys_left(&answer.device);
         self.raw("}");
     }
@@ -116,8 +127,8 @@ impl Writer {
 
     /// What the device has left of its keys. Clients take the presence of these fields for the server's being
     /// able to store their keys, and a count that is not there for one that has not changed.
-    fn keys_left(&mut self, device: &DeviceState) {
-        self.raw(",\"device_one_time_keys_count\":{");
+    pub(super) fn keys_left(&mut self, device: &DeviceState) {
+        self.raw("\"device_one_time_keys_count\":{");
         let none = (!device.one_time_keys.contains_key(USUAL_KEYS)).then_some((USUAL_KEYS, &0));
         let counts = device.one_time_keys.iter().map(|(algorithm, count)| (algorithm.as_str(), count));
         self.list(none.into_iter().chain(counts), |writer, (algorithm, count)| {
@@ -203,12 +214,18 @@ impl Writer {
         self.account_data(account_data);
     }
 
-    fn event(&mut self, event: &ShownEvent) {
+    pub(super) fn event(&mut self, event: &ShownEvent) {
         self.shape.write(event, &mut self.out);
     }
 
     fn account_data(&mut self, data: &[Arc<AccountData>]) {
         self.raw("{\"events\":[");
+        self.data_list(data);
+        self.raw("]}");
+    }
+
+    /// Account data, one piece after the other.
+    pub(super) fn data_list(&mut self, data: &[Arc<AccountData>]) {
         self.list(data, |writer, data| {
             writer.raw("{\"type\":");
             writer.value(&data.kind);
@@ -216,7 +233,6 @@ impl Writer {
             writer.raw(data.content.get());
             writer.raw("}");
         });
-        self.raw("]}");
     }
 
     fn counts(&mut self, counts: &UnreadCounts) {
@@ -241,7 +257,7 @@ impl Writer {
         self.raw("}");
     }
 
-    fn typing(&mut self, users: &[OwnedUserId]) {
+    pub(super) fn typing(&mut self, users: &[OwnedUserId]) {
         self.raw("{\"type\":\"m.typing\",\"content\":{\"user_ids\":");
         self.value(users);
         self.raw("}}");
@@ -249,7 +265,7 @@ impl Writer {
 
     /// Receipts by event, by type and by user. There is room for one receipt of each: one for a thread gives way
     /// to one that speaks of everything.
-    fn receipts(&mut self, receipts: &[Arc<Receipt>]) {
+    pub(super) fn receipts(&mut self, receipts: &[Arc<Receipt>]) {
         type ByUser<'a> = BTreeMap<&'a UserId, &'a Receipt>;
         let mut by_event: BTreeMap<&EventId, BTreeMap<&str, ByUser<'_>>> = BTreeMap::new();
         for receipt in receipts {
@@ -305,7 +321,11 @@ impl Writer {
     }
 
     /// Writes things one after the other, with commas between.
-    fn list<T>(&mut self, things: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+    pub(super) fn list<T>(
+        &mut self,
+        things: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
         for (index, thing) in things.into_iter().enumerate() {
             if index > 0 {
                 self.raw(",");
@@ -314,11 +334,11 @@ impl Writer {
         }
     }
 
-    fn raw(&mut self, text: &str) {
+    pub(super) fn raw(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub(super) fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
         // Numbers, texts and lists of them, written into memory: this cannot fail.
         let _ = serde_json::to_writer(&mut self.out, value);
     }

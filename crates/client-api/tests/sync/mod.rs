@@ -1,3 +1,4 @@
 //! What is new.
 
+mod sliding;
 mod sync_events;

@@ -5,11 +5,7 @@ use std::sync::Arc;
 use parvis_storage::{Member, Position, RoomSn, StorageError, StoredEvent};
 use ruma::{OwnedRoomId, RoomId};
 
-use super::{
-    Classic, Telling,
-    moves::Moves,
-    state::Span,
-};
+use super::{Classic, Telling, moves::Moves, state::Span};
 use crate::{
     answer::LeftRoom,
     timeline::{Slice, Source},

@@ -1,16 +1,9 @@
 //! Whose devices have changed, for clients that ask for it apart from a sync.
 
-use std::{sync::Arc, time::Duration};
-
 use parvis_storage::{StorageError, Token};
-use ruma::presence::PresenceState;
 
 use super::SyncEngine;
-use crate::{
-    answer::{DeviceLists, SyncRequest},
-    classic::Classic,
-    view::Reader,
-};
+use crate::{answer::DeviceLists, classic::Classic, view::Reader};
 
 impl SyncEngine {
     /// Whose devices have changed between two places, and with whom the reader shared no room any more at the later
@@ -26,15 +19,6 @@ impl SyncEngine {
     ) -> Result<DeviceLists, StorageError> {
         let parts = &self.0.parts;
         let until = until.position.min(parts.store.head());
-        let request = SyncRequest {
-            since: Some(since),
-            timeout: Duration::ZERO,
-            full_state: false,
-            filter: Arc::default(),
-            most_timeline_events: 0,
-            state_after: false,
-            set_presence: PresenceState::Offline,
-        };
-        Classic::changed_devices(parts, &request, reader, since.position, until).await
+        Classic::changed_devices(parts, reader, since.position, until).await
     }
 }

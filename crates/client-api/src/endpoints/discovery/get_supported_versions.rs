@@ -13,7 +13,7 @@ const VERSIONS: [&str; 19] = [
 ];
 
 /// What clients look for under names of before it was specified, and what is not specified yet.
-const UNSTABLE: [&str; 15] = [
+const UNSTABLE: [&str; 16] = [
     "fi.mau.msc2659.stable",
     "org.matrix.e2e_cross_signing",
     "org.matrix.msc2285.stable",
@@ -29,6 +29,8 @@ const UNSTABLE: [&str; 15] = [
     "org.matrix.msc4222",
     // Threads that users follow.
     "org.matrix.msc4306",
+    // Sliding sync.
+    "org.matrix.simplified_msc3575",
     "uk.half-shot.msc2666.query_mutual_rooms",
     "uk.half-shot.msc2666.query_mutual_rooms.stable",
     "uk.tcpip.msc4133",
