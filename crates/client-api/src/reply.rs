@@ -5,6 +5,7 @@ mod event_shape;
 mod notifications;
 mod sliding;
 mod sync;
+mod threads;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use serde_json::Value;
 pub(crate) use self::notifications::notifications;
 pub(crate) use self::sliding::{SlidingForm, sliding};
 pub(crate) use self::sync::{StateField, sync, sync_value};
+pub(crate) use self::threads::thread_changes;
 
 /// An answer that is JSON already.
 pub(crate) fn json(body: impl Into<Body>) -> Response {

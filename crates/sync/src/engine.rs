@@ -21,7 +21,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 pub use self::elsewhere::HeardPresence;
 pub use self::others::{PresenceError, TypingError};
-pub use self::subscriptions::{FollowedThread, SubscriptionError};
+pub use self::subscriptions::SubscriptionError;
 use crate::{
     answer::{SyncAnswer, SyncRequest},
     classic::Classic,

@@ -32,9 +32,7 @@ pub use answer::{
     DeviceLists, JoinedRoom, LeftRoom, PresenceUpdate, StrippedRoom, Summary, SyncAnswer, SyncRequest,
     Timeline, UnreadCounts,
 };
-pub use engine::{
-    FollowedThread, HeardPresence, PresenceError, SubscriptionError, SyncEngine, SyncSettings, TypingError,
-};
+pub use engine::{HeardPresence, PresenceError, SubscriptionError, SyncEngine, SyncSettings, TypingError};
 pub use filter::{EventFilter, Filter};
 pub use notices::{Notices, Notification, NotificationsPage, UnreadTotal};
 pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Position, Receipt, Subscription, Token};
@@ -44,7 +42,8 @@ pub use receipts::{HeardReceipt, ReadMark, ReadThread, ReceiptError};
 pub use relation_filter::RelationFilter;
 pub use sliding::{
     AccountDataNews, E2eeNews, ExtensionsWanted, Hero, KeyWanted, ListWanted, RoomFilter, RoomWanted, Scope,
-    SlidingAnswer, SlidingError, SlidingRequest, SlidingRoom, StatePattern, StateWanted, ToDeviceNews,
-    ToDeviceWanted,
+    SlidingAnswer, SlidingError, SlidingRequest, SlidingRoom, StatePattern, StateWanted, ThreadNews,
+    ToDeviceNews, ToDeviceWanted,
 };
+pub use threads::FollowedThread;
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

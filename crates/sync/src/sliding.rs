@@ -23,7 +23,7 @@ use parvis_storage::{StorageError, Store};
 use ruma::OwnedUserId;
 
 pub use self::{
-    answer::{AccountDataNews, E2eeNews, Hero, SlidingAnswer, SlidingRoom, ToDeviceNews},
+    answer::{AccountDataNews, E2eeNews, Hero, SlidingAnswer, SlidingRoom, ThreadNews, ToDeviceNews},
     request::{
         ExtensionsWanted, KeyWanted, ListWanted, RoomFilter, RoomWanted, Scope, SlidingRequest, StatePattern,
         StateWanted, ToDeviceWanted,

@@ -189,15 +189,15 @@ impl View {
         Ok(permission.verdict(inviter) == InviteVerdict::Shown)
     }
 
-    /// Where the reader's last stay in a room ended: `None` where they were never in. The end of time, where they
+    /// Where a user's last stay in a room ended: `None` where they were never in. The end of time, where they
     /// are in.
     pub(crate) async fn stay_end(
         &self,
-        reader: Reader,
+        user: UserSn,
         room: RoomSn,
     ) -> Result<Option<Position>, StorageError> {
-        let user_id = self.store.user_id(reader.user).await?;
-        let until = self.standings.joined_until(reader.user, &user_id, room).await?;
+        let user_id = self.store.user_id(user).await?;
+        let until = self.standings.joined_until(user, &user_id, room).await?;
         Ok((until != standing::NEVER).then_some(until))
     }
 

@@ -1,12 +1,14 @@
 //! The answer to a sliding sync as JSON, written in one pass into one buffer.
 
 use axum::response::Response;
-use parvis_sync::{Filter, Hero, SlidingAnswer, SlidingRoom, Token};
+use parvis_sync::{Filter, Hero, Position, SlidingAnswer, SlidingRoom, Token};
 use ruma::OwnedRoomId;
+use serde_json::{Value, json as value};
 
 use super::{
     json,
     sync::{StateField, Writer},
+    threads::thread_changes,
 };
 
 /// In which form the answer is given.
@@ -53,8 +55,10 @@ impl Writer {
         if form == SlidingForm::Accepted {
             self.raw(",\"membership\":");
             self.value(room.membership.as_str());
-            self.raw(",\"lists\":");
-            self.value(&room.lists);
+            if !room.lists.is_empty() {
+                self.raw(",\"lists\":");
+                self.value(&room.lists);
+            }
         }
         if room.expanded {
             self.raw(match form {
@@ -62,7 +66,7 @@ impl Writer {
                 SlidingForm::Accepted => ",\"expanded_timeline\":true",
             });
         }
-        self.room_names(room);
+        self.room_names(room, form);
         if let Some((joined, invited)) = room.counts {
             self.raw(",\"joined_count\":");
             self.value(&joined);
@@ -83,12 +87,14 @@ impl Writer {
             self.list(stripped, |writer, event| writer.raw(event));
             self.raw("]");
         }
-        self.room_events(room);
+        self.room_events(room, form);
         self.raw("}");
     }
 
-    fn room_names(&mut self, room: &SlidingRoom) {
-        if let Some(name) = &room.name {
+    fn room_names(&mut self, room: &SlidingRoom, form: SlidingForm) {
+        // Clients of today do not expect that a room has lost its name.
+        if let Some(name) = room.name.as_ref().filter(|name| name.is_some() || form == SlidingForm::Accepted)
+        {
             self.raw(",\"name\":");
             self.value(name);
         }
@@ -120,9 +126,12 @@ impl Writer {
         self.raw("}");
     }
 
-    fn room_events(&mut self, room: &SlidingRoom) {
+    fn room_events(&mut self, room: &SlidingRoom, form: SlidingForm) {
         if let Some(timeline) = &room.timeline {
-            self.raw(",\"timeline\":[");
+            self.raw(match form {
+                SlidingForm::Unstable => ",\"timeline\":[",
+                SlidingForm::Accepted => ",\"timeline_events\":[",
+            });
             self.list(&timeline.events, Self::event);
             self.raw("],\"limited\":");
             self.value(&timeline.limited);
@@ -131,9 +140,12 @@ impl Writer {
             self.raw(",\"num_live\":");
             self.value(&room.live);
         }
-        if !room.state.is_empty() {
+        let gone = if form == SlidingForm::Accepted { &*room.gone } else { &[] };
+        if !room.state.is_empty() || !gone.is_empty() {
             self.raw(",\"required_state\":[");
             self.list(&room.state, Self::event);
+            self.raw(if room.state.is_empty() || gone.is_empty() { "" } else { "," });
+            self.list(gone, |writer, (kind, key)| writer.value(&value!({ "type": kind, "state_key": key })));
             self.raw("]");
         }
     }
@@ -180,6 +192,14 @@ impl Writer {
             name(self, "\"receipts\":{\"rooms\":{");
             self.by_room(rooms, |writer, receipts| writer.receipts(receipts));
             self.raw("}}");
+        }
+        if let Some(news) = &answer.threads {
+            let mut told = thread_changes(&news.changes);
+            if let Some(Position(rest)) = news.rest {
+                told.insert("prev_batch".to_owned(), value!(Token::from(Position(rest)).to_string()));
+            }
+            name(self, "\"io.element.msc4308.thread_subscriptions\":");
+            self.value(&Value::Object(told));
         }
         if let Some(rooms) = &answer.typing {
             name(self, "\"typing\":{\"rooms\":{");

@@ -21,7 +21,7 @@ impl Classic<'_> {
         moves: &Moves,
     ) -> Result<LeftRoom, StorageError> {
         let store = &self.parts.store;
-        let stay = self.parts.view.stay_end(self.reader, room).await?;
+        let stay = self.parts.view.stay_end(self.reader.user, room).await?;
         // Who was out already, and is banned or unbanned since, has been told of the stay.
         let stay = stay.filter(|end| self.request.full_state || self.since.is_none_or(|since| since < *end));
         let leaving = stay.unwrap_or(member.position);

@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
+use super::SyncEngine;
+use crate::threads::FollowedThread;
 use parvis_storage::{
     CommitError, Position, StorageError, StoredEvent, Subscription, THREAD_SUBSCRIPTION_IS_UNCHANGED, UserSn,
     WriteSet,
 };
-use ruma::{OwnedEventId, OwnedRoomId};
-
-use super::SyncEngine;
 
 /// How often a change is tried again that others were quicker than.
 const TRIES: usize = 16;
@@ -32,19 +31,6 @@ pub enum SubscriptionError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-}
-
-/// A thread that a user follows, or has stopped following.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FollowedThread {
-    /// The room.
-    pub room_id: OwnedRoomId,
-    /// The event that the thread begins with.
-    pub root: OwnedEventId,
-    /// How the user stands to it.
-    pub subscription: Subscription,
-    /// Since when.
-    pub position: Position,
 }
 
 impl SyncEngine {
@@ -115,18 +101,9 @@ impl SyncEngine {
         until: Option<Position>,
         limit: usize,
     ) -> Result<Vec<FollowedThread>, StorageError> {
-        let store = &self.0.parts.store;
-        let until = until.unwrap_or_else(|| store.head());
-        let mut threads = Vec::new();
-        for thread in store.thread_subscriptions_between(user, after, until, limit).await? {
-            threads.push(FollowedThread {
-                room_id: store.room_id(thread.room).await?,
-                root: thread.root,
-                subscription: thread.subscription,
-                position: thread.position,
-            });
-        }
-        Ok(threads)
+        let parts = &self.0.parts;
+        let until = until.unwrap_or_else(|| parts.store.head());
+        parts.followed_threads_between(user, after, until, limit).await
     }
 
     async fn change_subscription(

@@ -6,8 +6,11 @@ use parvis_events::Membership;
 use parvis_storage::{AccountData, DeviceState, Position, Receipt};
 use ruma::{OwnedRoomId, OwnedUserId};
 
-use crate::answer::{DeviceLists, Timeline, UnreadCounts};
-use crate::view::ShownEvent;
+use crate::{
+    answer::{DeviceLists, Timeline, UnreadCounts},
+    threads::FollowedThread,
+    view::ShownEvent,
+};
 
 /// What is new on a connection.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,17 @@ pub struct SlidingAnswer {
     pub receipts: Option<Vec<(OwnedRoomId, Vec<Arc<Receipt>>)>>,
     /// Who is typing, in rooms where that changed.
     pub typing: Option<Vec<(OwnedRoomId, Vec<OwnedUserId>)>>,
+    /// Which threads the user follows, where that changed.
+    pub threads: Option<ThreadNews>,
+}
+
+/// Which threads the user follows.
+#[derive(Clone, Debug)]
+pub struct ThreadNews {
+    /// What has changed, the newest first.
+    pub changes: Vec<FollowedThread>,
+    /// The place before which more has changed.
+    pub rest: Option<Position>,
 }
 
 /// Messages to the device.
@@ -76,11 +90,13 @@ pub struct SlidingRoom {
     pub live: usize,
     /// State that was asked for and that the client does not have.
     pub state: Vec<ShownEvent>,
+    /// State that was asked for and that is gone: types and state keys.
+    pub gone: Vec<(String, String)>,
     /// What somebody outside is shown, of a room to which the user is invited or at which they have knocked:
     /// stripped state events as JSON.
     pub stripped: Option<Vec<Arc<str>>>,
-    /// The room's name, where that is news and there is one.
-    pub name: Option<String>,
+    /// The room's name, where that is news: the inner `None` if there is none any more.
+    pub name: Option<Option<String>>,
     /// The room's picture, where that is news: the inner `None` if there is none any more.
     pub avatar: Option<Option<String>>,
     /// After whom to name it, where that is news and it has no name.
@@ -118,6 +134,7 @@ impl SlidingAnswer {
                 .as_ref()
                 .is_some_and(|data| !data.global.is_empty() || !data.rooms.is_empty())
             || self.receipts.as_ref().is_some_and(|rooms| !rooms.is_empty())
+            || self.threads.is_some()
             || self.typing.as_ref().is_some_and(|rooms| !rooms.is_empty())
     }
 }
@@ -134,6 +151,7 @@ impl SlidingRoom {
             timeline: None,
             live: 0,
             state: Vec::new(),
+            gone: Vec::new(),
             stripped: None,
             name: None,
             avatar: None,

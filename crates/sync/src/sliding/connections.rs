@@ -89,6 +89,8 @@ pub(crate) struct Told {
     pub(crate) device: Option<Arc<DeviceState>>,
     /// Whether account-wide data was told.
     pub(crate) account_data: bool,
+    /// Whether it was told which threads the user follows.
+    pub(crate) threads: bool,
 }
 
 /// What leads from one position of a connection to the next.

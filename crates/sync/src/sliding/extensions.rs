@@ -11,7 +11,7 @@ use ruma::{OwnedEventId, OwnedRoomId};
 use serde_json::{json, value::to_raw_value};
 
 use super::{
-    answer::{AccountDataNews, E2eeNews, SlidingAnswer, SlidingRoom, ToDeviceNews},
+    answer::{AccountDataNews, E2eeNews, SlidingAnswer, SlidingRoom, ThreadNews, ToDeviceNews},
     connections::{RoomMark, Status},
     look::{Look, Marks, Sight},
     request::{Scope, ToDeviceWanted},
@@ -53,7 +53,25 @@ impl Look<'_> {
         if let Some(scope) = &wanted.typing {
             answer.typing = Some(self.typing(sight, scope, marks, &answer.rooms).await?);
         }
+        if let Some(limit) = wanted.threads {
+            answer.threads = self.threads(sight, limit).await?;
+        }
         Ok(device)
+    }
+
+    /// Which threads the user follows, where that changed.
+    async fn threads(&self, sight: &Sight, limit: usize) -> Result<Option<ThreadNews>, StorageError> {
+        let since = self.standing.until.filter(|_| self.standing.told.threads);
+        if since.is_some() && !sight.news.threads {
+            return Ok(None);
+        }
+        let (after, until) = (since.unwrap_or(Position::START), sight.until);
+        let user = self.reader.user;
+        let mut changes = self.parts.followed_threads_between(user, after, until, limit + 1).await?;
+        let more = changes.len() > limit;
+        changes.truncate(limit);
+        let rest = changes.last().filter(|_| more).map(|oldest| Position(oldest.position.0 - 1));
+        Ok((!changes.is_empty()).then_some(ThreadNews { changes, rest }))
     }
 
     async fn to_device(&self, wanted: ToDeviceWanted, until: Position) -> Result<ToDeviceNews, StorageError> {

@@ -254,7 +254,7 @@ impl RoomIndex {
     ) -> Result<(), StorageError> {
         self.remove(room);
         self.reshape();
-        if !is_listed(parts, user, &member).await? {
+        if !is_listed(parts, user, room, &member).await? {
             self.departed.insert((newest, room), member);
             return Ok(());
         }
@@ -328,14 +328,15 @@ fn hides_invitations(kind: &str) -> bool {
 
 /// Whether a room is on the list of a user: not if they left it by themselves or have forgotten it, and not if they
 /// are invited by somebody from whom they want no invitations.
-async fn is_listed(parts: &Parts, user: UserSn, member: &Member) -> Result<bool, StorageError> {
+async fn is_listed(parts: &Parts, user: UserSn, room: RoomSn, member: &Member) -> Result<bool, StorageError> {
     Ok(match member.membership {
         Membership::Join | Membership::Knock => true,
         Membership::Invite => {
             let event = parts.store.event(member.event).await?;
             parts.view.wants_invitation(user, event.pdu.sender()).await?
         }
-        Membership::Ban => !member.forgotten,
+        // Who was never in has never heard of the room.
+        Membership::Ban => !member.forgotten && parts.view.stay_end(user, room).await?.is_some(),
         Membership::Leave => !member.forgotten && parts.store.event(member.event).await?.sender != user,
     })
 }

@@ -96,9 +96,10 @@ impl<'a> Look<'a> {
         };
         self.note_unseen(&sight, &mut marks);
         for (room, (told, mark)) in told {
-            marks.changed.insert(room, Some(mark).filter(|_| !sight.departed.contains_key(&room)));
+            marks.changed.insert(room, Some(mark));
             answer.rooms.push(told);
         }
+        marks.changed.extend(sight.departed.keys().map(|room| (*room, None)));
         let device = self.extend(&sight, &mut marks, &mut answer).await?;
         let step = Step {
             until: sight.until,
@@ -108,7 +109,8 @@ impl<'a> Look<'a> {
                 counts: sight.windows.counts,
                 settled: Some((sight.windows.asked, sight.shape)),
                 device,
-                account_data: answer.account_data.is_some() || self.standing.told.account_data,
+                account_data: self.request.extensions.account_data.is_some(),
+                threads: self.request.extensions.threads.is_some(),
             },
             pos: answer.pos.clone(),
         };

@@ -22,6 +22,8 @@ pub(crate) struct News {
     pub(crate) receipts: BTreeSet<RoomSn>,
     /// Rooms in which the user has read on, on some device.
     pub(crate) read: BTreeSet<RoomSn>,
+    /// Whether the user may follow other threads now.
+    pub(crate) threads: bool,
     /// The user's own data that changed.
     pub(crate) account_data: Vec<Arc<AccountData>>,
 }
@@ -50,6 +52,7 @@ impl News {
         Ok(Self {
             receipts: parts.store.rooms_with_receipts(&rooms, since).await?.into_iter().collect(),
             account_data: data.into_iter().map(Arc::new).collect(),
+            threads: true,
             ..Self::default()
         })
     }
@@ -79,6 +82,7 @@ impl News {
                     self.read.insert(*room);
                 }
             }
+            Change::ThreadSubscriptions { user: owner } => self.threads |= *owner == user,
             Change::AccountData { user: owner, room, kind } if *owner == user => {
                 touched.insert((*room, Arc::clone(kind)));
             }

@@ -109,6 +109,8 @@ pub struct ExtensionsWanted {
     pub receipts: Option<Scope>,
     /// Who is typing.
     pub typing: Option<Scope>,
+    /// Which threads the user follows: how many changes of it at most.
+    pub threads: Option<usize>,
 }
 
 /// Which messages to the device are wanted.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use parvis_events::Membership;
-use parvis_storage::{Member, Position, RoomSn, RoomStanding, Slot, StateRoot, StorageError, StoredEvent};
+use parvis_storage::{Member, Position, RoomSn, RoomStanding, StateRoot, StorageError, StoredEvent};
 use ruma::{OwnedRoomId, UserId};
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ use super::{
     connections::{RoomMark, Status, ToldMembers},
     news::News,
     request::RoomWanted,
-    state::{StateReader, is_member},
+    state::{Changed, StateReader, is_member},
 };
 use crate::{
     filter::EventFilter,
@@ -113,7 +113,8 @@ impl Teller<'_> {
             Membership::Leave | Membership::Ban => self.left(&candidate).await?,
         };
         let Some((mut room, mark)) = told else { return Ok(None) };
-        room.initial = candidate.mark.is_none();
+        // Who has seen the room from outside only begins with it now.
+        room.initial |= candidate.mark.is_none();
         room.lists = candidate.lists.iter().cloned().collect();
         room.is_dm = self.directs.contains(&candidate.room_id);
         Ok(Some((candidate.room, (room, mark))))
@@ -124,14 +125,16 @@ impl Teller<'_> {
         let (room, member) = (candidate.room, candidate.member);
         let stretch = self.stretch(candidate).await?;
         let mut told = SlidingRoom::nothing(candidate.room_id.clone(), Membership::Join);
+        told.initial = stretch.from.is_none();
         let mark = self.tell_inside(candidate, stretch, &mut told).await?;
-        let whole = candidate.told_inside(self.since).is_none() || told.expanded;
+        let whole = told.initial || told.expanded;
         if told.counts.is_none() && self.news.may_have_new_members(room) && self.news.events(room).is_some() {
             told.counts = Some(self.parts.store.members_of_room(room).await?.counts());
         }
         let timeline = told.timeline.as_ref();
         let quiet = timeline.is_none_or(|timeline| timeline.events.is_empty() && !timeline.limited)
             && told.state.is_empty()
+            && told.gone.is_empty()
             && told.heroes.is_none()
             && told.counts.is_none();
         if quiet && !whole && !self.news.read.contains(&room) {
@@ -186,12 +189,12 @@ impl Teller<'_> {
         let before = candidate.mark.clone().filter(|_| from.is_some()).unwrap_or_default();
         let changed = match from {
             // What is new on the timeline is all that is new, and no state is among it.
-            Some(_) if !slice.state_changed && !timeline.limited && !expanded => HashMap::new(),
+            Some(_) if !slice.state_changed && !timeline.limited && !expanded => Changed::default(),
             Some(from) => {
                 let known = self.parts.root_at(room, from).await?;
-                self.state.changed(known, end).await?.into_iter().collect()
+                self.state.changed(known, end).await?
             }
-            None => HashMap::new(),
+            None => Changed::default(),
         };
         let gap = from.is_some() && timeline.limited && !expanded;
         let state = self.state_of(candidate, from, end, &changed, (&timeline.events, gap), &before).await?;
@@ -206,6 +209,13 @@ impl Teller<'_> {
             Some(since) => timeline.events.iter().filter(|shown| shown.event.position > since).count(),
             None => 0,
         };
+        let wanted = &candidate.wanted.state;
+        let place = |event: &Arc<StoredEvent>| {
+            let key = event.pdu.state_key().unwrap_or_default();
+            let is_wanted = wanted.wants(event.pdu.kind(), key, self.user_id);
+            is_wanted.then(|| (event.pdu.kind().to_owned(), key.to_owned()))
+        };
+        told.gone = changed.cleared.iter().filter_map(place).collect();
         told.expanded = expanded;
         let limit = candidate.wanted.timeline_limit;
         let mark = RoomMark {
@@ -227,7 +237,7 @@ impl Teller<'_> {
         candidate: &Candidate,
         from: Option<Position>,
         end: StateRoot,
-        changed: &HashMap<Slot, Arc<StoredEvent>>,
+        changed: &Changed,
         (timeline, gap): (&[ShownEvent], bool),
         before: &RoomMark,
     ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
@@ -236,7 +246,7 @@ impl Teller<'_> {
         if from.is_none() {
             events = self.state.wanted(room, end, wanted).await?;
         } else {
-            events.extend(changed.iter().filter_map(|(slot, event)| {
+            events.extend(changed.set.iter().filter_map(|(slot, event)| {
                 let key = event.pdu.state_key().unwrap_or_default();
                 let is_wanted = wanted.wants(event.pdu.kind(), key, self.user_id);
                 // A gap is not told membership by membership: only those that the client has are put right.
@@ -281,10 +291,10 @@ impl Teller<'_> {
         room: RoomSn,
         end: StateRoot,
         whole: bool,
-        changed: &HashMap<Slot, Arc<StoredEvent>>,
+        changed: &Changed,
         told: &mut SlidingRoom,
     ) -> Result<(), StorageError> {
-        let find = |kind: &str| changed.values().find(|event| event.pdu.is_state_of(kind, ""));
+        let find = |kind: &str| changed.set.values().find(|event| event.pdu.is_state_of(kind, ""));
         let (name, avatar) = match whole {
             true => (
                 self.state.one(room, end, "m.room.name").await?,
@@ -297,9 +307,13 @@ impl Teller<'_> {
             avatar => avatar,
         };
         let renamed = name.is_some();
-        told.name = name.and_then(|event| text(&event, "name"));
-        let regrouped = changed.values().any(|event| is_member(event));
-        if told.name.is_none() && (whole || renamed || regrouped) {
+        told.name = match name.map(|event| text(&event, "name")) {
+            Some(None) if whole => None,
+            name => name,
+        };
+        let is_named = told.name.as_ref().is_some_and(Option::is_some);
+        let regrouped = changed.set.values().chain(&changed.cleared).any(|event| is_member(event));
+        if !is_named && (whole || renamed || regrouped) {
             let named = !whole && !renamed && self.has_name(room, end).await?;
             if !named {
                 told.heroes = Some(self.heroes(room, end).await?);
@@ -340,7 +354,7 @@ impl Teller<'_> {
             return Ok(None);
         };
         let mut told = SlidingRoom::nothing(candidate.room_id.clone(), member.membership);
-        told.name = stripped.state.iter().find_map(|event| stripped_name(event));
+        told.name = stripped.state.iter().find_map(|event| stripped_name(event)).map(Some);
         told.stripped = Some(stripped.state);
         told.bump = Some(member.position);
         let mark =
@@ -358,7 +372,7 @@ impl Teller<'_> {
         }
         let own = self.parts.store.event(member.event).await?;
         let mut told = SlidingRoom::nothing(candidate.room_id.clone(), member.membership);
-        let stay = self.parts.view.stay_end(self.reader, room).await?;
+        let stay = self.parts.view.stay_end(self.reader.user, room).await?;
         let mut mark = match stay {
             Some(stay) => {
                 let stretch = self.last_stretch(candidate, stay).await?;

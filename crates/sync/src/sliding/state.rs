@@ -18,6 +18,15 @@ use crate::{parts::Parts, view::ShownEvent};
 #[derive(Debug, Default)]
 pub(super) struct Slots(HashMap<RoomSn, Vec<(String, String, Slot)>>);
 
+/// How a state differs from an earlier one.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// The events that it has and the other did not, by their slots.
+    pub(super) set: BTreeMap<Slot, Arc<StoredEvent>>,
+    /// The events that the other had, and whose slots are empty now.
+    pub(super) cleared: Vec<Arc<StoredEvent>>,
+}
+
 /// Reads the state of rooms for one answer.
 pub(super) struct StateReader<'a> {
     pub(super) parts: &'a Parts,
@@ -129,22 +138,23 @@ impl StateReader<'_> {
         store.events(&store.state_slots(root, &slots).await?).await
     }
 
-    /// The state events by which one state differs from another, and their slots.
-    pub(super) async fn changed(
-        &self,
-        before: StateRoot,
-        after: StateRoot,
-    ) -> Result<BTreeMap<Slot, Arc<StoredEvent>>, StorageError> {
+    /// How one state differs from another.
+    pub(super) async fn changed(&self, before: StateRoot, after: StateRoot) -> Result<Changed, StorageError> {
         let changes: Vec<Difference> = self.parts.store.state_diff(before, after).await?;
-        let placed: Vec<(Slot, EventSn)> =
-            changes.into_iter().filter_map(|change| Some((change.slot, change.after?))).collect();
-        let events: Vec<EventSn> = placed.iter().map(|(_, event)| *event).collect();
-        let events = self.parts.store.events(&events).await?;
+        let named: Vec<EventSn> =
+            changes.iter().filter_map(|change| change.after.or(change.before)).collect();
+        let events = self.parts.store.events(&named).await?;
         let events: HashMap<EventSn, Arc<StoredEvent>> =
             events.into_iter().map(|event| (event.sn, event)).collect();
-        let found =
-            placed.into_iter().filter_map(|(slot, event)| Some((slot, Arc::clone(events.get(&event)?))));
-        Ok(found.collect())
+        let mut changed = Changed::default();
+        for change in changes {
+            let event = |sn: Option<EventSn>| sn.and_then(|sn| events.get(&sn)).cloned();
+            match event(change.after) {
+                Some(event) => drop(changed.set.insert(change.slot, event)),
+                None => changed.cleared.extend(event(change.before)),
+            }
+        }
+        Ok(changed)
     }
 }
 

@@ -1,9 +1,13 @@
 //! What syncs cost: how many statements they read with. A reader who is nearly up to date costs none.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parvis_storage::{Store, StoredEvent};
-use parvis_sync::{ReadMark, ReadThread, SyncEngine, SyncSettings, View};
+use parvis_sync::{
+    ExtensionsWanted, KeyWanted, ListWanted, ReadMark, ReadThread, RoomFilter, RoomWanted, Scope,
+    SlidingRequest, StatePattern, StateWanted, SyncEngine, SyncSettings, View,
+};
+use ruma::presence::PresenceState;
 use serde_json::{Value, json};
 
 use crate::world::{Person, Room, World, bodies, joined, on_each_engine, request};
@@ -125,6 +129,89 @@ async fn first_sync_costs_a_few_queries_for_each_room() {
         engine.sync(alice.reader(), &request(None, lazy())).await.unwrap();
         let cost = store.reads() - before;
         assert!(cost <= 20 * 6, "{cost} queries for 20 warm rooms");
+    })
+    .await;
+}
+
+/// One window from the top over all rooms, as apps have it.
+fn window(last: usize, pos: Option<String>) -> SlidingRequest {
+    let is = |kind: &str, key: &str| StatePattern {
+        kind: Some(kind.to_owned()),
+        key: KeyWanted::Is(key.to_owned()),
+    };
+    let state = StateWanted {
+        patterns: [is("m.room.name", ""), is("m.room.encryption", ""), is("m.room.create", "")].into(),
+        lazy_members: true,
+        ..StateWanted::default()
+    };
+    let room = Arc::new(RoomWanted { timeline_limit: 1, state: Arc::new(state) });
+    let list = ListWanted { ranges: vec![(0, last)], filter: RoomFilter::default(), room };
+    SlidingRequest {
+        connection: "list".to_owned(),
+        pos,
+        timeout: Duration::ZERO,
+        set_presence: PresenceState::Offline,
+        lists: [("all".to_owned(), list)].into(),
+        subscriptions: BTreeMap::new(),
+        extensions: ExtensionsWanted {
+            account_data: Some(Scope::default()),
+            receipts: Some(Scope::default()),
+            typing: Some(Scope::default()),
+            ..ExtensionsWanted::default()
+        },
+    }
+}
+
+#[tokio::test]
+async fn news_of_one_room_cost_a_sliding_sync_the_same_however_many_rooms_there_are() {
+    on_each_engine(async |world: World| {
+        let mut costs = Vec::new();
+        for (name, count) in [("few", 5), ("many", 60)] {
+            let person = world.person(name).await;
+            let mut rooms = Vec::new();
+            for number in 0..count {
+                rooms.push(Room::create(&world, &format!("{name}{number}"), &person).await);
+            }
+            let slide = async |pos| world.engine.slide(person.reader(), &window(999, pos)).await.unwrap();
+            let first = slide(None).await;
+            assert_eq!((first.rooms.len(), first.lists["all"]), (count, count));
+            rooms[3].message(&person, "before").await;
+            let second = slide(Some(first.pos)).await;
+            rooms[3].message(&person, "here").await;
+            let before = world.store.reads();
+            let news = slide(Some(second.pos)).await;
+            assert_eq!(bodies(&news.rooms[0].timeline.as_ref().unwrap().events), "here");
+            costs.push(world.store.reads() - before);
+            let before = world.store.reads();
+            assert!(slide(Some(news.pos)).await.rooms.is_empty());
+            assert_eq!(world.store.reads() - before, 0);
+        }
+        assert_eq!(costs, [1, 1], "where the room stands, and nothing else");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn first_window_costs_what_it_shows_and_not_what_lies_below() {
+    on_each_engine(async |world: World| {
+        let alice = world.person("alice").await;
+        for number in 0..80 {
+            Room::create(&world, &number.to_string(), &alice).await;
+        }
+        let mut costs = Vec::new();
+        for last in [9, 19] {
+            let store = Store::open(&world.settings).await.unwrap();
+            let view = View::new(store.clone(), world.ambient.clone());
+            let engine =
+                SyncEngine::start(store.clone(), view, world.ambient.clone(), SyncSettings::default());
+            let before = store.reads();
+            let answer = engine.slide(alice.reader(), &window(last, None)).await.unwrap();
+            assert_eq!((answer.rooms.len(), answer.lists["all"]), (last + 1, 80));
+            costs.push(store.reads() - before);
+        }
+        let each = (costs[1] - costs[0]) / 10;
+        assert!(each <= 20, "{each} queries for each cold room of the window");
+        assert!(costs[0] <= 10 * each + 20, "{} queries for the first window", costs[0]);
     })
     .await;
 }

@@ -23,9 +23,11 @@ const MOST_RANGES: usize = 100;
 /// How many rooms a connection subscribes to at most.
 const MOST_SUBSCRIPTIONS: usize = 100;
 /// How many state events a request names at most, of one list or room.
-const MOST_STATE: usize = 500;
+pub(super) const MOST_STATE: usize = 500;
 /// How many messages to the device are told where the client does not say.
 const MESSAGES: usize = 100;
+/// How many changes of which threads are followed are told at most, and where the client does not say.
+const THREADS: usize = 100;
 
 /// The body as clients send it today.
 #[derive(Debug, Default, Deserialize)]
@@ -76,6 +78,8 @@ pub(super) struct Extensions {
     account_data: Scoped,
     receipts: Scoped,
     typing: Scoped,
+    #[serde(rename = "io.element.msc4308.thread_subscriptions")]
+    thread_subscriptions: Threads,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -85,6 +89,14 @@ struct ToDevice {
     enabled: bool,
     limit: Option<u64>,
     since: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Threads {
+    #[serde(deserialize_with = "or_default")]
+    enabled: bool,
+    limit: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -217,6 +229,7 @@ impl Extensions {
             account_data: self.account_data.wanted(),
             receipts: self.receipts.wanted(),
             typing: self.typing.wanted(),
+            threads: self.thread_subscriptions.wanted(),
         })
     }
 }
@@ -231,6 +244,12 @@ impl ToDevice {
     }
 }
 
+impl Threads {
+    fn wanted(&self) -> Option<usize> {
+        self.enabled.then(|| self.limit.map_or(THREADS, size).clamp(1, THREADS))
+    }
+}
+
 impl Scoped {
     fn wanted(self) -> Option<Scope> {
         let lists = self.lists.filter(|lists| !lists.contains("*"));
@@ -242,7 +261,7 @@ impl Scoped {
 }
 
 /// A pattern as clients write it.
-pub(super) fn pattern(kind: String, key: String) -> StatePattern {
+fn pattern(kind: String, key: String) -> StatePattern {
     let kind = (kind != "*").then_some(kind);
     let key = match key.as_str() {
         "*" => KeyWanted::Any,

@@ -1,15 +1,12 @@
 //! `GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions`
 
-use std::collections::BTreeMap;
-
 use axum::response::Response;
-use parvis_sync::{FollowedThread, Position, Subscription, Token};
+use parvis_sync::{Position, Token};
 use parvis_wire::{Call, MatrixError, json_response};
-use ruma::{OwnedEventId, OwnedRoomId};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::{ApiError, ClientApi, Session, query::parse_query};
+use crate::{ApiError, ClientApi, Session, query::parse_query, reply::thread_changes};
 
 /// How many are told where the client does not say.
 const USUAL: usize = 100;
@@ -37,33 +34,13 @@ pub(super) async fn handle(api: ClientApi, call: Call<Vec<String>, Session>) -> 
     let after = position(asked.to.as_deref(), "to")?.unwrap_or(Position::START);
     let until = position(asked.from.as_deref(), "from")?;
     let threads = api.sync.followed_threads_between(call.principal.user, after, until, limit).await?;
-    let mut told = changes(&threads);
+    let mut told = thread_changes(&threads);
     if threads.len() == limit
         && let Some(oldest) = threads.last()
     {
         told.insert("end".to_owned(), json!(Token::from(Position(oldest.position.0 - 1)).to_string()));
     }
     Ok(json_response(&Value::Object(told)))
-}
-
-/// Changes as clients are told of them: which threads are followed, and which are no longer, by room.
-fn changes(threads: &[FollowedThread]) -> Map<String, Value> {
-    type ByRoom<'a> = BTreeMap<&'a OwnedRoomId, BTreeMap<&'a OwnedEventId, Value>>;
-    let (mut subscribed, mut unsubscribed) = (ByRoom::new(), ByRoom::new());
-    for thread in threads {
-        let stamp = thread.position.0;
-        let (rooms, told) = match thread.subscription {
-            Subscription::Ended => (&mut unsubscribed, json!({ "bump_stamp": stamp })),
-            other => {
-                let automatic = other == Subscription::Automatic;
-                (&mut subscribed, json!({ "automatic": automatic, "bump_stamp": stamp }))
-            }
-        };
-        rooms.entry(&thread.room_id).or_default().insert(&thread.root, told);
-    }
-    let named = [("subscribed", subscribed), ("unsubscribed", unsubscribed)];
-    let named = named.into_iter().filter(|(_, rooms)| !rooms.is_empty());
-    named.map(|(name, rooms)| (name.to_owned(), json!(rooms))).collect()
 }
 
 fn position(token: Option<&str>, name: &str) -> Result<Option<Position>, MatrixError> {

@@ -237,3 +237,35 @@ async fn extension_keeps_to_the_lists_and_rooms_that_it_names() {
         }
     }
 }
+
+#[tokio::test]
+async fn threads_that_are_followed_are_told_and_where_there_are_too_many_how_to_ask_for_the_rest() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let hall = room(&world, &alice, "hall").await;
+    let mut roots = Vec::new();
+    let path = |root: &str| format!("unstable/io.element.msc4306/rooms/{hall}/thread/{root}/subscription");
+    for text in ["a", "b", "c"] {
+        let root = send(&world, &alice, &hall, text).await;
+        world.put_as(&alice, &path(&root), json!({})).await.ok();
+        roots.push(root);
+    }
+    let name = "io.element.msc4308.thread_subscriptions";
+    let mut phone = connection(&alice, json!({ name: { "enabled": true, "limit": 2 } }));
+    let first = phone.next(&world).await;
+    let told = &first["extensions"][name];
+    let threads = told["subscribed"][&hall].as_object().unwrap();
+    assert!(threads.len() == 2 && threads.contains_key(&roots[2]), "{told:#}");
+    let from = told["prev_batch"].as_str().unwrap();
+    let rest = format!("unstable/io.element.msc4308/thread_subscriptions?dir=b&from={from}");
+    let rest = world.get_as(&alice, &rest).await.ok();
+    assert!(rest["subscribed"][&hall].as_object().unwrap().contains_key(&roots[0]), "{rest:#}");
+    assert!(phone.next(&world).await["extensions"].get(name).is_none(), "nothing has changed");
+    world.delete_as(&alice, &path(&roots[0]), json!({})).await.ok();
+    let news = phone.wait(&world).await;
+    let told = &news["extensions"][name];
+    assert!(
+        told["unsubscribed"][&hall][&roots[0]].is_object() && told.get("prev_batch").is_none(),
+        "{told:#}"
+    );
+}

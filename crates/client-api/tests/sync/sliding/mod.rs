@@ -1,5 +1,6 @@
 //! `POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync`
 
+mod accepted;
 mod extensions;
 mod lists;
 mod positions;
@@ -112,13 +113,8 @@ fn bodies(room: &Value) -> Vec<&str> {
 /// The types and state keys of the state of a room, in order of both.
 fn state(room: &Value) -> Vec<(&str, &str)> {
     let events = room["required_state"].as_array().into_iter().flatten();
-    let text = |event: &'_ Value, field: &str| event[field].as_str().unwrap().to_owned();
-    let mut state: Vec<(String, String)> =
-        events.clone().map(|event| (text(event, "type"), text(event, "state_key"))).collect();
-    state.sort();
-    let borrowed =
-        events.map(|event| (event["type"].as_str().unwrap(), event["state_key"].as_str().unwrap()));
-    let mut borrowed: Vec<_> = borrowed.collect();
-    borrowed.sort_unstable();
-    borrowed
+    let mut state: Vec<(&str, &str)> =
+        events.map(|event| (event["type"].as_str().unwrap(), event["state_key"].as_str().unwrap())).collect();
+    state.sort_unstable();
+    state
 }
