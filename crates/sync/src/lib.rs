@@ -10,6 +10,7 @@ mod classic;
 mod engine;
 mod ephemeral;
 mod filter;
+mod followed;
 mod heroes;
 mod lazy;
 mod notices;
@@ -34,6 +35,7 @@ pub use answer::{
 };
 pub use engine::{HeardPresence, PresenceError, SubscriptionError, SyncEngine, SyncSettings, TypingError};
 pub use filter::{EventFilter, Filter};
+pub use followed::FollowedThread;
 pub use notices::{Notices, Notification, NotificationsPage, UnreadTotal};
 pub use parvis_storage::{AccountData, DeviceState, InvalidToken, Position, Receipt, Subscription, Token};
 pub use passing::Passing;
@@ -45,5 +47,4 @@ pub use sliding::{
     SlidingAnswer, SlidingError, SlidingRequest, SlidingRoom, StatePattern, StateWanted, ThreadNews,
     ToDeviceNews, ToDeviceWanted,
 };
-pub use threads::FollowedThread;
 pub use view::{Reader, Relations, ShownEvent, ThreadSummary, View};

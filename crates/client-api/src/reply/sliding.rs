@@ -20,17 +20,21 @@ pub(crate) enum SlidingForm {
     Accepted,
 }
 
-/// The answer to a sliding sync.
-pub(crate) fn sliding(answer: &SlidingAnswer, form: SlidingForm) -> Response {
+/// The answer to a sliding sync. `transaction` is the client's name for its request.
+pub(crate) fn sliding(answer: &SlidingAnswer, form: SlidingForm, transaction: Option<&str>) -> Response {
     let mut writer = Writer::new(&Filter::default(), StateField::Before);
-    writer.sliding(answer, form);
+    writer.sliding(answer, form, transaction);
     json(writer.into_bytes())
 }
 
 impl Writer {
-    fn sliding(&mut self, answer: &SlidingAnswer, form: SlidingForm) {
+    fn sliding(&mut self, answer: &SlidingAnswer, form: SlidingForm, transaction: Option<&str>) {
         self.raw("{\"pos\":");
         self.value(&answer.pos);
+        if let Some(transaction) = transaction {
+            self.raw(",\"txn_id\":");
+            self.value(&transaction);
+        }
         self.raw(",\"lists\":{");
         self.list(&answer.lists, |writer, (name, count)| {
             writer.value(name);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::SyncEngine;
-use crate::threads::FollowedThread;
+use crate::followed::FollowedThread;
 use parvis_storage::{
     CommitError, Position, StorageError, StoredEvent, Subscription, THREAD_SUBSCRIPTION_IS_UNCHANGED, UserSn,
     WriteSet,

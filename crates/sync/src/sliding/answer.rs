@@ -8,7 +8,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 
 use crate::{
     answer::{DeviceLists, Timeline, UnreadCounts},
-    threads::FollowedThread,
+    followed::FollowedThread,
     view::ShownEvent,
 };
 

@@ -34,6 +34,8 @@ const THREADS: usize = 100;
 #[serde(default)]
 pub(super) struct Body {
     conn_id: Option<String>,
+    /// A name of the client's for its request, which the answer repeats.
+    pub(super) txn_id: Option<String>,
     lists: BTreeMap<String, List>,
     room_subscriptions: BTreeMap<OwnedRoomId, Room>,
     extensions: Extensions,

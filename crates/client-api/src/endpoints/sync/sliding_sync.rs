@@ -28,7 +28,8 @@ struct Asked {
 /// What is new on a connection. Where nothing is, waits for it as long as the client asks to.
 pub(super) async fn handle(api: ClientApi, call: Call<Vec<String>, Session>) -> Result<Response, ApiError> {
     let asked: Asked = parse_query(&call.parts.uri)?;
-    let body: Body = parse_json(&call.body)?;
+    let mut body: Body = parse_json(&call.body)?;
+    let transaction = body.txn_id.take();
     let timeout = Duration::from_millis(asked.timeout.unwrap_or_default());
     let request = body.request(Envelope {
         pos: asked.pos,
@@ -37,7 +38,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Vec<String>, Session>) -> 
         most_timeline_events: api.bounds.most_timeline_events,
     })?;
     let answer = slide(&api, &call, &request).await?;
-    Ok(sliding(&answer, SlidingForm::Unstable))
+    Ok(sliding(&answer, SlidingForm::Unstable, transaction.as_deref()))
 }
 
 /// Waits for what is new, but not longer than the session lasts.

@@ -70,7 +70,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Vec<String>, Session>) -> 
     let most_timeline_events = api.bounds.most_timeline_events;
     let request = body.request(api.bounds.longest_sync_wait, most_timeline_events)?;
     let answer = slide(&api, &call, &request).await?;
-    Ok(sliding(&answer, SlidingForm::Accepted))
+    Ok(sliding(&answer, SlidingForm::Accepted, None))
 }
 
 impl Body {
