@@ -25,13 +25,9 @@ const STORIES = [["staff_chat"], ["whole_day"], ["encrypted_chat"]];
 /** The story that is played in a browser. */
 const browserStories = (browser) => [["encrypted_chat", "--browser", browser]];
 
-/** The stories with clients of matrix-sdk: two of them, one of them on either side of one of matrix-js-sdk, and by sliding sync. */
-const rustStories = (program) => [
-  ...[["--rust-a", "--rust-b"], ["--rust-a"], ["--rust-b"]]
-    .map((sides) => ["encrypted_chat", ...sides.flatMap((side) => [side, program])]),
-  ["encrypted_chat", "--rust-a", program, "--rust-b", program, "--windows"],
-  ["room_list", "--rust-a", program, "--windows"],
-];
+/** The stories with clients of matrix-sdk: two of them, and one of them on either side of one of matrix-js-sdk. */
+const rustStories = (program) => [["--rust-a", "--rust-b"], ["--rust-a"], ["--rust-b"]]
+  .map((sides) => ["encrypted_chat", ...sides.flatMap((side) => [side, program])]);
 
 function readArguments() {
   const { values } = parseArgs({
@@ -52,7 +48,7 @@ function readArguments() {
 function storiesFor({ browser, rust, story }) {
   if (browser && rust) throw new Error("--browser and --rust do not go together");
   if (browser) return browserStories(resolve(browser));
-  if (rust) return rustStories(resolve(rust)).filter(([name]) => !story || name === story);
+  if (rust) return rustStories(resolve(rust));
   return STORIES.filter(([name]) => !story || name === story);
 }
 

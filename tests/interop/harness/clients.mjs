@@ -3,12 +3,12 @@
 import { RustPerson } from "./rust.mjs";
 import { SecretivePerson } from "./secretive.mjs";
 
-/** A client of matrix-sdk where `programs` has its path (with `windows`, by sliding sync), else one of matrix-js-sdk. */
+/** A client of matrix-sdk where `programs` has its path, else one of matrix-js-sdk. */
 export function clientsOf(programs) {
-  return { a: client(programs.a, programs.windows), b: client(programs.b, programs.windows) };
+  return { a: client(programs.a), b: client(programs.b) };
 }
 
-function client(program, windows) {
+function client(program) {
   if (!program) return SecretivePerson;
-  return { arrive: (url, account, label) => RustPerson.arrive(program, url, account, label, windows) };
+  return { arrive: (url, account, label) => RustPerson.arrive(program, url, account, label) };
 }

@@ -8,7 +8,7 @@ const RESTART_LIMIT_MS = 120_000;
 
 /**
  * What the chapters need to know; `browser`: the program to play in, if not in Node; `rust`: the clients of those who
- * use matrix-sdk, and whether they sync in windows, as Element X does.
+ * use matrix-sdk.
  */
 export function readArguments() {
   const { values } = parseArgs({
@@ -26,13 +26,12 @@ export function readArguments() {
       browser: { type: "string" },
       "rust-a": { type: "string" },
       "rust-b": { type: "string" },
-      windows: { type: "boolean", default: false },
     },
   });
   for (const name of ["url", "user-a", "user-b", "restart-command"]) {
     if (!values[name]) throw new Error(`--${name} is missing`);
   }
-  const rust = { a: values["rust-a"], b: values["rust-b"], windows: values.windows };
+  const rust = { a: values["rust-a"], b: values["rust-b"] };
   if (values.browser && (rust.a || rust.b)) throw new Error("a browser runs no client of matrix-sdk");
   const given = {
     url: values.url,

@@ -19,9 +19,6 @@ pub(crate) struct Credentials {
     pub(crate) user: String,
     pub(crate) password: String,
     pub(crate) label: String,
-    /// Whether the client syncs as Element X does.
-    #[serde(default)]
-    pub(crate) windows: bool,
 }
 
 /// One line of standard input, such as `{"do": "say", "room": "!…", "body": "Hello"}`.
@@ -39,14 +36,6 @@ pub(crate) enum Command {
     Join {
         room: OwnedRoomId,
     },
-    /// Of a client with windows: how many rooms the server says there are, and how many the client knows.
-    CountRooms,
-    /// Of a client with windows: the texts on a room's timeline, which is opened.
-    Texts {
-        room: OwnedRoomId,
-    },
-    /// Of a client with windows: ends and begins again, with the positions that were kept.
-    CloseAndOpen,
     /// The membership of a person, as this client knows it.
     Membership {
         room: OwnedRoomId,
@@ -159,15 +148,6 @@ impl Command {
                 told(person.create_room(wish.into()).await?)
             }
             Self::Join { room } => told(person.join(&room).await?),
-            Self::CountRooms => {
-                let (server, client) = (person.windows()?.count(), person.client.rooms().len());
-                told(json!({ "server": server, "client": client }))
-            }
-            Self::Texts { room } => told(person.windows()?.texts(&person.client, &room).await?),
-            Self::CloseAndOpen => {
-                person.windows()?.close_and_open().await;
-                told(())
-            }
             Self::Membership { room, user } => told(person.membership(&room, &user).await?),
             Self::IsEncrypted { room } => told(person.is_encrypted(&room).await?),
             Self::TurnEncryptionOn { room } => told(person.room(&room)?.enable_encryption().await?),

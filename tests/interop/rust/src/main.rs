@@ -9,7 +9,6 @@ mod command;
 mod person;
 mod seen;
 mod verification;
-mod windows;
 
 use std::error::Error;
 use std::io::{self, Write};

@@ -6,7 +6,7 @@ use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::ruma::events::room::message::MessageType;
 use matrix_sdk::ruma::events::{AnySyncMessageLikeEvent, AnySyncTimelineEvent, SyncMessageLikeEvent};
 use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
-use matrix_sdk::sync::RoomUpdates;
+use matrix_sdk::sync::SyncResponse;
 
 /// The events of all rooms' timelines, and who asked to be verified.
 #[derive(Default)]
@@ -21,9 +21,9 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Takes what one answer brought to the person `me`.
-    pub(crate) fn take(&mut self, rooms: RoomUpdates, me: &OwnedUserId) {
+    pub(crate) fn take(&mut self, response: SyncResponse, me: &OwnedUserId) {
         self.is_syncing = true;
-        for (room, update) in rooms.joined {
+        for (room, update) in response.rooms.joined {
             for event in update.timeline.events {
                 if let Some(asked) = verification_request(&event, me) {
                     self.asked = Some(asked);
