@@ -185,8 +185,16 @@ impl Turn<'_> {
                 }
                 self.set.add_missing_past_events(room, &entry.missing, place);
             }
-            (None, true) => self.set.promote_event(event),
-            (None, false) => self.set.add_event(event),
+            (None, is_stored) => {
+                match is_stored {
+                    true => self.set.promote_event(event),
+                    false => self.set.add_event(event),
+                }
+                if entry.followed {
+                    // Hidden as it is, the room's past is reached by way of it.
+                    self.set.add_missing_events(room, &entry.missing);
+                }
+            }
         }
     }
 
