@@ -6,6 +6,7 @@ mod application_services;
 mod calls;
 mod conversations;
 mod delayed;
+mod directory;
 mod elsewhere;
 mod encryption;
 mod entry;

@@ -105,6 +105,9 @@ impl Accounts {
         let proof = self.proof(purpose, &sid, &client_secret).await?;
         let user = self.owner_of(&proof.address).await?.ok_or(PasswordError::NoAccount)?;
         let new_password = new_password.ok_or(PasswordError::Missing)?;
+        if self.is_of_directory(self.store.account(user).await?.as_ref()) {
+            return Err(PasswordError::Managed);
+        }
         let hash = self.passwords.hash(new_password).await?;
         let mut set = WriteSet::new();
         set.use_address_validation(&sid);
@@ -131,7 +134,10 @@ impl Accounts {
     pub(crate) async fn set_password(&self, user: UserSn, password: &str) -> Result<(), PasswordError> {
         self.check_password(password)?;
         let account = self.store.account(user).await?.filter(|account| !account.deactivated);
-        account.ok_or(PasswordError::NoAccount)?;
+        let account = account.ok_or(PasswordError::NoAccount)?;
+        if self.is_of_directory(Some(&account)) {
+            return Err(PasswordError::Managed);
+        }
         let mut set = WriteSet::new();
         set.set_account_password(user, &self.passwords.hash(password).await?);
         self.store.commit(set).await.map_err(plain)?;

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use parvis_peers::DirectoryError;
 use parvis_storage::{InteractiveAuth, StorageError, WriteSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     accounts::{Accounts, plain},
     addresses::AddressError,
+    login::LoginError,
     mails::AddressPurpose,
     names,
     password::HashError,
@@ -103,6 +105,9 @@ pub enum InteractiveError {
     /// The `auth` object cannot be read.
     #[error("the auth object is not as it should be: {0}")]
     BadAuth(serde_json::Error),
+    /// The organisation's directory does not answer.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -378,8 +383,15 @@ impl Accounts {
         if named.is_some_and(|name| names::known_as(name, server).is_none_or(|id| id != session.user_id)) {
             return Err(InteractiveError::OtherUser);
         }
-        let hash = self.store.account(session.user).await?.and_then(|own| own.password_hash);
-        Ok(self.passwords.verify(password, hash).await?)
+        let Some(own) = self.store.account(session.user).await? else { return Ok(false) };
+        match self.has_password(own, password).await {
+            Ok(right) => Ok(right),
+            Err(LoginError::Directory(error)) => Err(error.into()),
+            Err(LoginError::Hash(error)) => Err(error.into()),
+            Err(LoginError::Storage(error)) => Err(error.into()),
+            // Of all else nothing comes before somebody is let in.
+            Err(_) => Ok(false),
+        }
     }
 
     async fn has_token(&self, claims: &mut Claims, auth: &Auth) -> Result<bool, InteractiveError> {

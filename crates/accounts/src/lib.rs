@@ -22,6 +22,7 @@ mod oauth;
 mod openid;
 mod opening;
 mod password;
+mod people;
 mod profiles;
 mod push_rules;
 mod pushers;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parvis_peers::DirectoryError;
 use parvis_storage::{Account, CommitError, PASS_IS_UNUSED, Pass, PassPurpose, StorageError, WriteSet};
 
 use crate::{
@@ -39,6 +40,9 @@ pub enum LoginError {
     /// The device id cannot be one.
     #[error("the device id is too long or empty")]
     BadDeviceId,
+    /// The organisation's directory does not answer.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -59,14 +63,8 @@ impl Accounts {
         device: NewDevice,
     ) -> Result<OpenedSession, LoginError> {
         let account = self.account_known_as(name).await?;
-        let hash = account.as_ref().and_then(|account| account.password_hash.clone());
-        let right = self.passwords.verify(password, hash).await?;
-        match account {
-            Some(account) if right => self.enter(account, device).await,
-            // A closed account has no password any more; to say so gives nothing away but that.
-            Some(account) if account.deactivated => Err(LoginError::Deactivated),
-            _ => Err(LoginError::WrongPassword),
-        }
+        let account = self.account_by_password(account, name, password).await?;
+        self.enter(account, device).await
     }
 
     /// Logs in with a password, as whoever has this mail address.
@@ -83,12 +81,8 @@ impl Accounts {
             Some(owner) => self.store.account(owner).await?,
             None => None,
         };
-        let hash = account.as_ref().and_then(|account| account.password_hash.clone());
-        let right = self.passwords.verify(password, hash).await?;
-        match account {
-            Some(account) if right => self.enter(account, device).await,
-            _ => Err(LoginError::WrongPassword),
-        }
+        let account = self.account_by_password(account, address, password).await?;
+        self.enter(account, device).await
     }
 
     /// Logs in with a login token, which is used up.

@@ -14,7 +14,7 @@ pub(crate) const DISPLAYNAME: &str = "displayname";
 /// The field with the picture's `mxc://` URI.
 const AVATAR_URL: &str = "avatar_url";
 /// The longest display name, in characters. It goes into an event in each room.
-const LONGEST_DISPLAYNAME: usize = 256;
+pub(crate) const LONGEST_DISPLAYNAME: usize = 256;
 /// The longest avatar URI, in bytes.
 const LONGEST_AVATAR_URL: usize = 1_000;
 /// The longest name of a field, in bytes.

@@ -78,6 +78,11 @@ impl<'a> NewAccount<'a> {
         let password_hash = Some(password_hash);
         Self { localpart: Some(localpart), password_hash, token, accepts_terms: true, ..Self::default() }
     }
+
+    /// One with this name, and no password.
+    pub(crate) fn named(localpart: &'a str) -> Self {
+        Self { localpart: Some(localpart), ..Self::default() }
+    }
 }
 
 /// What somebody asks for who registers.

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use parvis_application_services::ApplicationServices;
-use parvis_peers::Mailer;
+use parvis_peers::{Mailer, PeopleDirectory};
 use parvis_policy::{Standing, push::PushRules};
 use parvis_storage::Findable;
 use ruma::OwnedServerName;
@@ -35,6 +35,8 @@ pub struct AccountsSettings {
     pub push: PushRules,
     /// Who is found in the directory of users.
     pub findable: Findable,
+    /// The organisation's directory, which knows the passwords of its people.
+    pub directory: Option<Arc<dyn PeopleDirectory>>,
     /// How mails are sent, if any are.
     pub mail: Option<MailSettings>,
     /// Whether those who register prove a mail address.
@@ -68,6 +70,7 @@ impl AccountsSettings {
             refresh_token_lifetime: None,
             push: PushRules::default(),
             findable: Findable::default(),
+            directory: None,
             mail: None,
             address_at_registration: AddressAtRegistration::default(),
             terms: Vec::new(),

@@ -3,11 +3,13 @@
 //!
 //! A [`Transport`] carries one HTTP exchange to a homeserver. [`Federation`] speaks the server-server API over
 //! it, with ruma's types, and signs what it says. [`ServerKeys`] knows the keys that other servers sign with.
-//! [`ServiceCaller`] asks application services. A [`Mailer`] hands mails to a mail server.
+//! [`ServiceCaller`] asks application services. A [`Mailer`] hands mails to a mail server. A
+//! [`PeopleDirectory`] knows the people of the organisation.
 //! This crate knows nothing of sockets, of discovery, or of where keys are kept: `peers-http` does.
 //!
 //! <https://spec.matrix.org/v1.19/server-server-api/>
 
+mod directory;
 mod error;
 pub mod event_relationships;
 mod federation;
@@ -16,6 +18,7 @@ mod mail;
 mod services;
 mod transport;
 
+pub use directory::{DirectoryError, PeopleDirectory, Person};
 pub use error::PeerError;
 pub use federation::{Authentication, Federation};
 pub use keys::{

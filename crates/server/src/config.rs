@@ -7,6 +7,7 @@
 mod application_services;
 mod calls;
 mod check;
+mod directory;
 mod human;
 mod load;
 mod problem;
@@ -22,6 +23,7 @@ pub use check::{
     CertificateFiles, Config, FederationConfig, MediaConfig, OrganisationConfig, ProcessConfig, PushConfig,
     RegistrationConfig, RoomsConfig, StorageConfig,
 };
+pub use directory::DirectorySettings;
 pub use human::{ByteSize, HumanDuration, Listen, Network};
 pub use load::{Loaded, Origin, Sources, load};
 pub use problem::{ConfigError, Problem};

@@ -28,6 +28,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use crate::{
     attention::BySync,
     config::{MediaConfig, OrganisationConfig, SqliteSynchronous, StorageConfig},
+    directory::people_directory,
     engine_settings::{
         accounts_settings, bounds, e2ee_settings, rate_limits, room_settings, room_versions, search_settings,
         sync_settings,
@@ -87,6 +88,14 @@ pub enum StartError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Its directory of people cannot be used.
+    #[error("the directory of {server_name} cannot be used: {problem}")]
+    Directory {
+        /// Whose directory.
+        server_name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Its files cannot be kept.
     #[error("the media directory {} of {server_name} cannot be used: {source}", directory.display())]
     Media {
@@ -130,6 +139,10 @@ impl Homeserver {
         let policy = organisation.standing();
         let mut settings = accounts_settings(&config, policy.clone());
         settings.mail = mail_settings(&config, &ambient).map_err(|error| StartError::Mail {
+            server_name: config.server_name.to_string(),
+            problem: error.to_string(),
+        })?;
+        settings.directory = people_directory(&config.directory).map_err(|error| StartError::Directory {
             server_name: config.server_name.to_string(),
             problem: error.to_string(),
         })?;

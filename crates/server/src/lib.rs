@@ -6,6 +6,7 @@
 mod attention;
 pub mod config;
 mod connections;
+mod directory;
 
 mod client_address;
 mod engine_settings;

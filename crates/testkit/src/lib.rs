@@ -30,6 +30,7 @@ mod program;
 mod server;
 mod setup;
 pub mod simulated;
+mod slapd;
 mod user;
 mod wires;
 
@@ -43,5 +44,6 @@ pub use network::Network;
 pub use peer::Peer;
 pub use program::Program;
 pub use server::Server;
+pub use slapd::{Entry, Slapd};
 pub use user::{PASSWORD, User};
 pub use wires::Asked;

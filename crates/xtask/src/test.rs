@@ -18,6 +18,8 @@ use crate::{rust_client, synapse, tidy, witness};
 
 /// The variable that tells the suites where PostgreSQL is; without it they test SQLite alone.
 const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
+/// Names an LDAP server to the tests: OpenLDAP's.
+const SLAPD: &str = "PARVIS_TEST_SLAPD";
 
 /// How many simulated worlds are played. In about two of three, some of the servers lie. `cargo xtask simulate` plays
 /// others.
@@ -54,7 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
 
     let postgres = database(&mut steps, arguments)?;
     steps.run("suites", || {
-        with(Program::cargo().arguments(["test", "--workspace", "--no-fail-fast"]), postgres.as_ref()).run()
+        let suites = Program::cargo().arguments(["test", "--workspace", "--no-fail-fast"]);
+        with_directory(with(suites, postgres.as_ref())).run()
     });
     steps.run("simulation", || {
         Program::cargo()
@@ -104,6 +107,19 @@ fn database(steps: &mut Steps, arguments: &Arguments) -> Outcome<Option<Postgres
 fn with(program: Program, postgres: Option<&Postgres>) -> Program {
     match postgres {
         Some(postgres) => program.variable(POSTGRES, postgres.url()),
+        None => program,
+    }
+}
+
+/// Lets the tests ask a real directory of people, installed if there is none.
+fn with_directory(program: Program) -> Program {
+    if shell::find("slapd").is_none()
+        && let Err(failure) = shell::install(&["slapd"])
+    {
+        println!("{failure}: LOGINS BY LDAP ARE NOT TESTED");
+    }
+    match shell::find("slapd") {
+        Some(slapd) => program.variable(SLAPD, slapd),
         None => program,
     }
 }

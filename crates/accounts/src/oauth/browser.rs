@@ -58,12 +58,11 @@ impl Accounts {
     /// Any [`LoginError`].
     pub async fn sign_in_by_password(&self, name: &str, password: &str) -> Result<BrowserSignIn, LoginError> {
         let account = self.account_called(name).await?;
-        let hash = account.as_ref().and_then(|account| account.password_hash.clone());
-        let right = self.passwords.verify(password, hash).await?;
-        match account {
-            Some(account) if right => self.sign_in(&account).await,
-            _ => Err(LoginError::WrongPassword),
-        }
+        let account = match self.account_by_password(account, name.trim(), password).await {
+            Err(LoginError::Deactivated) => return Err(LoginError::WrongPassword),
+            other => other?,
+        };
+        self.sign_in(&account).await
     }
 
     /// Whether this is the password of somebody who is signed in.
@@ -75,8 +74,10 @@ impl Accounts {
         session: &BrowserSession,
         password: &str,
     ) -> Result<bool, LoginError> {
-        let account = self.store.account(session.user).await?;
-        Ok(self.passwords.verify(password, account.and_then(|account| account.password_hash)).await?)
+        match self.store.account(session.user).await? {
+            Some(account) => self.has_password(account, password).await,
+            None => Ok(false),
+        }
     }
 
     async fn account_called(&self, name: &str) -> Result<Option<Account>, StorageError> {

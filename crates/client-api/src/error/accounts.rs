@@ -37,6 +37,13 @@ fn bad_request(errcode: ErrorCode, error: impl std::fmt::Display) -> MatrixError
 }
 
 /// 401 that lets the client keep what it has.
+/// The organisation's directory does not say whether a password is right: who asks is to try again.
+fn silent_directory(error: &impl std::fmt::Display) -> MatrixError {
+    tracing::debug!(%error, "nobody can be let in by their password");
+    let text = "The organisation's directory does not answer. Try again in a moment.";
+    MatrixError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown, text)
+}
+
 fn locked() -> MatrixError {
     let error = MatrixError::new(StatusCode::UNAUTHORIZED, ErrorCode::UserLocked, "The account is locked.");
     error.with("soft_logout", true)
@@ -82,6 +89,7 @@ table! {
         LoginError::NotIts => bad_request(ErrorCode::Exclusive, error),
         LoginError::Unsupported => bad_request(ErrorCode::AppserviceLoginUnsupported, error),
         LoginError::BadDeviceId => MatrixError::invalid_param("The device id is empty or too long."),
+        LoginError::Directory(error) => silent_directory(&error),
         LoginError::Hash(error) => Self::from(error).0,
         LoginError::Storage(error) => MatrixError::internal(error),
     };
@@ -100,6 +108,7 @@ table! {
         }
         InteractiveError::OtherUser => MatrixError::forbidden("Only the user who is logged in can confirm this."),
         InteractiveError::BadAuth(error) => MatrixError::bad_json(format!("auth: {error}")),
+        InteractiveError::Directory(error) => silent_directory(&error),
         InteractiveError::Hash(error) => Self::from(error).0,
         InteractiveError::Storage(error) => MatrixError::internal(error),
     };

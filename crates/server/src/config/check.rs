@@ -26,6 +26,7 @@ use super::sign_on;
 use super::{
     application_services::{self, RegistrationFiles},
     calls::CallSettings,
+    directory::DirectorySettings,
     human::{Network, VersionName},
     problem::Problem,
     secret::Secret,
@@ -143,6 +144,8 @@ pub struct OrganisationConfig {
     pub entry: RegistrationSettings,
     /// Passwords and sessions.
     pub accounts: AccountSettings,
+    /// The organisation's directory of its people.
+    pub directory: DirectorySettings,
     /// How mails are sent, if any are.
     pub mail: Option<MailConfig>,
     /// How people sign in with their browsers, if they do.
@@ -347,6 +350,9 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let registration = registration(&settings.registration, checker);
     let mail = mail(&settings.mail, checker);
     let sign_on = sign_on::check(settings, development, checker);
+    for (key, reason) in settings.directory.problems() {
+        checker.problem(key, reason);
+    }
     entry(settings, checker);
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
@@ -367,6 +373,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         registration,
         entry: settings.registration.clone(),
         accounts: settings.accounts.clone(),
+        directory: settings.directory.clone(),
         mail,
         sign_on,
         rooms: rooms?,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calls::CallSettings,
+    directory::DirectorySettings,
     human::{ByteSize, HumanDuration, Listen, Network, VersionName},
     secret::Secret,
 };
@@ -32,6 +33,7 @@ pub struct Settings {
     pub registration: RegistrationSettings,
     pub accounts: AccountSettings,
     pub sign_on: SignOnSettings,
+    pub directory: DirectorySettings,
     pub mail: MailSettings,
     pub rooms: RoomSettings,
     pub encryption: EncryptionPins,
