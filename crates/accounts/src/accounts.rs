@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_storage::{CommitError, StorageError, Store};
 
-use crate::{cache::SessionCache, password::Passwords, settings::AccountsSettings};
+use crate::{cache::SessionCache, oauth::Providers, password::Passwords, settings::AccountsSettings};
 
 /// The accounts of one organisation. Cheap to clone; all clones share what they keep in memory.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ pub struct Accounts {
     pub(crate) settings: Arc<AccountsSettings>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Arc<SessionCache>,
+    pub(crate) known_providers: Arc<Providers>,
 }
 
 impl Accounts {
@@ -24,6 +25,7 @@ impl Accounts {
         Self {
             passwords: Passwords::new(settings.password_cost, settings.password_workers, chance),
             sessions: Arc::new(SessionCache::new(settings.cached_sessions)),
+            known_providers: Arc::new(Providers::new()),
             settings: Arc::new(settings),
             store,
             ambient,

@@ -50,7 +50,8 @@ pub use names::NameError;
 pub use oauth::{
     Authorization, AuthorizationError, AuthorizationRequest, BrowserSession, BrowserSignIn, ClientMetadata,
     ClientProblem, DeviceRequest, IssueError, IssuedTokens, PageRegisterError, PageRegistration,
-    RegisteredClient, ReturnAddress, TokenRequest, UserCodeState, form_token, is_form_token,
+    ProviderAnswer, ProviderError, ProviderSignIn, RegisteredClient, ReturnAddress, TokenRequest,
+    UserCodeState, form_token, is_form_token,
 };
 pub use parvis_storage::{
     Account, Device, DeviceSn, Findable, GivenToken, Profile, RoomSn, StorageError, UserAddress, UserSn,
@@ -65,6 +66,6 @@ pub use registration_tokens::{NewToken, TokenError};
 pub use services::{ActError, ServiceRegisterError};
 pub use session::{NewDevice, OpenedSession, Session};
 pub use settings::{
-    AccountsSettings, AddressAtRegistration, MailSettings, PasswordCost, PasswordRules, Registration,
-    RegistrationToken, Terms, TermsDocument, UsersChange,
+    AccountsSettings, AddressAtRegistration, ClientSecret, ExistingAccounts, IdentityProvider, MailSettings,
+    PasswordCost, PasswordRules, Registration, RegistrationToken, Terms, TermsDocument, UsersChange,
 };

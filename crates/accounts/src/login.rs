@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use parvis_peers::DirectoryError;
-use parvis_storage::{Account, CommitError, PASS_IS_UNUSED, Pass, PassPurpose, StorageError, WriteSet};
+use parvis_storage::{
+    Account, CommitError, PASS_IS_UNUSED, Pass, PassPurpose, StorageError, UserSn, WriteSet,
+};
 
 use crate::{
     accounts::{Accounts, plain},
@@ -109,13 +111,21 @@ impl Accounts {
     /// # Errors
     /// If the store fails.
     pub async fn login_token(&self, session: &Session) -> Result<(String, Duration), StorageError> {
+        Ok((self.login_token_of(session.user).await?, LOGIN_TOKEN_LIFETIME))
+    }
+
+    /// A token with which a client can log in as somebody who is signed in in a browser, once.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn login_token_of(&self, user: UserSn) -> Result<String, StorageError> {
         let token = new_token(&*self.ambient.chance, TokenKind::Login);
         let expires_ts = self.now().plus(LOGIN_TOKEN_LIFETIME).millis();
         let mut set = WriteSet::new();
         set.delete_old_passes(self.now().millis());
-        set.add_pass(&secret::hash(&token), PassPurpose::Login, Pass { user: session.user, expires_ts });
+        set.add_pass(&secret::hash(&token), PassPurpose::Login, Pass { user, expires_ts });
         self.store.commit(set).await.map_err(plain)?;
-        Ok((token, LOGIN_TOKEN_LIFETIME))
+        Ok(token)
     }
 
     /// Opens a session for somebody who has proved who they are.

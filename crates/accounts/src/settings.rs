@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use parvis_application_services::ApplicationServices;
-use parvis_peers::{Mailer, PeopleDirectory};
+use parvis_peers::{Mailer, NoNetwork, PeopleDirectory, ProviderCaller};
 use parvis_policy::{Standing, push::PushRules};
 use parvis_storage::Findable;
 use ruma::OwnedServerName;
@@ -49,6 +49,10 @@ pub struct AccountsSettings {
     pub users_change: UsersChange,
     /// Where people look after their accounts in a browser, if apps are let in by OAuth 2.0.
     pub account_management_uri: Option<String>,
+    /// Where people of the organisation can prove who they are.
+    pub providers: Vec<IdentityProvider>,
+    /// Asks them.
+    pub provider_caller: ProviderCaller,
     /// How many sessions are kept in memory.
     pub cached_sessions: u64,
     /// The application services of the organisation.
@@ -77,6 +81,8 @@ impl AccountsSettings {
             guests: false,
             users_change: UsersChange::default(),
             account_management_uri: None,
+            providers: Vec::new(),
+            provider_caller: ProviderCaller::new(Arc::new(NoNetwork)),
             cached_sessions: 100_000,
             services: ApplicationServices::default(),
         }
@@ -146,6 +152,57 @@ pub struct UsersChange {
 impl Default for UsersChange {
     fn default() -> Self {
         Self { displayname: true, avatar_url: true, password: true, third_party_ids: true }
+    }
+}
+
+/// An identity provider of the organisation's, by OpenID Connect.
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    /// Its name for programs. It stays as long as anybody signs in by it.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Its issuer, letter by letter.
+    pub issuer: String,
+    /// How it calls us.
+    pub client_id: String,
+    /// How it knows us.
+    pub client_secret: Option<ClientSecret>,
+    /// What we ask it for.
+    pub scopes: String,
+    /// What it calls that of which a localpart is made.
+    pub localpart_claim: String,
+    /// What it calls the display name.
+    pub name_claim: String,
+    /// What it calls the mail address.
+    pub mail_claim: String,
+    /// Whether its mail addresses are believed where it does not say that it has checked them.
+    pub trusts_mail: bool,
+    /// Whether whoever it lets in is given an account.
+    pub makes_accounts: bool,
+    /// Whose an account becomes that was there before.
+    pub existing_accounts: ExistingAccounts,
+}
+
+/// By what an account that was there before becomes that of somebody who signs in at a provider for the first time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExistingAccounts {
+    /// By nothing.
+    #[default]
+    Refuse,
+    /// By having its localpart.
+    ByLocalpart,
+    /// By having its mail address, which the provider has checked.
+    ByMail,
+}
+
+/// A secret by which an identity provider knows us. It shows itself to no log.
+#[derive(Clone)]
+pub struct ClientSecret(pub String);
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClientSecret(..)")
     }
 }
 

@@ -14,12 +14,12 @@ mod words;
 pub(crate) use error::PageError;
 pub(crate) use form::{Fields, encode};
 pub(crate) use paths::{
-    ACCOUNT, AUTHORIZE, CHARTER, LINK, LOGIN, LOGO, LOGOUT, REGISTER, STYLE, absolute, issuer, safe_next,
-    with_query,
+    ACCOUNT, AUTHORIZE, CALLBACK, CHARTER, LINK, LOGIN, LOGO, LOGOUT, PROVIDER, REGISTER, SSO, STYLE,
+    absolute, issuer, safe_next, with_query,
 };
 pub(crate) use templates::{
     AccountPage, CharterPage, ConsentPage, DeactivatePage, DevicePage, DeviceRow, LinkPage, LoginPage,
-    MessagePage, RegisterPage, ResetPage, TermsRow,
+    MessagePage, RegisterPage, ResetPage, SsoPage, TermsRow,
 };
-pub(crate) use visit::{Visit, page, redirect};
+pub(crate) use visit::{Visit, form_policy, page, redirect};
 pub(crate) use words::Words;

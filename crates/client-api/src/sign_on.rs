@@ -18,6 +18,8 @@ pub struct SignOn {
     pub logo: Option<Logo>,
     /// Whether apps may still ask for passwords themselves.
     pub passwords_in_apps: bool,
+    /// Whether the pages ask for passwords; or else an identity provider does.
+    pub passwords_on_pages: bool,
     /// Whether whoever comes from the Internet may make an account on the pages.
     pub registration: bool,
     /// Whether for that they need a token.

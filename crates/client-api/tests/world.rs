@@ -213,6 +213,7 @@ impl World {
             accent: Accent::default(),
             logo: None,
             passwords_in_apps: true,
+            passwords_on_pages: true,
             registration: true,
             registration_needs_token: false,
         };

@@ -3,8 +3,8 @@
 //!
 //! A [`Transport`] carries one HTTP exchange to a homeserver. [`Federation`] speaks the server-server API over
 //! it, with ruma's types, and signs what it says. [`ServerKeys`] knows the keys that other servers sign with.
-//! [`ServiceCaller`] asks application services. A [`Mailer`] hands mails to a mail server. A
-//! [`PeopleDirectory`] knows the people of the organisation.
+//! [`ServiceCaller`] asks application services, and [`ProviderCaller`] identity providers. A [`Mailer`] hands mails to a
+//! mail server. A [`PeopleDirectory`] knows the people of the organisation.
 //! This crate knows nothing of sockets, of discovery, or of where keys are kept: `peers-http` does.
 //!
 //! <https://spec.matrix.org/v1.19/server-server-api/>
@@ -15,6 +15,7 @@ pub mod event_relationships;
 mod federation;
 mod keys;
 mod mail;
+mod providers;
 mod services;
 mod transport;
 
@@ -25,5 +26,6 @@ pub use keys::{
     KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys,
 };
 pub use mail::{Mail, MailError, Mailer};
+pub use providers::{ProviderCaller, ProviderQuestion};
 pub use services::{ServiceAddress, ServiceCaller};
 pub use transport::{Body, Limits, NoNetwork, Page, PageWish, Transport};

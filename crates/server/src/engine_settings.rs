@@ -90,6 +90,7 @@ pub(crate) fn accounts_settings(config: &OrganisationConfig, policy: Standing) -
         terms: config.entry.terms.iter().map(terms).collect(),
         guests: config.entry.guests,
         users_change: users_change(&accounts.managed_by_organisation),
+        providers: config.providers.clone(),
         account_management_uri: config
             .sign_on
             .as_ref()

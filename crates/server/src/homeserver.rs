@@ -15,7 +15,7 @@ use parvis_organisation::{Organisation, Source};
 use parvis_outbound::{
     Answers, Outbound, OutboundStatus, Push, PushSettings, PushStatus, ServiceQueries, ServiceTransactions,
 };
-use parvis_peers::{Federation, Transport};
+use parvis_peers::{Federation, ProviderCaller, Transport};
 use parvis_peers_http::KeyRing;
 use parvis_rooms::{EncryptionOfRoom, Identity, Others, Rooms, RoomsStatus};
 use parvis_search::{Search, SearchStatus};
@@ -146,6 +146,7 @@ impl Homeserver {
             server_name: config.server_name.to_string(),
             problem: error.to_string(),
         })?;
+        settings.provider_caller = ProviderCaller::new(Arc::clone(&network));
         let accounts = Accounts::new(store.clone(), ambient.clone(), settings);
         accounts.welcome_services().await.map_err(&failed)?;
         let key = Arc::new(open_key(&config, &store, &ambient).await?);

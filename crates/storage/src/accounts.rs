@@ -128,6 +128,7 @@ impl WriteSet {
     pub fn close_account(&mut self, user: UserSn, erase: bool) {
         self.delete_browser_sessions_of(user);
         self.end_cross_signing_reset(user);
+        self.delete_external_ids(user);
         self.write(&CLOSE_ACCOUNT, vec![user.into(), false.into(), true.into(), erase.into()]);
     }
 }

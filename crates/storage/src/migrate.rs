@@ -48,6 +48,7 @@ migrations! {
     21 "0021_relationships",
     22 "0022_oauth",
     23 "0023_bumps",
+    24 "0024_identity_providers",
 }
 
 fn migrator(engine: &Engine) -> Migrator {

@@ -34,6 +34,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         members::STATEMENTS,
         crate::browser_sessions::STATEMENTS,
         crate::notice_rooms::STATEMENTS,
+        crate::identity_providers::STATEMENTS,
         crate::oauth::STATEMENTS,
         outside::STATEMENTS,
         outbound::STATEMENTS,

@@ -17,7 +17,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
     Endpoints::new()
         .with(Endpoint::streaming::<session::login::v3::Request, _, _, _>(login::handle))
         .with(Endpoint::streaming::<session::get_login_token::v1::Request, _, _, _>(get_login_token::handle))
-        .with(Endpoint::typed(get_login_types::handle))
+        .with(Endpoint::with_own_reply(get_login_types::handle))
         .with(Endpoint::typed(logout::handle))
         .with(Endpoint::typed(logout_all::handle))
         .with(Endpoint::typed(refresh_token::handle).also_at("/_matrix/client/v1/refresh"))

@@ -57,6 +57,10 @@ pub(crate) struct LoginPage<'a> {
     pub(crate) problem: Option<&'a str>,
     /// Where to make an account, if one may.
     pub(crate) register: Option<String>,
+    /// Whether there is a password to be asked for.
+    pub(crate) by_password: bool,
+    /// Where else people can prove who they are: what it is called, and where it is.
+    pub(crate) providers: Vec<(String, String)>,
 }
 
 /// Making an account.
@@ -107,6 +111,16 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) destination: Option<&'a str>,
     /// What the user has typed, for an app on another machine.
     pub(crate) user_code: Option<&'a str>,
+}
+
+/// Letting in a client that does not know OAuth.
+#[derive(Template)]
+#[template(path = "sso.html")]
+pub(crate) struct SsoPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) action: &'a str,
+    pub(crate) user_id: &'a str,
+    pub(crate) destination: &'a str,
 }
 
 /// Typing the code that an app on another machine shows.

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use parvis_accounts::{BrowserSession, BrowserSignIn, Language, form_token, is_form_token};
 use parvis_wire::{ClientAddress, Endpoint, MatrixError, SameOrigin, Stream};
+use url::Url;
 
 use super::{
     browser::{Browser, set_cookie},
@@ -150,6 +151,19 @@ fn guard(response: &mut Response) {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response.extensions_mut().insert(SameOrigin);
+}
+
+/// The policy of a page whose form leads to an app.
+pub(crate) fn form_policy(app: &Url) -> Option<HeaderValue> {
+    let source = match app.scheme() {
+        "http" | "https" => app.origin().ascii_serialization(),
+        scheme => format!("{scheme}:"),
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {source}; base-uri 'none'; \
+         frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).ok()
 }
 
 fn render(status: StatusCode, page: &impl Template) -> Response {

@@ -82,6 +82,35 @@ words! {
     deny: "Refuse", "Refuser", "Ablehnen", "Rifiutare";
     other_account: "Use another account", "Utiliser un autre compte", "Anderes Konto verwenden",
         "Usare un altro account";
+    sign_in_with: "Sign in with", "Se connecter avec", "Anmelden mit", "Accedere con";
+    provider_not_begun: "This sign-in was not begun in this browser, took too long, or was used already. Begin again.",
+        "Cette connexion n'a pas été commencée dans ce navigateur, a duré trop longtemps ou a déjà servi. Recommencez.",
+        "Diese Anmeldung wurde nicht in diesem Browser begonnen, hat zu lange gedauert oder wurde schon benutzt. Beginnen Sie neu.",
+        "Questo accesso non è stato iniziato in questo browser, è durato troppo o è già stato usato. Ricominci.";
+    provider_denied: "Your organisation's sign-in did not let you in.",
+        "Le service de connexion de votre organisation ne vous a pas laissé entrer.",
+        "Die Anmeldung Ihrer Organisation hat Sie nicht zugelassen.",
+        "Il servizio di accesso della Sua organizzazione non L'ha fatta entrare.";
+    provider_not_believed: "What your organisation's sign-in says cannot be believed. Tell your administrators.",
+        "Ce que dit le service de connexion de votre organisation n'est pas fiable. Prévenez vos administrateurs.",
+        "Was die Anmeldung Ihrer Organisation sagt, ist nicht glaubwürdig. Sagen Sie es Ihren Administratoren.",
+        "Ciò che dice il servizio di accesso della Sua organizzazione non è attendibile. Avvisi i Suoi amministratori.";
+    provider_no_name: "Your organisation's sign-in does not say what your account is to be called. Tell your administrators.",
+        "Le service de connexion de votre organisation ne dit pas comment nommer votre compte. Prévenez vos administrateurs.",
+        "Die Anmeldung Ihrer Organisation sagt nicht, wie Ihr Konto heissen soll. Sagen Sie es Ihren Administratoren.",
+        "Il servizio di accesso della Sua organizzazione non dice come chiamare il Suo account. Avvisi i Suoi amministratori.";
+    provider_taken: "There is an account of your name already, which is not yours. Tell your administrators.",
+        "Il existe déjà un compte à votre nom, qui n'est pas le vôtre. Prévenez vos administrateurs.",
+        "Es gibt schon ein Konto Ihres Namens, das nicht Ihres ist. Sagen Sie es Ihren Administratoren.",
+        "Esiste già un account con il Suo nome, che non è Suo. Avvisi i Suoi amministratori.";
+    provider_no_account: "You have no account here. Ask your administrators for one.",
+        "Vous n'avez pas de compte ici. Demandez-en un à vos administrateurs.",
+        "Sie haben hier kein Konto. Bitten Sie Ihre Administratoren um eines.",
+        "Non ha un account qui. Ne chieda uno ai Suoi amministratori.";
+    provider_unreachable: "Your organisation's sign-in does not answer. Please try again later.",
+        "Le service de connexion de votre organisation ne répond pas. Réessayez plus tard.",
+        "Die Anmeldung Ihrer Organisation antwortet nicht. Bitte versuchen Sie es später erneut.",
+        "Il servizio di accesso della Sua organizzazione non risponde. Riprovi più tardi.";
     charter_title: "Rules of use", "Règles d'utilisation", "Nutzungsregeln", "Regole d'uso";
     charter_text: "Please read and accept these rules. You are asked again only when they change.",
         "Veuillez lire et accepter ces règles. Elles ne vous seront redemandées que si elles changent.",

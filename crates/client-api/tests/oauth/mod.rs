@@ -6,6 +6,7 @@ mod browser;
 mod device_grant;
 mod metadata;
 mod pages;
+mod provider;
 mod register;
 mod reset;
 mod token;

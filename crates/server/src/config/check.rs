@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use parvis_accounts::Language as MailLanguage;
+use parvis_accounts::{IdentityProvider, Language as MailLanguage};
 use parvis_application_services::ApplicationServices;
 use parvis_client_api::{Calls, Discovery, SignOn};
 use parvis_events::RoomVersion;
@@ -150,6 +150,8 @@ pub struct OrganisationConfig {
     pub mail: Option<MailConfig>,
     /// How people sign in with their browsers, if they do.
     pub sign_on: Option<SignOn>,
+    /// Where its people can prove who they are.
+    pub providers: Vec<IdentityProvider>,
     /// What new rooms are like.
     pub rooms: RoomsConfig,
     /// Whether apps may call one another directly.
@@ -353,6 +355,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     for (key, reason) in settings.directory.problems() {
         checker.problem(key, reason);
     }
+    let providers = sign_on::providers(&settings.sign_on, checker);
     entry(settings, checker);
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
@@ -376,6 +379,7 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
         directory: settings.directory.clone(),
         mail,
         sign_on,
+        providers,
         rooms: rooms?,
         calls_between_apps: settings.calls.between_apps,
         calls,

@@ -1,13 +1,16 @@
 //! The section `sign_on`: how people sign in with their browsers, and let apps in.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
-use parvis_accounts::Language;
+use parvis_accounts::{ClientSecret, ExistingAccounts, IdentityProvider, Language};
 use parvis_client_api::{Accent, Logo, SignOn};
 
 use super::{
     check::Checker,
-    settings::{MailAddressAtRegistration, RegistrationMode, Settings},
+    settings::{
+        ExistingAccountsRule, MailAddressAtRegistration, ProviderSettings, RegistrationMode, Settings,
+        SignOnSettings,
+    },
 };
 
 /// The largest picture of the organisation's sign.
@@ -47,9 +50,62 @@ pub(super) fn check(settings: &Settings, development: bool, checker: &mut Checke
         accent: accent?,
         logo: logo.and_then(Result::ok),
         passwords_in_apps: sign_on.passwords_in_apps,
-        registration: by_page && mode != RegistrationMode::Closed,
+        passwords_on_pages: sign_on.passwords_on_pages,
+        registration: by_page && sign_on.passwords_on_pages && mode != RegistrationMode::Closed,
         registration_needs_token: mode == RegistrationMode::Token,
     })
+}
+
+/// Where people can prove who they are.
+pub(super) fn providers(settings: &SignOnSettings, checker: &mut Checker<'_>) -> Vec<IdentityProvider> {
+    const KEY: &str = "sign_on.providers";
+    let none = settings.providers.is_empty();
+    checker.require(none || settings.enabled, KEY, "have no effect, since sign_on.enabled is false");
+    checker.require(
+        settings.passwords_on_pages || !none,
+        "sign_on.passwords_on_pages",
+        "nobody could sign in: name one of sign_on.providers",
+    );
+    let mut ids = HashSet::new();
+    for provider in &settings.providers {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let named = !provider.id.is_empty() && provider.id.len() <= 64 && provider.id.bytes().all(letter);
+        checker.require(named, KEY, "an id is made of letters, digits, - and _ alone");
+        checker.require(ids.insert(&provider.id), KEY, "two have the same id");
+        checker.require(!provider.name.is_empty(), KEY, "a provider needs a name");
+        let issuer = provider.issuer.as_str();
+        let near = ["http://localhost:", "http://127.0.0.1:"].iter().any(|start| issuer.starts_with(start));
+        checker.require(
+            (issuer.starts_with("https://") || near) && !issuer.contains(['?', '#', ' ']),
+            KEY,
+            "an issuer is a URL that begins with https://",
+        );
+        let asks = provider.scopes.split(' ').any(|scope| scope == "openid");
+        checker.require(asks, KEY, "the scopes must name openid");
+    }
+    settings.providers.iter().map(provider).collect()
+}
+
+fn provider(settings: &ProviderSettings) -> IdentityProvider {
+    let ProviderSettings { id, name, issuer, client_id, scopes, .. } = settings.clone();
+    IdentityProvider {
+        id,
+        name,
+        issuer,
+        client_id,
+        client_secret: settings.client_secret.as_ref().map(|secret| ClientSecret(secret.reveal().to_owned())),
+        scopes,
+        localpart_claim: settings.localpart_claim.clone(),
+        name_claim: settings.name_claim.clone(),
+        mail_claim: settings.mail_claim.clone(),
+        trusts_mail: settings.trusts_mail,
+        makes_accounts: !settings.makes_no_accounts,
+        existing_accounts: match settings.existing_accounts {
+            ExistingAccountsRule::Refuse => ExistingAccounts::Refuse,
+            ExistingAccountsRule::ByLocalpart => ExistingAccounts::ByLocalpart,
+            ExistingAccountsRule::ByMail => ExistingAccounts::ByMail,
+        },
+    }
 }
 
 fn logo(file: &Path) -> Result<Logo, String> {

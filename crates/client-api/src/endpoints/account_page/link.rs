@@ -37,6 +37,7 @@ pub(super) async fn answer(visit: Visit) -> Result<Response, PageError> {
         }
         Some(answer) => answer == "allow",
     };
+    visit.api.limits.login.peek(&RateLimitKey::User(session.user.0))?;
     if !visit.api.accounts.answer_user_code(code, session.user, granted).await? {
         return wrong(&visit, session, code);
     }

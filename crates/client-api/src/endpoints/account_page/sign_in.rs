@@ -5,7 +5,7 @@ use parvis_accounts::{BrowserSignIn, LoginError};
 
 use crate::{
     RateLimitKey,
-    pages::{LOGIN, LoginPage, PageError, REGISTER, Visit, safe_next, with_query},
+    pages::{LOGIN, LoginPage, PROVIDER, PageError, REGISTER, Visit, safe_next, with_query},
 };
 
 /// Asks for name and password, unless somebody is signed in.
@@ -38,6 +38,9 @@ pub(super) async fn sign_in(visit: Visit) -> Result<Response, PageError> {
 async fn attempt(visit: &Visit, name: &str) -> Result<Result<BrowserSignIn, &'static str>, PageError> {
     let (api, words) = (&visit.api, visit.words);
     visit.count_address()?;
+    if !visit.sign_on.passwords_on_pages {
+        return Err(PageError::bad_request());
+    }
     let account = RateLimitKey::Account(api.accounts.canonical_name(name.trim()).to_lowercase());
     api.limits.login.peek(&account)?;
     let password = visit.form.get("password").unwrap_or_default();
@@ -61,6 +64,8 @@ fn form<'a>(
     problem: Option<&'a str>,
 ) -> LoginPage<'a> {
     let register = visit.sign_on.registration && !again;
+    let link = |id: &str| with_query(PROVIDER, &[("provider", id), ("next", next)]);
+    let providers = visit.api.accounts.providers().map(|(id, name)| (name.to_owned(), link(id)));
     LoginPage {
         frame: visit.frame(),
         next,
@@ -68,6 +73,8 @@ fn form<'a>(
         name,
         problem,
         register: register.then(|| with_query(REGISTER, &[("next", next)])),
+        by_password: visit.sign_on.passwords_on_pages,
+        providers: providers.collect(),
     }
 }
 

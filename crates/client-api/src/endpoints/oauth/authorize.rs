@@ -5,12 +5,13 @@
 //! are always asked, since any app can say that it is another (RFC 8252, section 8.6).
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use parvis_accounts::{Authorization, AuthorizationError, AuthorizationRequest, BrowserSession};
 use url::Url;
 
 use crate::pages::{
-    AUTHORIZE, CHARTER, ConsentPage, Fields, PageError, REGISTER, Visit, issuer, redirect, with_query,
+    AUTHORIZE, CHARTER, ConsentPage, Fields, PageError, REGISTER, Visit, form_policy, issuer, redirect,
+    with_query,
 };
 
 /// Asks whoever is signed in, after they have signed in.
@@ -131,22 +132,8 @@ fn consent(visit: &Visit, authorization: &Authorization, session: &BrowserSessio
     };
     let mut response = visit.show(&page);
     // The form's answer sends the browser to the app, which browsers count as an action of the form.
-    if let Some(policy) = policy(&authorization.back.with("", &[])) {
+    if let Some(policy) = Url::parse(&authorization.back.with("", &[])).ok().as_ref().and_then(form_policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
-}
-
-/// The policy of a page whose form leads to an app.
-fn policy(app: &str) -> Option<HeaderValue> {
-    let url = Url::parse(app).ok()?;
-    let source = match url.scheme() {
-        "http" | "https" => url.origin().ascii_serialization(),
-        scheme => format!("{scheme}:"),
-    };
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {source}; base-uri 'none'; \
-         frame-ancestors 'none'"
-    );
-    HeaderValue::from_str(&policy).ok()
 }
