@@ -16,7 +16,7 @@ ensureNode22();
 await import("./harness/quiet.mjs");
 const { login } = await import("./chapters/login.mjs");
 const chapters = await Promise.all(
-  ["office", "spaces", "threads", "polls", "search", "pushing", "addresses", "reports", "password"]
+  ["office", "spaces", "threads", "polls", "search", "pushing", "addresses", "missed", "reports", "password"]
     .map(async (name) => (await import(`./chapters/day/${name}.mjs`))[name]),
 );
 const required = ["login", "office", "spaces"];

@@ -6,16 +6,15 @@
 
 use std::time::Duration;
 
-use parvis_peers::MailError;
+use parvis_peers::{Language, MailError};
 use parvis_storage::{
     ADDRESS_IS_FREE, ADDRESS_TOKEN_IS_UNUSED, ADDRESS_VALIDATION_IS_UNUSED, AddressValidation, CommitError,
-    StorageError, UserAddress, UserSn, WriteSet,
+    MAIL_APP, StorageError, UserAddress, UserSn, WriteSet,
 };
 use subtle::ConstantTimeEq as _;
 
 use crate::{
     accounts::{Accounts, plain},
-    language::Language,
     mails::{AddressPurpose, PageKind, mail_with_link, page},
     secret::{self, TokenKind, new_token},
     session::Session,
@@ -291,7 +290,7 @@ impl Accounts {
         let mut set = WriteSet::new();
         set.delete_address(session.user, medium, &address);
         if medium == EMAIL {
-            set.delete_pusher(session.user, "m.email", &address);
+            set.delete_pusher(session.user, MAIL_APP, &address);
         }
         self.store.commit(set).await.map(drop).map_err(|error| plain(error).into())
     }

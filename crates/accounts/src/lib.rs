@@ -14,7 +14,6 @@ mod closing;
 mod devices;
 mod filters;
 mod interactive;
-mod language;
 mod login;
 mod mails;
 mod names;
@@ -43,7 +42,6 @@ pub use closing::PasswordError;
 pub use devices::DeviceError;
 pub use filters::FilterError;
 pub use interactive::{Challenge, InteractiveError, Operation, Stage};
-pub use language::Language;
 pub use login::LoginError;
 pub use mails::{AddressPurpose, PageKind};
 pub use names::NameError;
@@ -53,13 +51,14 @@ pub use oauth::{
     ProviderAnswer, ProviderError, ProviderSignIn, RegisteredClient, ReturnAddress, TokenRequest,
     UserCodeState, form_token, is_form_token,
 };
+pub use parvis_peers::Language;
 pub use parvis_storage::{
     Account, Device, DeviceSn, Findable, GivenToken, Profile, RoomSn, StorageError, UserAddress, UserSn,
 };
 pub use password::{HashError, WeakPassword};
 pub use profiles::{FoundUser, ProfileError};
 pub use push_rules::PushRuleError;
-pub use pushers::{PusherError, WantedPusher};
+pub use pushers::{PushWay, PusherError, STOP, WantedPusher};
 pub use refresh::RefreshError;
 pub use registration::{CreateError, RegisterError, Registered, RegistrationRequest};
 pub use registration_tokens::{NewToken, TokenError};

@@ -1,8 +1,8 @@
 //! What mails say, in each language. Knows nothing of how they are sent.
 
-use parvis_peers::Mail;
+use parvis_peers::{Language, Mail, in_html as escaped};
 
-use crate::{language::Language, settings::MailSettings};
+use crate::settings::MailSettings;
 
 /// What an address is proved for, and so what a mail asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,7 @@ pub(crate) fn mail_with_link(
             html(button),
             html(end),
         ),
+        stop: None,
     }
 }
 
@@ -138,9 +139,13 @@ pub enum PageKind {
     Done,
     /// The link is not good.
     Failed,
+    /// A button to have no more mails sent of what was missed.
+    AskStop,
+    /// No more such mails are sent.
+    Stopped,
 }
 
-/// A page in a language. The button of [`PageKind::Ask`] sends to the page's own URL what stands in it.
+/// A page in a language. Its button, if it has one, sends to the page's own URL what stands in it.
 pub(crate) fn page(kind: PageKind, language: Language, organisation: &str) -> String {
     let sentence = match (kind, language) {
         (PageKind::Ask, Language::English) => "Do you confirm what you were asked in the mail?",
@@ -165,6 +170,22 @@ pub(crate) fn page(kind: PageKind, language: Language, organisation: &str) -> St
         (PageKind::Failed, Language::Italian) => {
             "Questo link è già stato usato, è scaduto o è stato sostituito da uno più recente."
         }
+        (PageKind::AskStop, Language::English) => {
+            "Shall no more mails be sent to you about messages that you have not read?"
+        }
+        (PageKind::AskStop, Language::French) => {
+            "Ne plus recevoir de courriels au sujet des messages que vous n'avez pas lus ?"
+        }
+        (PageKind::AskStop, Language::German) => {
+            "Möchten Sie keine E-Mails mehr über Nachrichten erhalten, die Sie nicht gelesen haben?"
+        }
+        (PageKind::AskStop, Language::Italian) => {
+            "Non desidera più ricevere e-mail sui messaggi che non ha letto?"
+        }
+        (PageKind::Stopped, Language::English) => "You will get no more such mails.",
+        (PageKind::Stopped, Language::French) => "Vous ne recevrez plus de tels courriels.",
+        (PageKind::Stopped, Language::German) => "Sie erhalten keine solchen E-Mails mehr.",
+        (PageKind::Stopped, Language::Italian) => "Non riceverà più queste e-mail.",
     };
     let button = match language {
         Language::English => "Confirm",
@@ -173,8 +194,10 @@ pub(crate) fn page(kind: PageKind, language: Language, organisation: &str) -> St
         Language::Italian => "Confermare",
     };
     let form = match kind {
-        PageKind::Ask => format!("<form method=\"post\"><button type=\"submit\">{button}</button></form>\n"),
-        PageKind::Done | PageKind::Failed => String::new(),
+        PageKind::Ask | PageKind::AskStop => {
+            format!("<form method=\"post\"><button type=\"submit\">{button}</button></form>\n")
+        }
+        PageKind::Done | PageKind::Failed | PageKind::Stopped => String::new(),
     };
     let (code, title) = (language.code(), escaped(organisation));
     format!(
@@ -183,30 +206,4 @@ pub(crate) fn page(kind: PageKind, language: Language, organisation: &str) -> St
          <h1>{title}</h1>\n<p>{}</p>\n{form}</body></html>\n",
         escaped(sentence),
     )
-}
-
-/// A text as it stands in HTML.
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            other => html.push(other),
-        }
-    }
-    html
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn nothing_in_a_text_is_markup() {
-        assert_eq!(escaped("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
-    }
 }

@@ -3,12 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use parvis_application_services::ApplicationServices;
-use parvis_peers::{Mailer, NoNetwork, PeopleDirectory, ProviderCaller};
+use parvis_peers::{Language, Mailer, NoNetwork, PeopleDirectory, ProviderCaller};
 use parvis_policy::{Standing, push::PushRules};
 use parvis_storage::Findable;
 use ruma::OwnedServerName;
-
-use crate::language::Language;
 
 /// How accounts work in an organisation.
 #[derive(Clone, Debug)]

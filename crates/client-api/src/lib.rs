@@ -13,6 +13,7 @@ mod completion;
 mod endpoints;
 mod error;
 mod interactive;
+mod mail_page;
 mod media_request;
 mod pages;
 mod permitted;

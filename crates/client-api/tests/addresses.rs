@@ -16,7 +16,7 @@ const PAGE: &str = "/_matrix/client/unstable/org.parvis.mail/submit_token";
 
 /// A mail server that keeps what it is given, and takes nothing for `nobody`.
 #[derive(Debug, Default)]
-struct Postbox(Mutex<Vec<Mail>>);
+pub(crate) struct Postbox(Mutex<Vec<Mail>>);
 
 #[async_trait]
 impl Mailer for Postbox {
@@ -44,7 +44,7 @@ impl Postbox {
     }
 }
 
-fn with_mail(world: World, entry: AddressAtRegistration) -> (World, Arc<Postbox>) {
+pub(crate) fn with_mail(world: World, entry: AddressAtRegistration) -> (World, Arc<Postbox>) {
     let postbox = Arc::new(Postbox::default());
     let mail = MailSettings {
         mailer: Arc::clone(&postbox) as Arc<dyn Mailer>,
@@ -90,7 +90,7 @@ async fn addresses(world: &World, client: &Client) -> Vec<String> {
 }
 
 /// Gives a user an address.
-async fn with_address(world: &World, postbox: &Postbox, client: &Client, email: &str) {
+pub(crate) async fn with_address(world: &World, postbox: &Postbox, client: &Client, email: &str) {
     let sid = request(world, "account/3pid", email, json!({})).await.text("sid");
     assert_eq!(confirm(world, &postbox.link()).await.0, 200);
     add(world, client, &sid, "s3cret.=_-").await.ok();

@@ -33,5 +33,5 @@ mod transaction;
 pub use answers::{Answers, Turn};
 pub use application_services::{PingError, ServiceQueries, ServiceTransactions, ThirdParty};
 pub use engine::{Outbound, OutboundStatus};
-pub use push::{Attention, Push, PushSettings, PushStatus, PusherCounts};
+pub use push::{Attention, MailPush, Push, PushSettings, PushStatus, PusherCounts};
 pub use queues::QueueStatus;

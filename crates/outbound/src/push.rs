@@ -8,10 +8,15 @@
 //!
 //! Knows nothing of rules and of what is read: it asks through [`Attention`].
 //!
-//! From below: `queue` and `pushers` (pure), `attention` (the door), `notification` (words), `sender`, and here the
-//! engine.
+//! Who wants a mail instead is told later, and of everything at once that is still unread then.
+//!
+//! From below: `queue` and `pushers` (pure), `attention` (the door), `notification`, `missed` and `letter` (words),
+//! `sender`, `mail`, and here the engine.
 
 mod attention;
+mod letter;
+mod mail;
+mod missed;
 mod notification;
 mod pushers;
 mod queue;
@@ -43,7 +48,7 @@ use tokio_util::{
 };
 
 use self::pushers::{Moment, Pushers};
-pub use self::{attention::Attention, pushers::PusherCounts};
+pub use self::{attention::Attention, mail::MailPush, pushers::PusherCounts};
 use crate::error::refused;
 
 /// How much of the stream is read at once.
@@ -68,6 +73,8 @@ const SPREAD_MS: u64 = 2_000;
 pub struct PushSettings {
     /// To which gateways, and how much.
     pub rules: PushRules,
+    /// How mails are sent, if any are.
+    pub mail: Option<MailPush>,
 }
 
 /// Tells phones. Cheap to clone; all clones are the same engine.
@@ -138,8 +145,9 @@ impl Push {
     ) -> Result<Self, StorageError> {
         let head = store.follow();
         let common = store.push_position().await?;
+        let mail_delay = settings.mail.as_ref().map_or(Duration::ZERO, |mail| mail.delay);
         let inner = Inner {
-            pushers: Mutex::new(Pushers::new(common)),
+            pushers: Mutex::new(Pushers::new(common, mail_delay)),
             nudge: Notify::new(),
             told: AtomicU64::new(0),
             failures: AtomicU64::new(0),

@@ -8,7 +8,10 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, MultiPart},
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
     transport::smtp::{
         authentication::Credentials,
         client::{Tls, TlsParameters},
@@ -129,7 +132,21 @@ impl SmtpMailer {
             .date(std::time::UNIX_EPOCH + Duration::from_millis(millis))
             .multipart(MultiPart::alternative_plain_html(mail.text, mail.html))
             .map_err(|error| MailError::Failed(error.to_string()))
+            .map(|message| with_stop(message, mail.stop))
     }
+}
+
+/// The mail with the headers by which a program can offer a button to have no more of them.
+fn with_stop(mut message: Message, stop: Option<String>) -> Message {
+    if let Some(stop) = stop {
+        let mut add = |name, value| {
+            let name = HeaderName::new_from_ascii_str(name);
+            message.headers_mut().insert_raw(HeaderValue::new(name, value));
+        };
+        add("List-Unsubscribe", format!("<{stop}>"));
+        add("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned());
+    }
+    message
 }
 
 #[async_trait]

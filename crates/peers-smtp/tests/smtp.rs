@@ -70,6 +70,7 @@ fn mail(to: &str) -> Mail {
         subject: "Confirmez votre adresse: été".to_owned(),
         text: "Bonjour".to_owned(),
         html: "<p>Bonjour</p>".to_owned(),
+        stop: Some("https://matrix.example.org/stop?token=1".to_owned()),
     }
 }
 
@@ -88,6 +89,8 @@ async fn mail_arrives_as_text_and_html() {
         "Date: Tue, 14 Nov 2023 22:13:20",
         "Subject: Confirmez votre adresse: =?utf-8?b?",
         "@example.org>",
+        "List-Unsubscribe: <https://matrix.example.org/stop?token=1>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "multipart/alternative",
         "Content-Type: text/plain; charset=utf-8",
         "Bonjour",

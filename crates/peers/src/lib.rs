@@ -14,6 +14,7 @@ mod error;
 pub mod event_relationships;
 mod federation;
 mod keys;
+mod language;
 mod mail;
 mod providers;
 mod services;
@@ -25,7 +26,8 @@ pub use federation::{Authentication, Federation};
 pub use keys::{
     KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys,
 };
-pub use mail::{Mail, MailError, Mailer};
+pub use language::Language;
+pub use mail::{Mail, MailError, Mailer, in_html};
 pub use providers::{ProviderCaller, ProviderQuestion};
 pub use services::{ServiceAddress, ServiceCaller};
 pub use transport::{Body, Limits, NoNetwork, Page, PageWish, Transport};

@@ -15,6 +15,24 @@ pub struct Mail {
     pub text: String,
     /// What it says, as HTML.
     pub html: String,
+    /// A URL to which a `POST` has no more such mails sent, for programs that show a button for that (RFC 8058).
+    pub stop: Option<String>,
+}
+
+/// A text as it stands in HTML.
+pub fn in_html(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            other => html.push(other),
+        }
+    }
+    html
 }
 
 impl fmt::Debug for Mail {
@@ -43,4 +61,14 @@ pub trait Mailer: Send + Sync + fmt::Debug {
     /// # Errors
     /// Any [`MailError`].
     async fn send(&self, mail: Mail) -> Result<(), MailError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_html;
+
+    #[test]
+    fn nothing_in_a_text_is_markup() {
+        assert_eq!(in_html("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
+    }
 }

@@ -21,6 +21,21 @@ pub enum PushContent {
     Ids,
 }
 
+/// What mails say of messages that their readers have missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailContent {
+    /// No such mails are sent.
+    Off,
+    /// How many messages there are, in how many rooms.
+    #[default]
+    Numbers,
+    /// The names of the rooms, and who has written in them.
+    Names,
+    /// The messages' words too, where they are not encrypted.
+    Messages,
+}
+
 /// The rules of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushRules {
@@ -32,6 +47,8 @@ pub struct PushRules {
     pub plain_http: bool,
     /// How much of an event a gateway is told.
     pub content: PushContent,
+    /// How much mails say to those who wish to be told by mail.
+    pub mail: MailContent,
 }
 
 impl Default for PushRules {
@@ -41,6 +58,7 @@ impl Default for PushRules {
             gateways: vec!["*".to_owned()],
             plain_http: false,
             content: PushContent::default(),
+            mail: MailContent::default(),
         }
     }
 }
@@ -57,6 +75,21 @@ pub enum Tell {
 }
 
 impl PushRules {
+    /// Whether users may be told by mail of what they have missed.
+    pub fn may_mail(&self) -> Decision<Tell> {
+        if !self.enabled {
+            let rule = "this organisation pushes nothing to phones";
+            return Decision::new(Tell::No, rule, Setting::new("push.enabled", &self.enabled));
+        }
+        let mail = Setting::new("push.mail", &self.mail);
+        match self.mail {
+            MailContent::Off => {
+                Decision::new(Tell::No, "this organisation sends no mails of missed messages", mail)
+            }
+            _ => Decision::new(Tell::Yes, "this organisation sends mails of missed messages", mail),
+        }
+    }
+
     /// Whether the gateway at a URL is told anything.
     pub fn may_tell(&self, url: &str) -> Decision<Tell> {
         let gateways = || Setting::new("push.gateways", &self.gateways);

@@ -13,7 +13,8 @@ use parvis_federation_api::FederationApi;
 use parvis_media::{Media, PreviewSettings, Settings as MediaSettings};
 use parvis_organisation::{Organisation, Source};
 use parvis_outbound::{
-    Answers, Outbound, OutboundStatus, Push, PushSettings, PushStatus, ServiceQueries, ServiceTransactions,
+    Answers, MailPush, Outbound, OutboundStatus, Push, PushSettings, PushStatus, ServiceQueries,
+    ServiceTransactions,
 };
 use parvis_peers::{Federation, ProviderCaller, Transport};
 use parvis_peers_http::KeyRing;
@@ -33,7 +34,7 @@ use crate::{
         accounts_settings, bounds, e2ee_settings, rate_limits, room_settings, room_versions, search_settings,
         sync_settings,
     },
-    mail::mail_settings,
+    mail::{mail_push, mail_settings},
     others::{ByRules, Notary, guarded},
     passing::pass_on,
 };
@@ -147,6 +148,7 @@ impl Homeserver {
             problem: error.to_string(),
         })?;
         settings.provider_caller = ProviderCaller::new(Arc::clone(&network));
+        let mail_push = mail_push(&config, settings.mail.as_ref());
         let accounts = Accounts::new(store.clone(), ambient.clone(), settings);
         accounts.welcome_services().await.map_err(&failed)?;
         let key = Arc::new(open_key(&config, &store, &ambient).await?);
@@ -172,7 +174,7 @@ impl Homeserver {
         let services = ServiceQueries::new(config.application_services.clone(), caller, ambient.clone());
         let transactions = ServiceTransactions::start(store.clone(), ambient.clone(), &services);
         let transactions = transactions.await.map_err(&failed)?;
-        let push = open_push(&config, &store, &ambient, to_gateways, &sync).await?;
+        let push = open_push(&config, &store, &ambient, to_gateways, mail_push, &sync).await?;
         rooms.resume().await.map_err(&failed)?;
         let federation = rooms.others().federation.clone();
         let e2ee = E2ee::new(store.clone(), ambient.clone(), federation, e2ee_settings(&config));
@@ -496,13 +498,14 @@ async fn open_push(
     store: &Store,
     ambient: &Ambient,
     network: Arc<dyn Transport>,
+    mail: Option<MailPush>,
     sync: &SyncEngine,
 ) -> Result<Option<Push>, StartError> {
     if !config.push.rules.enabled {
         return Ok(None);
     }
     let attention = Arc::new(BySync { notices: sync.notices(), badge: config.push.badge });
-    let settings = PushSettings { rules: config.push.rules.clone() };
+    let settings = PushSettings { rules: config.push.rules.clone(), mail };
     let started = Push::start(store.clone(), ambient.clone(), network, attention, settings).await;
     let server_name = || config.server_name.to_string();
     let failed = |source| StartError::Storage { server_name: server_name(), source };

@@ -4,12 +4,29 @@ use std::sync::Arc;
 
 use parvis_accounts::MailSettings;
 use parvis_ambient::Ambient;
+use parvis_outbound::MailPush;
 use parvis_peers_smtp::{Security, SettingsError, SmtpMailer, SmtpSettings};
 
 use crate::config::{MailSecurity, OrganisationConfig};
 
 /// Where the link in a mail leads, behind the public URL.
 const LINK_PATH: &str = "/_matrix/client/unstable/org.parvis.mail/submit_token";
+
+/// Where the link leads by which readers stop mails of missed messages.
+const STOP_PATH: &str = "/_matrix/client/unstable/org.parvis.mail/stop";
+
+/// How mails are sent of what users have missed, if any mails are.
+pub(crate) fn mail_push(config: &OrganisationConfig, mail: Option<&MailSettings>) -> Option<MailPush> {
+    let mail = mail?;
+    Some(MailPush {
+        mailer: Arc::clone(&mail.mailer),
+        organisation: mail.organisation.clone(),
+        stop_link: format!("{}{STOP_PATH}", config.discovery.public_base_url),
+        default_language: mail.default_language,
+        delay: config.push.mail_delay,
+        pause: config.push.mail_pause,
+    })
+}
 
 /// How an organisation's mails are sent, if any are.
 ///

@@ -124,7 +124,7 @@ pub use passes::{PASS_IS_UNUSED, Pass, PassPurpose};
 pub use peer_keys::{PeerKey, StoredServerKey};
 pub use policy_changes::PolicyChange;
 pub use profiles::{Findable, Profile};
-pub use pushers::{NewPusher, PusherKey, StoredPusher};
+pub use pushers::{MAIL_APP, NewPusher, PusherKey, StoredPusher};
 pub use receipts::NewReceipt;
 pub use registration_tokens::{
     GivenToken, REGISTRATION_TOKEN_IS_GOOD_STILL, REGISTRATION_TOKEN_IS_NEW, REGISTRATION_TOKEN_IS_THERE,

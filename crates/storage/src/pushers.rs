@@ -95,6 +95,17 @@ pub struct PusherKey {
     pub pushkey: String,
 }
 
+/// The app whose pushers are mail addresses, and not names that gateways know
+/// (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3pushersset>).
+pub const MAIL_APP: &str = "m.email";
+
+impl PusherKey {
+    /// Whether mails are sent to this pusher, and no gateway is told.
+    pub fn is_mail(&self) -> bool {
+        self.app_id == MAIL_APP
+    }
+}
+
 impl WriteSet {
     /// Sets a pusher.
     pub fn put_pusher(&mut self, new: &NewPusher<'_>) {

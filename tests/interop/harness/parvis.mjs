@@ -48,6 +48,9 @@ mode = "local"
 
 [push]
 allowed_private_ranges = ["127.0.0.0/8"]
+mail = "names"
+mail_delay = "3s"
+mail_pause = "0"
 
 [rate_limits]
 ${LIMITED.map((what) => `${what}.per_second = 0`).join("\n")}

@@ -13,7 +13,9 @@ mod set_pusher;
 mod set_pushrule;
 mod set_pushrule_actions;
 mod set_pushrule_enabled;
+mod stop_mails;
 
+use http::Method;
 use parvis_wire::{Endpoint, Endpoints, MatrixError};
 use ruma::api::client::push;
 
@@ -37,6 +39,8 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::typed(set_pushrule_enabled::handle))
         .with(Endpoint::with_own_reply(get_notifications::handle))
         .with(Endpoint::with_own_reply(get_pushers::handle))
+        .with(Endpoint::open(Method::GET, stop_mails::PATH, stop_mails::show))
+        .with(Endpoint::open(Method::POST, stop_mails::PATH, stop_mails::stop))
         .with(Endpoint::streaming::<push::set_pushrule::v3::Request, _, _, _>(set_pushrule::handle))
 }
 

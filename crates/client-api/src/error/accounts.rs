@@ -185,6 +185,7 @@ table! {
     PusherError => |error| match error {
         PusherError::Refused(reason) => MatrixError::forbidden(reason),
         PusherError::NoGateway(reason) => MatrixError::invalid_param(reason),
+        PusherError::NotTheirs | PusherError::WrongApp => MatrixError::invalid_param(error.to_string()),
         PusherError::TooMuch => bad_request(ErrorCode::TooLarge, error),
         PusherError::Json(error) => MatrixError::internal(error),
         PusherError::Storage(error) => MatrixError::internal(error),

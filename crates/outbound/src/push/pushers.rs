@@ -37,6 +37,8 @@ pub(super) struct Pushers {
     recorded: HashMap<Number, Position>,
     retries: usize,
     next: Number,
+    /// After which time what nobody has read comes into a mail.
+    mail_delay: Duration,
     /// Whether there may be something that the store is to know.
     touched: bool,
 }
@@ -55,6 +57,8 @@ struct Known {
     key: Arc<PusherKey>,
     /// The number on the icon, as far as it is known here.
     badge: Option<u64>,
+    /// When the last mail was sent, as far as it is known here.
+    mailed: Option<Timestamp>,
     queue: Option<Box<Queue>>,
 }
 
@@ -79,8 +83,9 @@ pub struct PusherCounts {
 }
 
 impl Pushers {
-    pub(super) fn new(followed: Position) -> Self {
+    pub(super) fn new(followed: Position, mail_delay: Duration) -> Self {
         Self {
+            mail_delay,
             followed,
             known: HashMap::new(),
             of_user: HashMap::new(),
@@ -128,7 +133,7 @@ impl Pushers {
         let number = self.next;
         self.next += 1;
         self.of_user.entry(key.user).or_default().push(number);
-        self.known.insert(number, Known { key: Arc::new(key), badge: None, queue: None });
+        self.known.insert(number, Known { key: Arc::new(key), badge: None, mailed: None, queue: None });
         number
     }
 
@@ -178,28 +183,36 @@ impl Pushers {
 
     /// Notes that an event notifies a user.
     pub(super) fn add_event(&mut self, user: UserSn, position: Position, event: EventSn, now: Timestamp) {
-        self.with_queues(user, Position(position.0 - 1), now, |queue| queue.add_event(position, event));
+        let before = Position(position.0 - 1);
+        self.with_queues(user, before, now, Some(self.mail_delay), |queue| queue.add_event(position, event));
     }
 
     /// Notes that what is unread to a user may be another number now; it is told when `due`, unless something else is
     /// told before.
     pub(super) fn add_badge(&mut self, user: UserSn, due: Timestamp) {
         let followed = self.followed;
-        self.with_queues(user, followed, due, Queue::add_badge);
+        self.with_queues(user, followed, due, None, Queue::add_badge);
     }
 
     /// Changes the queues of a user. Those that come to be begin behind `told`; they are looked at when `due`, if they
-    /// would be later.
+    /// would be later. Queues of mails are only changed where there is a delay for them, and have their own time.
     fn with_queues(
         &mut self,
         user: UserSn,
         told: Position,
         due: Timestamp,
+        mail_delay: Option<Duration>,
         mut change: impl FnMut(&mut Queue),
     ) {
         self.touched = true;
         for number in self.of_user.get(&user).cloned().unwrap_or_default() {
             let Some(known) = self.known.get_mut(&number) else { continue };
+            let is_mail = known.key.is_mail();
+            let due = match mail_delay {
+                Some(delay) if is_mail => due.plus(delay),
+                None if is_mail => continue,
+                _ => due,
+            };
             let Some(queue) = &mut known.queue else {
                 let mut queue = Queue::new(told, due);
                 change(&mut queue);
@@ -210,6 +223,7 @@ impl Pushers {
             if let Activity::Due(later) = queue.activity
                 && due < later
                 && !queue.is_failing()
+                && !is_mail
             {
                 queue.activity = Activity::Due(due);
                 self.due.remove(&(later, number));
@@ -278,12 +292,47 @@ impl Pushers {
         let Some(queue) = self.queue(number) else { return Step::Rest };
         let step = queue.next_step(followed);
         if step == Step::Rest {
-            self.active.remove(&number);
-            if let Some(known) = self.known.get_mut(&number) {
-                known.queue = None;
-            }
+            self.end(number);
         }
         step
+    }
+
+    /// What there is for a mail, between two positions; with nothing, the queue is gone.
+    pub(super) fn next_mail(&mut self, number: Number) -> Option<(Position, Position)> {
+        let followed = self.followed;
+        let next = self.queue(number)?.next_mail(followed);
+        if next.is_none() {
+            self.end(number);
+        }
+        next
+    }
+
+    /// Notes that all up to a position is in a mail that was sent now, or in none.
+    pub(super) fn finish_mail(&mut self, number: Number, until: Position, sent: Option<Timestamp>) {
+        self.queue(number).into_iter().for_each(|queue| queue.finish_mail(until));
+        if let Some(known) = self.known.get_mut(&number) {
+            known.mailed = sent.or(known.mailed);
+        }
+    }
+
+    /// Has a mail wait until its time has come.
+    pub(super) fn postpone(&mut self, number: Number, due: Timestamp) {
+        let Some(queue) = self.queue(number) else { return };
+        queue.postpone(due);
+        self.due.insert((due, number));
+    }
+
+    /// When the last mail was sent, as far as it is known.
+    pub(super) fn mailed(&self, number: Number) -> Option<Timestamp> {
+        self.known.get(&number)?.mailed
+    }
+
+    /// Takes away a queue in which nothing is left.
+    fn end(&mut self, number: Number) {
+        self.active.remove(&number);
+        if let Some(known) = self.known.get_mut(&number) {
+            known.queue = None;
+        }
     }
 
     /// The number on the icon, as far as it is known.
@@ -348,8 +397,11 @@ impl Pushers {
             let is_late = match moment {
                 Moment::End => true,
                 Moment::Working(now) => {
-                    let is_late =
-                        queue.is_failing() || queue.is_behind() || now.since(queue.since) > PATIENCE;
+                    // A mail waits by intention.
+                    let is_late = queue.is_failing()
+                        || queue.is_behind()
+                        || known.key.is_mail()
+                        || now.since(queue.since) > PATIENCE;
                     is_late && newly < MOST_NEWLY_LAGGING
                 }
             };
@@ -393,6 +445,7 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_000);
+    const DELAY: Duration = Duration::from_secs(600);
 
     fn key(user: i64, pushkey: &str) -> PusherKey {
         PusherKey { user: UserSn(user), app_id: "app".to_owned(), pushkey: pushkey.to_owned() }
@@ -406,7 +459,7 @@ mod tests {
 
     #[test]
     fn common_position_waits_for_who_is_told_and_not_for_who_lags() {
-        let mut pushers = Pushers::new(Position(10));
+        let mut pushers = Pushers::new(Position(10), DELAY);
         pushers.add(key(1, "a"));
         pushers.add(key(2, "b"));
         pushers.add_event(UserSn(1), Position(11), EventSn(11), NOW);
@@ -433,7 +486,7 @@ mod tests {
 
     #[test]
     fn gateway_that_answers_again_is_told_by_all_who_wait_for_it() {
-        let mut pushers = Pushers::new(Position(0));
+        let mut pushers = Pushers::new(Position(0), DELAY);
         for user in 1..=3 {
             pushers.add(key(user, "k"));
             pushers.add_event(UserSn(user), Position(user), EventSn(user), NOW);
@@ -453,7 +506,7 @@ mod tests {
 
     #[test]
     fn at_the_end_who_was_not_told_everything_holds_back_nobody() {
-        let mut pushers = Pushers::new(Position(10));
+        let mut pushers = Pushers::new(Position(10), DELAY);
         pushers.add(key(1, "a"));
         pushers.add_event(UserSn(1), Position(11), EventSn(11), NOW);
         pushers.follow(Position(20));
@@ -466,7 +519,7 @@ mod tests {
 
     #[test]
     fn few_are_tried_again_at_a_time() {
-        let mut pushers = Pushers::new(Position(0));
+        let mut pushers = Pushers::new(Position(0), DELAY);
         for user in 1..=100 {
             pushers.add(key(user, "k"));
             pushers.add_event(UserSn(user), Position(user), EventSn(user), NOW);
@@ -485,8 +538,33 @@ mod tests {
     }
 
     #[test]
+    fn mail_waits_and_holds_back_nobody() {
+        let mut pushers = Pushers::new(Position(0), DELAY);
+        pushers.add(PusherKey { app_id: "m.email".to_owned(), ..key(1, "a@example.org") });
+        pushers.add_event(UserSn(1), Position(1), EventSn(1), NOW);
+        pushers.follow(Position(5));
+        let record = pushers.record(Moment::Working(NOW));
+        assert_eq!((record.common, record.changed[0].2), (Position(5), Some(Position(0))));
+        pushers.recorded(&record);
+        assert_eq!(pushers.take_due(NOW), [] as [u64; 0]);
+        let later = NOW.plus(DELAY);
+        pushers.add_event(UserSn(1), Position(6), EventSn(6), later);
+        pushers.add_badge(UserSn(1), later);
+        assert_eq!(pushers.take_due(later), [0]);
+        assert_eq!(pushers.next_mail(0), Some((Position(0), Position(6))));
+        pushers.postpone(0, later.plus(DELAY));
+        assert_eq!(pushers.take_due(later), [] as [u64; 0]);
+        assert_eq!(pushers.take_due(later.plus(DELAY)), [0]);
+        assert_eq!(pushers.next_mail(0), Some((Position(0), Position(6))));
+        pushers.finish_mail(0, Position(6), Some(later));
+        assert_eq!((pushers.next_mail(0), pushers.mailed(0)), (None, Some(later)));
+        pushers.follow(Position(9));
+        assert_eq!(pushers.record(Moment::Working(later)).changed[0].2, None);
+    }
+
+    #[test]
     fn pushers_that_stay_keep_their_queues() {
-        let mut pushers = Pushers::new(Position(0));
+        let mut pushers = Pushers::new(Position(0), DELAY);
         pushers.replace(UserSn(1), vec![key(1, "a"), key(1, "b")]);
         pushers.add_event(UserSn(1), Position(1), EventSn(1), NOW);
         pushers.replace(UserSn(1), vec![key(1, "b"), key(1, "c")]);

@@ -152,6 +152,29 @@ impl Queue {
         self.refusals = 0;
     }
 
+    /// Between which positions there is something for a mail, if there may be any: a mail is made of all that is
+    /// unread when it is sent.
+    pub(super) fn next_mail(&mut self, followed: Position) -> Option<(Position, Position)> {
+        let newest = self.waiting.back().map(|last| last.0).max(self.missing)?;
+        self.badge = false;
+        self.busy = true;
+        Some((self.told, newest.max(followed)))
+    }
+
+    /// Notes that all up to a position is in a mail that was sent, or in none.
+    pub(super) fn finish_mail(&mut self, until: Position) {
+        self.missing = self.missing.filter(|missing| *missing > until);
+        self.finish(until);
+        self.busy = false;
+        self.succeed();
+    }
+
+    /// Has a mail wait until its time has come.
+    pub(super) fn postpone(&mut self, due: Timestamp) {
+        self.busy = false;
+        self.activity = Activity::Due(due);
+    }
+
     /// Notes that the gateway has answered.
     pub(super) fn succeed(&mut self) {
         self.failures = 0;
@@ -160,6 +183,7 @@ impl Queue {
 
     /// Notes that an attempt failed; gives when the next one is due. `share` is a random number.
     pub(super) fn fail(&mut self, now: Timestamp, at_least: Duration, share: u64) -> Timestamp {
+        self.busy = false;
         self.failures = self.failures.saturating_add(1);
         let due = now.plus(delay(self.failures, share).max(at_least.min(LONGEST_DELAY)));
         self.activity = Activity::Due(due);

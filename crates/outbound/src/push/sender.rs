@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{StatusCode, header::RETRY_AFTER};
-use parvis_peers::{Limits, PeerError};
+use parvis_peers::{Limits, MailError, PeerError};
 use parvis_policy::push::{PushContent, Tell};
 use parvis_storage::{EventSn, Position, PusherKey, StorageError, StoredPusher, WriteSet};
 use serde::Deserialize;
 
 use super::{
     Inner,
+    mail::{self, MAIL_SERVER},
     notification::{Target, Words, of_badge, of_event},
     pushers::Number,
     queue::Step,
@@ -28,11 +29,13 @@ const MOST_REFUSALS: u32 = 5;
 const SOON: Duration = Duration::from_secs(5);
 
 /// Why a step did not succeed.
-enum Failure {
+pub(super) enum Failure {
     /// The database failed.
     Storage(StorageError),
     /// The gateway was not reached, or did not take the notification.
     Gateway { url: String, error: PeerError, at_least: Duration },
+    /// The mail server was not reached, or did not take a mail.
+    Mail(MailError),
 }
 
 impl From<StorageError> for Failure {
@@ -52,7 +55,11 @@ enum Outcome {
 /// Tells a pusher what it is to be told.
 pub(super) async fn run(inner: Arc<Inner>, number: Number) {
     let retry = inner.pushers().is_failing(number);
-    while !inner.closing.is_cancelled() {
+    let is_mail = inner.pushers().key(number).is_some_and(|key| key.is_mail());
+    if is_mail && let Err(failure) = mail::send(&inner, number).await {
+        fail(&inner, number, &failure);
+    }
+    while !is_mail && !inner.closing.is_cancelled() {
         let step = inner.pushers().next_step(number);
         let Some(key) = inner.pushers().key(number) else { break };
         let done = match step {
@@ -255,6 +262,10 @@ fn fail(inner: &Inner, number: Number, failure: &Failure) {
         Failure::Storage(error) => {
             tracing::error!(%error, "cannot find out what a pusher is to be told");
             (None, Duration::ZERO)
+        }
+        Failure::Mail(error) => {
+            tracing::debug!(%error, "the mail server did not take a mail of missed messages");
+            (Some(MAIL_SERVER), Duration::ZERO)
         }
         Failure::Gateway { url, error, at_least } => {
             tracing::debug!(gateway = url, %error, "a push gateway did not take a notification");

@@ -117,6 +117,10 @@ pub struct PushConfig {
     pub rules: PushRules,
     /// What the number on an app's icon counts.
     pub badge: PushBadge,
+    /// How long a message is unread before it comes into a mail.
+    pub mail_delay: Duration,
+    /// How long after such a mail there is no other for the same address.
+    pub mail_pause: Duration,
     /// Addresses outside of the public Internet at which gateways may be.
     pub allowed_private_ranges: Vec<Network>,
 }
@@ -678,9 +682,11 @@ fn push(settings: &PushSettings, checker: &mut Checker<'_>) -> PushConfig {
         gateways: settings.gateways.clone(),
         plain_http: !settings.allowed_private_ranges.is_empty(),
         content: settings.content,
+        mail: settings.mail,
     };
     let allowed_private_ranges = settings.allowed_private_ranges.clone();
-    PushConfig { rules, badge: settings.badge, allowed_private_ranges }
+    let (mail_delay, mail_pause) = (settings.mail_delay.0, settings.mail_pause.0);
+    PushConfig { rules, badge: settings.badge, mail_delay, mail_pause, allowed_private_ranges }
 }
 
 fn notaries(names: &[String], checker: &mut Checker<'_>) -> Vec<OwnedServerName> {

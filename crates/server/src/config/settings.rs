@@ -9,7 +9,7 @@ use parvis_policy::{
     Settings as PolicySettings,
     encryption::{EncryptedElsewhere, Exception, Level, Role, StripFor, WhoMayTurnOn},
     federation::FederationMode,
-    push::{PushContent, PushRules},
+    push::{MailContent, PushContent, PushRules},
 };
 use serde::{Deserialize, Serialize};
 
@@ -717,6 +717,12 @@ pub struct PushSettings {
     pub content: PushContent,
     /// What the number on an app's icon counts.
     pub badge: PushBadge,
+    /// How much mails of missed messages say, for those who want such mails.
+    pub mail: MailContent,
+    /// How long a message is unread before it comes into a mail.
+    pub mail_delay: HumanDuration,
+    /// How long after such a mail there is no other for the same address.
+    pub mail_pause: HumanDuration,
     /// Addresses outside of the public Internet at which push gateways may be.
     pub allowed_private_ranges: Vec<Network>,
 }
@@ -734,9 +740,10 @@ pub enum PushBadge {
 
 impl Default for PushSettings {
     fn default() -> Self {
-        let PushRules { enabled, gateways, content, .. } = PushRules::default();
+        let PushRules { enabled, gateways, content, mail, .. } = PushRules::default();
         let (badge, allowed_private_ranges) = (PushBadge::default(), Vec::new());
-        Self { enabled, gateways, content, badge, allowed_private_ranges }
+        let (mail_delay, mail_pause) = (HumanDuration::seconds(600), HumanDuration::seconds(3_600));
+        Self { enabled, gateways, content, badge, mail, mail_delay, mail_pause, allowed_private_ranges }
     }
 }
 

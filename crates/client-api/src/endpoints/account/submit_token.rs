@@ -14,7 +14,7 @@ use parvis_wire::{MatrixError, Stream, json_response, parse_json, read_body};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{ApiError, ClientApi, RateLimitKey};
+use crate::{ApiError, ClientApi, RateLimitKey, mail_page::page};
 
 pub(super) const PATH: &str = "/_matrix/client/unstable/org.parvis.mail/submit_token";
 
@@ -65,17 +65,4 @@ fn failed(api: &ClientApi, headers: &HeaderMap, error: AddressError) -> Result<R
 fn of_query(uri: &Uri) -> Result<Submitted, MatrixError> {
     let query = Query::<Submitted>::try_from_uri(uri);
     query.map(|query| query.0).map_err(|rejection| MatrixError::missing_param(rejection.body_text()))
-}
-
-/// A page that runs nothing, is kept nowhere, and tells nobody from where its reader comes.
-fn page(api: &ClientApi, headers: &HeaderMap, kind: PageKind, status: StatusCode) -> Response {
-    let languages = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (status, headers, api.accounts.page(kind, languages)).into_response()
 }

@@ -1,7 +1,7 @@
 //! `POST /_matrix/client/v3/pushers/set`
 //! (<https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3pushersset>).
 
-use parvis_accounts::WantedPusher;
+use parvis_accounts::{PushWay, WantedPusher};
 use parvis_wire::{Call, MatrixError, parse_json};
 use ruma::api::client::push::{
     PusherKind,
@@ -16,8 +16,12 @@ use crate::{ApiError, ClientApi, Session};
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
     match &call.request.action {
         PusherAction::Post(post) => {
-            let PusherKind::Http(data) = &post.pusher.kind else {
-                return Err(MatrixError::invalid_param("Pushers of this kind are not known here.").into());
+            let way = match &post.pusher.kind {
+                PusherKind::Http(data) => PushWay::Gateway(&data.url),
+                PusherKind::Email(_) => PushWay::Mail,
+                _ => {
+                    return Err(MatrixError::invalid_param("Pushers of this kind are not known here.").into());
+                }
             };
             let mut pusher: Map<String, Value> = parse_json(&call.body)?;
             pusher.remove("append");
@@ -25,7 +29,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
             let wanted = WantedPusher {
                 app_id: &post.pusher.ids.app_id,
                 pushkey: &post.pusher.ids.pushkey,
-                url: &data.url,
+                way,
                 pusher: &pusher,
                 enabled,
                 among_others: post.append,

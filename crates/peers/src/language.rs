@@ -1,4 +1,4 @@
-//! Languages in which the server speaks to people.
+//! Languages in which the server speaks to people: in mails, and on the pages to which they lead.
 
 /// A language in which mails and pages are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
