@@ -246,12 +246,17 @@ async fn other_networks_are_asked_through_their_service() {
     let user = json!([{ "userid": "@irc_bob:parvis.test", "protocol": "irc", "fields": { "nick": "bob" } }]);
     it.service.answer("thirdparty/user/irc", 200, user.clone());
     it.service.answer("thirdparty/location", 200, json!([]));
+    it.service.answer("thirdparty/user", 200, user.clone());
+    let place = json!([{ "alias": "#irc_a:parvis.test", "protocol": "irc", "fields": { "channel": "#a" } }]);
+    it.service.answer("thirdparty/location/irc", 200, place.clone());
     let all = it.alice.get("v3/thirdparty/protocols").await.ok();
     assert_eq!(all["irc"]["instances"][0]["instance_id"], "irc|libera");
     assert_eq!(it.alice.get("unstable/thirdparty/protocol/irc").await.ok(), all["irc"]);
     it.alice.get("v3/thirdparty/protocol/xmpp").await.refused(404, "M_NOT_FOUND");
     assert_eq!(it.alice.get("v3/thirdparty/user/irc?nick=bob").await.ok(), user);
     assert_eq!(it.alice.get("v3/thirdparty/location?alias=%23irc_a:parvis.test").await.ok(), json!([]));
+    assert_eq!(it.alice.get("v3/thirdparty/user?userid=%40irc_bob:parvis.test").await.ok(), user);
+    assert_eq!(it.alice.get("v3/thirdparty/location/irc?channel=%23a").await.ok(), place);
     let asked: Vec<String> = it.service.questions().into_iter().map(|(asked, _)| asked).collect();
     assert!(asked.contains(&"GET /_matrix/app/v1/thirdparty/user/irc?nick=bob".to_owned()), "{asked:?}");
     let location = "GET /_matrix/app/v1/thirdparty/location?alias=%23irc_a:parvis.test";

@@ -82,6 +82,27 @@ async fn message_comes_when_it_is_due_and_can_be_put_off_hurried_and_stopped() {
 }
 
 #[tokio::test]
+async fn event_of_an_older_request_is_told_by_its_name_and_sent() {
+    on_each_engine(async |engine: Engine| {
+        let (server, clock) = Server::with_test_clock(&engine, "").await;
+        let alice = server.user("alice").await;
+        let room = alice.create_room(json!({})).await;
+        let path = format!("unstable/org.matrix.msc4140/rooms/{room}/delayed_event/m.room.message/t");
+        let body = json!({ "delay": 5_000, "content": { "msgtype": "m.text", "body": "late" } });
+        let delay_id = alice.put(&path, body).await.ok()["delay_id"].as_str().unwrap().to_owned();
+        let told = alice.get(&format!("{LIST}/{delay_id}")).await.ok();
+        assert_eq!(
+            (&told["delay_id"], &told["room_id"], &told["type"], &told["content"]["body"]),
+            (&json!(delay_id), &json!(room), &json!("m.room.message"), &json!("late"))
+        );
+        clock.advance(6 * SECOND);
+        assert_eq!(said(&clock, &alice, &room, 0).await, ["late"]);
+        alice.get(&format!("{LIST}/{delay_id}")).await.refused(404, "M_NOT_FOUND");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn state_comes_after_a_restart_too() {
     on_each_engine(async |engine: Engine| {
         let (mut server, clock) = Server::with_test_clock(&engine, "").await;

@@ -22,6 +22,7 @@ mod push;
 mod rooms;
 mod sessions;
 mod strangers;
+mod third_parties;
 mod unread;
 
 use parvis_testkit::Engine;

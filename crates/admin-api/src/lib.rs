@@ -33,3 +33,8 @@ pub fn router(api: AdminApi, body_limit_bytes: usize) -> axum::Router {
 pub fn routes() -> Vec<(http::Method, String)> {
     endpoints::all().list()
 }
+
+/// What is answered, and by which function.
+pub fn endpoints() -> Vec<parvis_wire::Description> {
+    endpoints::all().describe()
+}

@@ -268,7 +268,10 @@ impl World {
 
     /// The answer as it is.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        router(self.api.clone(), BODY_LIMIT_BYTES).oneshot(request).await.unwrap()
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = router(self.api.clone(), BODY_LIMIT_BYTES).oneshot(request).await.unwrap();
+        parvis_record::request(method.as_str(), &path, response.status().as_u16());
+        response
     }
 
     /// The status and the JSON body of the answer to a `GET` of a whole path, without a token.

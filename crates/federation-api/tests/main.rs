@@ -9,6 +9,7 @@ mod event;
 mod hostile;
 mod keys;
 mod media;
+mod membership;
 mod openid;
 mod transactions;
 mod world;

@@ -239,8 +239,10 @@ impl World {
 
     /// The answer to a request.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response: Response<Body> =
             router(self.api.clone(), BODY_LIMIT_BYTES).oneshot(request).await.unwrap();
+        parvis_record::request(method.as_str(), &path, response.status().as_u16());
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes().to_vec();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);

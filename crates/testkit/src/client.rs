@@ -171,11 +171,13 @@ async fn carry_over_loopback(
     request: http::Request<Bytes>,
 ) -> Result<http::Response<Bytes>, reqwest::Error> {
     let (head, body) = request.into_parts();
+    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
     let mut sending = http.request(head.method, format!("{base_url}{}", head.uri)).headers(head.headers);
     if !body.is_empty() {
         sending = sending.body(body);
     }
     let response = sending.send().await?;
+    parvis_record::request(method.as_str(), &path, response.status().as_u16());
     let mut arrived = http::Response::new(Bytes::new());
     *arrived.status_mut() = response.status();
     *arrived.headers_mut() = response.headers().clone();

@@ -37,7 +37,9 @@ where
     Arc::new(move |request| {
         let router = router.clone();
         let answering: Answering = Box::pin(async move {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let Ok(response) = router.oneshot(request.map(Full::new)).await;
+            parvis_record::request(method.as_str(), &path, response.status().as_u16());
             let (head, body) = response.into_parts();
             let body = body.collect().await.map_err(|error| NoAnswer(error.to_string()))?;
             Ok(http::Response::from_parts(head, body.to_bytes()))

@@ -1,6 +1,6 @@
 //! Endpoints: a ruma request type and the function that answers it.
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{any::type_name, collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use axum::{
     Router,
@@ -85,7 +85,19 @@ pub struct Endpoint<S> {
     method: Method,
     paths: Vec<String>,
     body_limit_bytes: Option<usize>,
+    handler: &'static str,
     run: Run<S>,
+}
+
+/// What an endpoint is, for lists of all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its method.
+    pub method: Method,
+    /// Its paths.
+    pub paths: Vec<String>,
+    /// The function that answers it, with its modules.
+    pub handler: &'static str,
 }
 
 impl<S> fmt::Debug for Endpoint<S> {
@@ -104,10 +116,11 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         A: Future<Output = Result<T::OutgoingResponse, E>> + Send + 'static,
         E: Into<MatrixError> + 'static,
     {
-        Self::with_own_reply(move |state, call| {
+        let endpoint = Self::with_own_reply(move |state, call| {
             let answer = handler(state, call);
             async move { typed_response(answer.await.map_err(Into::into)?) }
-        })
+        });
+        Self { handler: type_name::<F>(), ..endpoint }
     }
 
     /// An endpoint with a typed request whose handler makes its own HTTP response.
@@ -119,7 +132,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         A: Future<Output = Result<Response, E>> + Send + 'static,
         E: Into<MatrixError> + 'static,
     {
-        Self::of_type::<T>(Arc::new(move |state: S, request, body_limit_bytes| {
+        Self::of_type::<T, F>(Arc::new(move |state: S, request, body_limit_bytes| {
             let handler = handler.clone();
             Box::pin(async move {
                 let answer = async {
@@ -141,7 +154,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         A: Future<Output = Result<Response, E>> + Send + 'static,
         E: Into<MatrixError> + 'static,
     {
-        Self::of_type::<T>(Arc::new(move |state: S, request, _| {
+        Self::of_type::<T, F>(Arc::new(move |state: S, request, _| {
             let handler = handler.clone();
             Box::pin(async move {
                 let answer = async {
@@ -179,7 +192,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 answer.await.unwrap_or_else(IntoResponse::into_response)
             })
         });
-        Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, run }
+        Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, handler: type_name::<F>(), run }
     }
 
     /// An endpoint of this server's own for anybody, with a token or without. It reads its body itself.
@@ -200,7 +213,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 answer.await.unwrap_or_else(IntoResponse::into_response)
             })
         });
-        Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, run }
+        Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, handler: type_name::<F>(), run }
     }
 
     /// This endpoint on one more path, for the forms that the request type does not list. The variables must
@@ -226,7 +239,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         self
     }
 
-    fn of_type<T: Metadata>(run: Run<S>) -> Self {
+    fn of_type<T: Metadata, F>(run: Run<S>) -> Self {
         let mut paths = Vec::new();
         for path in T::PATH_BUILDER.all_paths() {
             paths.push(path.to_owned());
@@ -235,7 +248,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 paths.push(without_slash.to_owned());
             }
         }
-        Self { method: T::METHOD, paths, body_limit_bytes: None, run }
+        Self { method: T::METHOD, paths, body_limit_bytes: None, handler: type_name::<F>(), run }
     }
 }
 
@@ -343,6 +356,16 @@ impl<S: Clone + Send + Sync + 'static> Endpoints<S> {
         let mut list: Vec<_> = self.0.iter().flat_map(of_one).collect();
         list.sort_by(|left, right| (&left.1, left.0.as_str()).cmp(&(&right.1, right.0.as_str())));
         list
+    }
+
+    /// What each of them is, in no order.
+    pub fn describe(&self) -> Vec<Description> {
+        let describe = |endpoint: &Endpoint<S>| Description {
+            method: endpoint.method.clone(),
+            paths: endpoint.paths.clone(),
+            handler: endpoint.handler,
+        };
+        self.0.iter().map(describe).collect()
     }
 
     /// The router that answers them all, with a limit for bodies.

@@ -18,7 +18,7 @@ pub use authentication::{Authenticator, Scheme, access_token, bearer_token};
 pub use body::{parse_json, read_body};
 pub use client_address::ClientAddress;
 pub use cors::SameOrigin;
-pub use endpoint::{Call, Endpoint, Endpoints, Stream, json_response, typed_response};
+pub use endpoint::{Call, Description, Endpoint, Endpoints, Stream, json_response, typed_response};
 pub use envelope::{Settings, envelope};
 pub use error::MatrixError;
 pub use telemetry::{Route, Telemetry};

@@ -8,6 +8,7 @@ mod bench;
 mod bench_join;
 mod bench_search;
 mod complement;
+mod coverage;
 mod federation;
 mod fuzz;
 mod postgres;
@@ -41,6 +42,8 @@ enum Task {
     Tidy,
     /// Complement, the black-box conformance suite, against expected failures.
     Complement(complement::Arguments),
+    /// Which test proves which endpoint: `docs/specification/endpoints.md`.
+    Coverage(coverage::Arguments),
     /// Nonsense for what other servers reach: `cargo xtask fuzz --seconds 600`.
     Fuzz(fuzz::Arguments),
     /// Simulated worlds of homeservers: `cargo xtask simulate --seeds 1000`, `cargo xtask simulate --seed 17`.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Complement(arguments) => complement::run(&arguments),
+        Task::Coverage(arguments) => coverage::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Witness(arguments) => witness::run(&arguments),

@@ -101,7 +101,7 @@ mod tests {
 
     const ARROWS: &str = r#"
         development = ["testkit"]
-        testkit = "testkit"
+        testkits = ["testkit"]
         [crates]
         events = { floor = 1, imports = [] }
         rooms = { floor = 3, imports = ["events"] }

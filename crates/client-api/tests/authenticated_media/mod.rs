@@ -1,8 +1,15 @@
 //! Downloads for those who are logged in. What does not depend on who asks is told of the downloads of old.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use axum::body::Body;
+use bytes::Bytes;
 use http::{Request, Response};
 use image::{ImageFormat, RgbImage};
+use parvis_media::PreviewSettings;
+use parvis_peers::{Body as PeerBody, Limits, Page, PageWish, PeerError, Transport};
+use ruma::ServerName;
 use serde_json::Value;
 
 use crate::{
@@ -65,6 +72,46 @@ async fn media_of_other_servers_is_not_there() {
     {
         let answer = world.get_as(&alice, &format!("v1/media/{path}")).await;
         assert_eq!(answer.error(), (404, "M_NOT_FOUND"), "{path}");
+    }
+}
+
+/// A Web of one page.
+#[derive(Debug)]
+struct Web;
+
+#[async_trait]
+impl Transport for Web {
+    async fn exchange(
+        &self,
+        destination: &ServerName,
+        _: http::Request<Bytes>,
+        _: Limits,
+    ) -> Result<http::Response<PeerBody>, PeerError> {
+        Err(PeerError::Unsendable(destination.to_string()))
+    }
+
+    async fn page(&self, url: &str, _: &PageWish<'_>, _: Limits) -> Result<Page, PeerError> {
+        let page = "<html><head><meta property=\"og:title\" content=\"Tea\"></head></html>";
+        let response = http::Response::builder().header("content-type", "text/html");
+        Ok(Page { url: url.to_owned(), response: response.body(PeerBody::whole(page.into())).unwrap() })
+    }
+}
+
+#[tokio::test]
+async fn page_is_previewed_for_those_who_are_logged_in() {
+    let mut world = World::new().await;
+    let settings =
+        PreviewSettings { denied_hosts: Vec::new(), languages: String::new(), max_picture_bytes: 1_000 };
+    world.api.media = world.api.media.clone().previewing(Arc::new(Web), settings);
+    let alice = world.register("alice").await;
+    for path in ["/_matrix/client/v1/media", "/_matrix/media/v3"] {
+        let url = format!("{path}/preview_url?url=https://tea.test/");
+        assert_eq!(world.get(&url).await.0, 401);
+        let request = Request::get(&url).header("authorization", format!("Bearer {}", alice.token));
+        let response = world.answer(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), 200, "{url}");
+        let preview: Value = serde_json::from_slice(&read(response).await).unwrap();
+        assert_eq!(preview["og:title"], "Tea");
     }
 }
 

@@ -21,7 +21,7 @@ const PREFIX: &str = "parvis-";
 #[serde(deny_unknown_fields)]
 struct Arrows {
     development: Vec<String>,
-    testkit: String,
+    testkits: Vec<String>,
     crates: BTreeMap<String, Place>,
 }
 
@@ -122,7 +122,7 @@ fn refuse(arrows: &Arrows, name: &str, place: &Place, import: &Import) -> Option
         return None;
     }
     let is_below = || arrows.crates.get(imported).is_some_and(|below| below.floor < place.floor);
-    if import.section == Section::Tests && (*imported == arrows.testkit || is_below()) {
+    if import.section == Section::Tests && (arrows.testkits.contains(imported) || is_below()) {
         return None;
     }
     Some(if arrows.development.contains(imported) {
@@ -192,7 +192,7 @@ mod tests {
 
     const ARROWS: &str = r#"
 development = ["testkit", "xtask"]
-testkit = "testkit"
+testkits = ["testkit"]
 [crates]
 events = { floor = 1, imports = [] }
 ambient = { floor = 1, imports = [] }
