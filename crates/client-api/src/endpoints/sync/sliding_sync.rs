@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use parvis_sync::{SlidingAnswer, SlidingRequest};
-use parvis_wire::{Call, bearer_token, parse_json};
+use parvis_wire::{Call, access_token, parse_json};
 use ruma::presence::PresenceState;
 use serde::Deserialize;
 
@@ -47,12 +47,12 @@ pub(super) async fn slide(
     call: &Call<Vec<String>, Session>,
     request: &SlidingRequest,
 ) -> Result<SlidingAnswer, ApiError> {
-    let token = bearer_token(&call.parts.headers)?.unwrap_or_default();
+    let token = access_token(&call.parts)?.unwrap_or_default();
     let ended = async {
         match call.principal.service.is_some() {
             // A service's token is good for as long as the service is registered.
             true => std::future::pending().await,
-            false => api.accounts.until_ended(token).await,
+            false => api.accounts.until_ended(&token).await,
         }
     };
     tokio::select! {
