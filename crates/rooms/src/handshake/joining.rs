@@ -55,10 +55,13 @@ impl Rooms {
     }
 
     fn may_enter(&self, version: RoomVersion) -> bool {
+        // Those of old are a decision of their own; those of proposals are entered where rooms of them may be made.
         let is_old = || RoomVersion::known().any(|known| known == version);
         version.is_supported()
-            || self.settings.allowed_versions.contains(&version)
-            || (self.settings.join_old_versions && is_old())
+            || match is_old() {
+                true => self.settings.join_old_versions,
+                false => self.settings.allowed_versions.contains(&version),
+            }
     }
 
     /// A room version in which rooms can be entered from here.
