@@ -5,7 +5,9 @@ use std::sync::Arc;
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_storage::{CommitError, StorageError, Store};
 
-use crate::{cache::SessionCache, oauth::Providers, password::Passwords, settings::AccountsSettings};
+use crate::{
+    cache::SessionCache, known_providers::Providers, password::Passwords, settings::AccountsSettings,
+};
 
 /// The accounts of one organisation. Cheap to clone; all clones share what they keep in memory.
 #[derive(Clone, Debug)]

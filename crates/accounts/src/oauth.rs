@@ -8,7 +8,6 @@ mod authorization;
 mod browser;
 mod clients;
 mod device_grant;
-mod id_token;
 mod providers;
 mod redirects;
 mod registration;
@@ -20,7 +19,6 @@ pub use authorization::{Authorization, AuthorizationError, AuthorizationRequest,
 pub use browser::{BrowserSession, BrowserSignIn, form_token, is_form_token};
 pub use clients::{ClientMetadata, ClientProblem, RegisteredClient};
 pub use device_grant::{DeviceRequest, UserCodeState};
-pub(crate) use providers::Providers;
 pub use registration::{PageRegisterError, PageRegistration};
 pub use tokens::{IssueError, IssuedTokens, TokenRequest};
 pub use upstream::{ProviderAnswer, ProviderError, ProviderSignIn};

@@ -5,19 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonwebtoken::jwk::Jwk;
-use moka::sync::Cache;
-use parvis_ambient::Timestamp;
 use parvis_peers::{PeerError, ProviderQuestion};
 use parvis_storage::{ADDRESS_IS_FREE, CommitError, StorageError, UserAddress, UserSn, WriteSet};
 use serde_json::{Map, Value};
 
-use super::{
-    id_token::{self, BadIdToken, Expected},
-    upstream::ProviderError,
-};
+use super::upstream::ProviderError;
 use crate::{
     accounts::{Accounts, plain},
     addresses::{EMAIL, canonical_address},
+    known_providers::Known,
     settings::IdentityProvider,
 };
 
@@ -27,44 +23,6 @@ const KEPT_FOR: Duration = Duration::from_secs(3_600);
 const KEYS_EVERY: Duration = Duration::from_secs(60);
 /// How many keys of a provider are kept.
 const MOST_KEYS: usize = 64;
-
-/// What is known of the organisation's providers.
-#[derive(Debug)]
-pub(crate) struct Providers(Cache<String, Arc<Known>>);
-
-impl Providers {
-    pub(crate) fn new() -> Self {
-        Self(Cache::new(64))
-    }
-}
-
-/// What is known of a provider.
-#[derive(Debug)]
-pub(super) struct Known {
-    fetched: Timestamp,
-    pub(super) authorization_endpoint: String,
-    token_endpoint: String,
-    pub(super) userinfo_endpoint: Option<String>,
-    /// Whether the secret goes into the form, and not into a header.
-    secret_in_form: bool,
-    /// Whether it says in its answers that it is itself.
-    pub(super) says_iss: bool,
-    keys: Vec<Jwk>,
-}
-
-impl Known {
-    pub(super) fn has_key_of(&self, token: &str) -> bool {
-        id_token::has_key_of(token, &self.keys)
-    }
-
-    pub(super) fn read(
-        &self,
-        token: &str,
-        expected: &Expected<'_>,
-    ) -> Result<Map<String, Value>, BadIdToken> {
-        id_token::read(token, &self.keys, expected)
-    }
-}
 
 impl Accounts {
     pub(super) async fn known_provider(

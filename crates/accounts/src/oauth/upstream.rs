@@ -14,13 +14,11 @@ use parvis_storage::{
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    browser::BrowserSignIn,
-    id_token::{BadIdToken, Expected},
-    providers::Known,
-};
+use super::browser::BrowserSignIn;
 use crate::{
     accounts::{Accounts, plain},
+    id_token::{BadIdToken, Expected},
+    known_providers::Known,
     login::LoginError,
     registration::{CreateError, NewAccount},
     secret,
