@@ -32,7 +32,7 @@ pub use client_form::{ClientForm, Unsigned, write_client_event};
 pub use content::{MemberContent, Membership, RelatesTo};
 pub use draft::EventDraft;
 pub use format::{FormatError, MAX_AUTH_EVENTS, MAX_DEPTH, MAX_FIELD_BYTES, MAX_PDU_BYTES, MAX_PREV_EVENTS};
-pub use pdu::{Pdu, StoredPduError, redact, stripped_state};
+pub use pdu::{Pdu, SHOWN_OUTSIDE, StoredPduError, redact, stripped_state};
 pub use push_rules::{current_push_rules, default_push_rules};
 pub use receive::{PublicKeys, RawPdu, SignatureError, SignedPdu, WellFormedPdu};
 pub use room_version::{RoomVersion, UnknownRoomVersion};

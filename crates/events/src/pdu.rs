@@ -338,6 +338,19 @@ pub fn redact(pdu: &Pdu) -> Result<Pdu, StoredPduError> {
     Pdu::from_stored(event_id, room_id, pdu.version(), text)
 }
 
+/// The types of the state that somebody outside a room is shown of it, in this order: all with an empty state key.
+/// <https://spec.matrix.org/v1.19/client-server-api/#stripped-state>
+pub const SHOWN_OUTSIDE: [&str; 8] = [
+    "m.room.create",
+    "m.room.name",
+    "m.room.avatar",
+    "m.room.topic",
+    "m.room.join_rules",
+    "m.room.canonical_alias",
+    "m.room.encryption",
+    "m.room.history_visibility",
+];
+
 /// The stripped form of a state event, shown to those who are not in the room.
 /// <https://spec.matrix.org/v1.19/client-server-api/#stripped-state>
 pub fn stripped_state(pdu: &Pdu) -> String {

@@ -10,6 +10,7 @@ mod check;
 mod directory;
 mod human;
 mod load;
+mod people;
 mod problem;
 mod secret;
 mod settings;
@@ -18,7 +19,6 @@ mod sign_on;
 
 pub use calls::CallSettings;
 pub(crate) use check::ANY_HOST;
-pub use check::MailConfig;
 pub use check::{
     CertificateFiles, Config, FederationConfig, MediaConfig, OrganisationConfig, ProcessConfig, PushConfig,
     RegistrationConfig, RoomsConfig, StorageConfig,
@@ -26,10 +26,13 @@ pub use check::{
 pub use directory::DirectorySettings;
 pub use human::{ByteSize, HumanDuration, Listen, Network};
 pub use load::{Loaded, Origin, Sources, load};
+pub use people::{
+    AccountSettings, FindableUsers, MailAddressAtRegistration, MailConfig, MailSecurity, ManagedField,
+    TermsSettings,
+};
 pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use settings::{
-    AccountSettings, FindableUsers, LimitSettings, LogFormat, LoggingSettings, ManagedField, PresenceMode,
-    PushBadge, RateLimit, RateLimitSettings, Settings, SqliteSynchronous, SupportContact, TermsSettings,
+    LimitSettings, LogFormat, LoggingSettings, PresenceMode, PushBadge, RateLimit, RateLimitSettings,
+    Settings, SqliteSynchronous, SupportContact,
 };
-pub use settings::{MailAddressAtRegistration, MailSecurity};

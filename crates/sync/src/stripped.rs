@@ -4,24 +4,11 @@
 
 use std::sync::Arc;
 
-use parvis_events::{Membership, stripped_state};
+use parvis_events::{Membership, SHOWN_OUTSIDE, stripped_state};
 use parvis_storage::{EventFlags, Member, RoomSn, StateRoot, StorageError, StoredEvent, UserSn};
 use ruma::{OwnedRoomId, UserId};
 
 use crate::{answer::StrippedRoom, parts::Parts};
-
-/// What somebody outside is shown of a room's state
-/// (<https://spec.matrix.org/v1.19/client-server-api/#stripped-state>).
-const SHOWN: [&str; 8] = [
-    "m.room.create",
-    "m.room.name",
-    "m.room.avatar",
-    "m.room.topic",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.encryption",
-    "m.room.history_visibility",
-];
 
 impl Parts {
     /// A room to which the user is invited, or at which they have knocked. Invitations by those from whom they
@@ -71,9 +58,9 @@ impl Parts {
         own: &StoredEvent,
     ) -> Result<Vec<Arc<StoredEvent>>, StorageError> {
         let store = &self.store;
-        let mut places = Vec::with_capacity(SHOWN.len() + 1);
+        let mut places = Vec::with_capacity(SHOWN_OUTSIDE.len() + 1);
         let sender = (own.pdu.sender() != user_id).then(|| own.pdu.sender().as_str());
-        let shown = SHOWN.iter().map(|kind| (*kind, ""));
+        let shown = SHOWN_OUTSIDE.iter().map(|kind| (*kind, ""));
         for (kind, state_key) in shown.chain(sender.map(|sender| ("m.room.member", sender))) {
             if let Some(kind) = store.find_type(kind).await?
                 && let Some(slot) = store.slot(room, kind, state_key).await?

@@ -2,7 +2,6 @@
 //! have read.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -11,13 +10,13 @@ use async_trait::async_trait;
 use parvis_outbound::{Attention, MailPush, Push, PushSettings};
 use parvis_peers::{Language, Mail, MailError, Mailer, NoNetwork, Transport};
 use parvis_policy::push::{MailContent, PushRules};
-use parvis_storage::{
-    Direction, EventSn, MAIL_APP, NewPusher, Position, StorageError, Store, StoredEvent, UserSn, WriteSet,
-};
-use ruma::push::Action;
+use parvis_storage::{MAIL_APP, NewPusher, StoredEvent, WriteSet};
 use serde_json::json;
 
-use crate::world::{Person, Room, World};
+use crate::{
+    eager::Eager,
+    world::{Person, Room, World},
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DELAY: Duration = Duration::from_secs(600);
@@ -38,49 +37,6 @@ impl Mailer for Postbox {
         }
         self.mails.lock().unwrap().push(mail);
         Ok(())
-    }
-}
-
-/// Users who want to be told of every message, and have read what they are said to have read.
-#[derive(Debug)]
-struct Eager {
-    store: Store,
-    read: Mutex<HashSet<EventSn>>,
-}
-
-#[async_trait]
-impl Attention for Eager {
-    async fn notifies(&self, user: UserSn, event: &Arc<StoredEvent>) -> Result<bool, StorageError> {
-        Ok(event.sender != user && event.pdu.kind() == "m.room.message")
-    }
-
-    async fn actions(&self, _: UserSn, event: &Arc<StoredEvent>) -> Result<Vec<Action>, StorageError> {
-        let read = self.read.lock().unwrap().contains(&event.sn);
-        Ok(if read { Vec::new() } else { vec![Action::Notify] })
-    }
-
-    async fn unread_between(
-        &self,
-        user: UserSn,
-        after: Position,
-        until: Position,
-        limit: usize,
-    ) -> Result<Vec<(Position, EventSn)>, StorageError> {
-        let mut found = Vec::new();
-        for (room, _) in self.store.rooms_of_user(user).await?.all() {
-            for event in self.store.timeline(room, after, until, Direction::Forward, 10_000).await? {
-                if self.notifies(user, &event).await? && !self.actions(user, &event).await?.is_empty() {
-                    found.push((event.position, event.sn));
-                }
-            }
-        }
-        found.sort_unstable();
-        found.truncate(limit);
-        Ok(found)
-    }
-
-    async fn badge(&self, _: UserSn) -> Result<u64, StorageError> {
-        Ok(0)
     }
 }
 
@@ -111,7 +67,7 @@ async fn start(world: &World, postbox: &Arc<Postbox>, eager: &Arc<Eager>, conten
 impl Office {
     async fn on(world: World, content: MailContent) -> Self {
         let postbox = Arc::<Postbox>::default();
-        let eager = Arc::new(Eager { store: world.store.clone(), read: Mutex::default() });
+        let eager = Eager::new(&world.store);
         let push = start(&world, &postbox, &eager, content).await;
         Self { world, postbox, eager, push, content }
     }
@@ -125,7 +81,7 @@ impl Office {
         }
         drop((push, eager));
         let world = world.restart(orderly).await;
-        let eager = Arc::new(Eager { store: world.store.clone(), read: Mutex::default() });
+        let eager = Eager::new(&world.store);
         let push = start(&world, &postbox, &eager, content).await;
         Self { world, postbox, eager, push, content }
     }
@@ -174,8 +130,8 @@ impl Office {
         self.postbox.mails.lock().unwrap().clone()
     }
 
-    fn read(&self, event: &StoredEvent) {
-        self.eager.read.lock().unwrap().insert(event.sn);
+    fn read(&self, who: &Person, event: &StoredEvent) {
+        self.eager.reads(who.user, event.sn);
     }
 }
 
@@ -198,7 +154,7 @@ async fn one_mail_tells_of_everything_that_is_still_unread_after_a_while() {
         office.pass(5 * MINUTE).await;
         room.say(&alice, "another").await;
         other.say(&alice, "a third").await;
-        office.read(&first);
+        office.read(&bob, &first);
         office.pass(6 * MINUTE).await;
         assert_eq!(office.mails(), [], "what was read does not count, and the rest is young");
         office.pass(5 * MINUTE).await;

@@ -10,13 +10,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parvis_outbound::{Attention, Push, PushSettings};
 use parvis_peers::{Body, Limits, PeerError, Transport};
-use parvis_storage::{
-    Direction, EventSn, NewPusher, Position, PusherKey, StorageError, Store, StoredEvent, UserSn, WriteSet,
-};
-use ruma::{ServerName, push::Action};
+use parvis_storage::{NewPusher, PusherKey, WriteSet};
+use ruma::ServerName;
 use serde_json::{Value, json};
 
-use crate::world::{Person, Room, World};
+use crate::{
+    eager::Eager,
+    world::{Person, Room, World},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -67,49 +68,6 @@ impl Transport for Gateways {
     }
 }
 
-/// Users who want to be told of every message, and have read what they are said to have read.
-#[derive(Debug)]
-struct Eager {
-    store: Store,
-    read: Mutex<HashSet<(UserSn, EventSn)>>,
-}
-
-#[async_trait]
-impl Attention for Eager {
-    async fn notifies(&self, user: UserSn, event: &Arc<StoredEvent>) -> Result<bool, StorageError> {
-        Ok(event.sender != user && event.pdu.kind() == "m.room.message")
-    }
-
-    async fn actions(&self, user: UserSn, event: &Arc<StoredEvent>) -> Result<Vec<Action>, StorageError> {
-        let read = self.read.lock().unwrap().contains(&(user, event.sn));
-        Ok(if read { Vec::new() } else { vec![Action::Notify] })
-    }
-
-    async fn unread_between(
-        &self,
-        user: UserSn,
-        after: Position,
-        until: Position,
-        limit: usize,
-    ) -> Result<Vec<(Position, EventSn)>, StorageError> {
-        let mut found = Vec::new();
-        for (room, _) in self.store.rooms_of_user(user).await?.all() {
-            for event in self.store.timeline(room, after, until, Direction::Forward, 10_000).await? {
-                if self.notifies(user, &event).await? && !self.actions(user, &event).await?.is_empty() {
-                    found.push((event.position, event.sn));
-                }
-            }
-        }
-        found.sort_unstable();
-        found.truncate(limit);
-        Ok(found)
-    }
-
-    async fn badge(&self, user: UserSn) -> Result<u64, StorageError> {
-        Ok(self.unread_between(user, Position::START, self.store.head(), 10_000).await?.len() as u64)
-    }
-}
-
 struct Phones {
     world: World,
     gateways: Arc<Gateways>,
@@ -120,7 +78,7 @@ struct Phones {
 impl Phones {
     async fn on(world: World) -> Self {
         let gateways = Arc::<Gateways>::default();
-        let eager = Arc::new(Eager { store: world.store.clone(), read: Mutex::default() });
+        let eager = Eager::new(&world.store);
         let push = Self::start(&world, &gateways, &eager).await;
         Self { world, gateways, eager, push }
     }
@@ -142,7 +100,7 @@ impl Phones {
         }
         drop((push, eager));
         let world = world.restart(orderly).await;
-        let eager = Arc::new(Eager { store: world.store.clone(), read: Mutex::default() });
+        let eager = Eager::new(&world.store);
         let push = Self::start(&world, &gateways, &eager).await;
         Self { world, gateways, eager, push }
     }
@@ -333,7 +291,7 @@ async fn what_was_read_meanwhile_is_not_told_and_the_number_is_told_when_it_chan
     let read = room.say(&alice, "read").await;
     room.say(&alice, "unread").await;
     phones.settle().await;
-    phones.eager.read.lock().unwrap().insert((bob.user, read.sn));
+    phones.eager.reads(bob.user, read.sn);
     phones.set_dead("dead.test", false);
     phones.pass(HOUR).await;
     assert_eq!((phones.messages("bob"), phones.badge("bob")), (vec!["unread".to_owned()], Some(1)));
@@ -343,7 +301,7 @@ async fn what_was_read_meanwhile_is_not_told_and_the_number_is_told_when_it_chan
     assert_eq!(phones.attempts(), attempts, "the number is the same");
     let last = room.say(&alice, "last").await;
     phones.settle().await;
-    phones.eager.read.lock().unwrap().insert((bob.user, last.sn));
+    phones.eager.reads(bob.user, last.sn);
     phones.world.read(&room, &bob, &last, "").await;
     phones.pass(SECOND).await;
     assert_eq!(phones.badge("bob"), Some(1));

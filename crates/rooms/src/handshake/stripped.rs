@@ -1,7 +1,7 @@
 //! What those outside are shown of a room, across servers: state events in full, so that they can be checked.
 //! <https://spec.matrix.org/v1.19/client-server-api/#stripped-state>
 
-use parvis_events::{Pdu, RawPdu, RoomVersion};
+use parvis_events::{Pdu, RawPdu, RoomVersion, SHOWN_OUTSIDE};
 use parvis_storage::{RoomSn, StateRoot};
 use ruma::{RoomId, UserId};
 use serde::Deserialize;
@@ -10,17 +10,6 @@ use serde_json::{Map, Value, json, value::RawValue};
 use super::outside::strip;
 use crate::{RoomError, Rooms};
 
-/// What somebody outside is shown, in this order.
-const SHOWN: [&str; 8] = [
-    "m.room.create",
-    "m.room.name",
-    "m.room.avatar",
-    "m.room.topic",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.encryption",
-    "m.room.history_visibility",
-];
 /// How many events from outside are looked at.
 const MOST_SHOWN: usize = 100;
 /// How large the stripped state of a room may be, in bytes.
@@ -34,9 +23,9 @@ impl Rooms {
         root: StateRoot,
         inviter: Option<&UserId>,
     ) -> Result<Vec<Pdu>, RoomError> {
-        let mut shown = Vec::with_capacity(SHOWN.len());
+        let mut shown = Vec::with_capacity(SHOWN_OUTSIDE.len());
         let member = inviter.map(|inviter| ("m.room.member", inviter.as_str()));
-        for (kind, state_key) in SHOWN.iter().map(|kind| (*kind, "")).chain(member) {
+        for (kind, state_key) in SHOWN_OUTSIDE.iter().map(|kind| (*kind, "")).chain(member) {
             let event = self.store.state_event(room, root, kind, state_key).await?;
             shown.extend(event.map(|event| event.pdu.clone()));
         }

@@ -8,6 +8,7 @@ mod large_join;
 mod membership;
 mod policy_servers;
 mod receiving;
+mod returning;
 mod sending;
 mod third_parties;
 mod world;

@@ -3,7 +3,7 @@
 use parvis_client_api::{Calls, TurnCredentials, TurnServers};
 use serde::{Deserialize, Serialize};
 
-use super::{human::HumanDuration, secret::Secret};
+use super::{check::Checker, human::HumanDuration, secret::Secret};
 
 /// How people call one another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,22 +40,22 @@ impl Default for CallSettings {
 }
 
 impl CallSettings {
-    /// What clients are told. What is wrong is put into `problems`: the key, and why.
-    pub(super) fn settle(&self, problems: &mut Vec<(&'static str, &'static str)>) -> Calls {
+    /// What clients are told.
+    pub(super) fn check(&self, checker: &mut Checker<'_>) -> Calls {
         let url = self.livekit_service_url.as_deref().map(|url| url.trim_end_matches('/'));
         if url.is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
-            problems.push((
+            checker.problem(
                 "calls.livekit_service_url",
                 "must be a URL such as \"https://rtc.example.org/livekit/jwt\"",
-            ));
+            );
         }
-        Calls { turn: self.turn(problems), livekit_service_url: url.map(str::to_owned) }
+        Calls { turn: self.turn(checker), livekit_service_url: url.map(str::to_owned) }
     }
 
-    fn turn(&self, problems: &mut Vec<(&'static str, &'static str)>) -> Option<TurnServers> {
+    fn turn(&self, checker: &mut Checker<'_>) -> Option<TurnServers> {
         let uris = &self.turn_uris;
         if uris.iter().any(|uri| !uri.starts_with("turn:") && !uri.starts_with("turns:")) {
-            problems.push(("calls.turn_uris", "each is like \"turn:turn.example.org?transport=udp\""));
+            checker.problem("calls.turn_uris", "each is like \"turn:turn.example.org?transport=udp\"");
         }
         let named = (&self.turn_username, &self.turn_password);
         let credentials = match (&self.turn_secret, named) {
@@ -66,13 +66,13 @@ impl CallSettings {
             (None, (None, None)) if uris.is_empty() => return None,
             _ => {
                 let reason = "relays want either turn_secret, or turn_username and turn_password";
-                problems.push(("calls.turn_secret", reason));
+                checker.problem("calls.turn_secret", reason);
                 return None;
             }
         };
         if uris.is_empty() {
-            problems
-                .push(("calls.turn_uris", "must name the relays, since there is something to say to them"));
+            checker
+                .problem("calls.turn_uris", "must name the relays, since there is something to say to them");
         }
         // Without direct calls nobody needs relays.
         let turn = TurnServers { uris: uris.clone(), lifetime: self.turn_lifetime.0, credentials };

@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use parvis_accounts::{IdentityProvider, Language as MailLanguage};
+use parvis_accounts::IdentityProvider;
 use parvis_application_services::ApplicationServices;
 use parvis_client_api::{Calls, Discovery, SignOn};
 use parvis_events::RoomVersion;
@@ -19,22 +19,18 @@ use ruma::{
     api::client::discovery::discover_support::{Contact, ContactRole},
 };
 
-use parvis_peers_smtp::is_sender;
-
-use super::settings::{MailAddressAtRegistration, MailSecurity, MailSettings};
 use super::sign_on;
 use super::{
     application_services::{self, RegistrationFiles},
-    calls::CallSettings,
     directory::DirectorySettings,
     human::{Network, VersionName},
+    people::{AccountSettings, MailConfig, RegistrationSettings, accounts, entry, mail, registration},
     problem::Problem,
     secret::Secret,
     settings::{
-        AccountSettings, FederationSettings, LimitSettings, LoggingSettings, MediaSettings, PresenceMode,
-        PushBadge, PushSettings, RateLimit, RateLimitSettings, RegistrationMode, RegistrationSettings,
-        RoomSettings, SearchSettings, Settings, SqliteSynchronous, StorageEngine, StorageSettings,
-        WellKnownSettings,
+        FederationSettings, LimitSettings, LoggingSettings, MediaSettings, PresenceMode, PushBadge,
+        PushSettings, RateLimit, RateLimitSettings, RoomSettings, SearchSettings, Settings,
+        SqliteSynchronous, StorageEngine, StorageSettings, WellKnownSettings,
     },
 };
 
@@ -210,19 +206,6 @@ pub struct MediaConfig {
     pub settings: MediaSettings,
 }
 
-/// How mails are sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailConfig {
-    /// The mail server's host.
-    pub host: String,
-    /// From whom mails are.
-    pub from: String,
-    /// The language for those who have said none.
-    pub default_language: MailLanguage,
-    /// The rest, as set.
-    pub settings: MailSettings,
-}
-
 /// Who may register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistrationConfig {
@@ -356,16 +339,14 @@ fn organisation(settings: &Settings, checker: &mut Checker<'_>) -> Option<Organi
     let registration = registration(&settings.registration, checker);
     let mail = mail(&settings.mail, checker);
     let sign_on = sign_on::check(settings, development, checker);
-    for (key, reason) in settings.directory.problems() {
-        checker.problem(key, reason);
-    }
+    settings.directory.check(checker);
     let providers = sign_on::providers(&settings.sign_on, checker);
     entry(settings, checker);
     let rooms = rooms(&settings.rooms, checker);
     let federation = federation(&settings.federation, development, checker);
     let services = application_services(settings, server_name.as_deref(), checker);
     let push = push(&settings.push, checker);
-    let calls = calls(&settings.calls, checker);
+    let calls = settings.calls.check(checker);
     accounts(&settings.accounts, checker);
     rate_limits(&settings.rate_limits, checker);
     limits(&settings.limits, checker);
@@ -547,50 +528,6 @@ fn media(settings: &MediaSettings, development: bool, checker: &mut Checker<'_>)
     Some(MediaConfig { directory: directory?, settings: settings.clone() })
 }
 
-fn registration(settings: &RegistrationSettings, checker: &mut Checker<'_>) -> RegistrationConfig {
-    const SECOND_KEY: &str = "registration.anyone_may_register_without_token";
-    let open = settings.mode == RegistrationMode::Open;
-    checker.require(
-        !open || settings.anyone_may_register_without_token,
-        "registration.mode",
-        "\"open\" lets anyone in the world make accounts here; if that is meant, set \
-         registration.anyone_may_register_without_token = true as well",
-    );
-    checker.require(
-        open || !settings.anyone_may_register_without_token,
-        SECOND_KEY,
-        "contradicts registration.mode, which is not \"open\"",
-    );
-    match settings.mode {
-        RegistrationMode::Token => {
-            let usable =
-                settings.tokens.iter().all(|token| !token.reveal().is_empty() && token.reveal().len() <= 64);
-            checker.require(usable, "registration.tokens", "a token has 1 to 64 characters");
-            RegistrationConfig::Token(settings.tokens.clone())
-        }
-        mode => {
-            let none = settings.tokens.is_empty();
-            let reason = "have no effect, since registration.mode is not \"token\"";
-            checker.require(none, "registration.tokens", reason);
-            if mode == RegistrationMode::Open { RegistrationConfig::Open } else { RegistrationConfig::Closed }
-        }
-    }
-}
-
-fn accounts(settings: &AccountSettings, checker: &mut Checker<'_>) {
-    let length = settings.password_min_length;
-    checker.require((1..=128).contains(&length), "accounts.password_min_length", "must be from 1 to 128");
-    checker.require(settings.password_workers > 0, "accounts.password_workers", "must be 1 at least");
-    let refresh = settings.refresh_token_lifetime.unless_zero();
-    let access = settings.refreshable_access_token_lifetime.unless_zero();
-    let lasts = refresh.is_none_or(|refresh| access.is_some_and(|access| access < refresh));
-    checker.require(
-        lasts,
-        "accounts.refresh_token_lifetime",
-        "must be longer than accounts.refreshable_access_token_lifetime, or sessions end before they can be refreshed",
-    );
-}
-
 fn rooms(settings: &RoomSettings, checker: &mut Checker<'_>) -> Option<RoomsConfig> {
     const DEFAULT: &str = "rooms.default_version";
     const ALLOWED: &str = "rooms.allowed_versions";
@@ -752,58 +689,4 @@ fn limits(settings: &LimitSettings, checker: &mut Checker<'_>) {
     let wait = settings.max_sync_wait.0;
     checker.require(wait <= LONGEST_SYNC_WAIT, "limits.max_sync_wait", "must be 5m at most");
     checker.require(settings.max_messages_page > 0, "limits.max_messages_page", "must be 1 at least");
-}
-
-/// What those who register are asked for.
-fn entry(settings: &Settings, checker: &mut Checker<'_>) {
-    let entry = &settings.registration;
-    let asks = entry.mail_address != MailAddressAtRegistration::No;
-    let reason = "needs a mail server: set mail.host, or leave it at \"no\"";
-    checker.require(!asks || settings.mail.host.is_some(), "registration.mail_address", reason);
-    for terms in &entry.terms {
-        let key = "registration.terms";
-        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-        let named = !terms.name.is_empty() && terms.name.bytes().all(letter);
-        checker.require(named, key, "a name is made of letters, digits and _ . - alone");
-        checker.require(!terms.version.is_empty(), key, "terms need a version");
-        checker.require(!terms.documents.is_empty(), key, "terms need a document in one language at least");
-        for document in &terms.documents {
-            let is_url = document.url.starts_with("https://") || document.url.starts_with("http://");
-            checker.require(is_url, key, "a document is at a URL that begins with https:// or http://");
-            checker.require(
-                !document.language.is_empty() && document.language != "version",
-                key,
-                "a document needs the code of its language, as \"en\"",
-            );
-        }
-    }
-}
-
-fn calls(settings: &CallSettings, checker: &mut Checker<'_>) -> Calls {
-    let mut problems = Vec::new();
-    let calls = settings.settle(&mut problems);
-    for (key, reason) in problems {
-        checker.problem(key, reason);
-    }
-    calls
-}
-
-fn mail(settings: &MailSettings, checker: &mut Checker<'_>) -> Option<MailConfig> {
-    let host = settings.host.as_ref()?;
-    let from = settings.from.as_ref().filter(|from| is_sender(from));
-    let reason = "must be an address, or a name and an address as \"Chat <chat@example.org>\"";
-    checker.require(from.is_some(), "mail.from", reason);
-    let both = settings.username.is_some() == settings.password.is_some();
-    checker.require(both, "mail.password", "name and password are set together, or neither");
-    let is_near = ["localhost", "127.0.0.1", "::1"].contains(&host.as_str());
-    let private = settings.security != MailSecurity::None || settings.password.is_none() || is_near;
-    checker.require(private, "mail.security", "a password is sent over a private way only");
-    let language = MailLanguage::of_code(&settings.default_language);
-    checker.require(language.is_some(), "mail.default_language", "is \"en\", \"fr\", \"de\" or \"it\"");
-    Some(MailConfig {
-        host: host.clone(),
-        from: from?.clone(),
-        default_language: language?,
-        settings: settings.clone(),
-    })
 }

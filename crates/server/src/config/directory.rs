@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::secret::Secret;
+use super::{check::Checker, secret::Secret};
 
 /// Where the directory is, and how people stand in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +50,9 @@ impl Default for DirectorySettings {
 }
 
 impl DirectorySettings {
-    /// What is wrong: the key, and why.
-    pub(super) fn problems(&self) -> Vec<(&'static str, &'static str)> {
-        let Some(url) = &self.url else { return Vec::new() };
-        let mut problems = Vec::new();
+    /// Whether it can be asked.
+    pub(super) fn check(&self, checker: &mut Checker<'_>) {
+        let Some(url) = &self.url else { return };
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let host = rest.trim_end_matches('/');
         let near = ["localhost", "127.0.0.1", "[::1]"]
@@ -61,27 +60,28 @@ impl DirectorySettings {
             .any(|near| host.strip_prefix(near).is_some_and(|port| port.is_empty() || port.starts_with(':')));
         match scheme {
             _ if host.is_empty() => {
-                problems.push(("directory.url", "must be like \"ldaps://ldap.example.org\""))
+                checker.problem("directory.url", "must be like \"ldaps://ldap.example.org\"")
             }
             "ldaps" if self.starttls => {
-                problems
-                    .push(("directory.starttls", "ldaps:// is private from the first byte: leave it out"));
+                checker
+                    .problem("directory.starttls", "ldaps:// is private from the first byte: leave it out");
             }
             "ldaps" => {}
             "ldap" if self.starttls || near => {}
-            "ldap" => problems
-                .push(("directory.url", "passwords are sent over a private way only: ldaps://, or starttls")),
-            _ => problems.push(("directory.url", "must begin with ldaps:// or ldap://")),
+            "ldap" => checker.problem(
+                "directory.url",
+                "passwords are sent over a private way only: ldaps://, or starttls",
+            ),
+            _ => checker.problem("directory.url", "must begin with ldaps:// or ldap://"),
         }
         if self.base.as_ref().is_none_or(String::is_empty) {
-            problems.push(("directory.base", "must name the entry below which people are"));
+            checker.problem("directory.base", "must name the entry below which people are");
         }
         if !self.filter.contains("{name}") || !self.filter.starts_with('(') {
-            problems.push(("directory.filter", "must be a filter such as \"(uid={name})\""));
+            checker.problem("directory.filter", "must be a filter such as \"(uid={name})\"");
         }
         if self.account.is_some() != self.password.is_some() {
-            problems.push(("directory.password", "entry and password are set together, or neither"));
+            checker.problem("directory.password", "entry and password are set together, or neither");
         }
-        problems
     }
 }

@@ -1,20 +1,128 @@
 //! The section `sign_on`: how people sign in with their browsers, and let apps in.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use parvis_accounts::{ClientSecret, ExistingAccounts, IdentityProvider, Language};
 use parvis_client_api::{Accent, Logo, SignOn};
+use serde::{Deserialize, Serialize};
 
 use super::{
     check::Checker,
-    settings::{
-        ExistingAccountsRule, MailAddressAtRegistration, ProviderSettings, RegistrationMode, Settings,
-        SignOnSettings,
-    },
+    people::{MailAddressAtRegistration, RegistrationMode},
+    secret::Secret,
+    settings::Settings,
 };
 
 /// The largest picture of the organisation's sign.
 const LARGEST_LOGO: u64 = 512 << 10;
+
+/// How people sign in with their browsers, and let apps in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignOnSettings {
+    /// Whether apps are let in by OAuth 2.0.
+    pub enabled: bool,
+    /// Whether apps may ask for passwords themselves, beside that.
+    pub passwords_in_apps: bool,
+    /// What the pages call the organisation; without it, what mails call it.
+    pub organisation_name: Option<String>,
+    /// The organisation's sign.
+    pub logo_file: Option<PathBuf>,
+    /// The colour of buttons and links.
+    pub accent_colour: String,
+    /// The language for those whose browsers want none that is known.
+    pub default_language: String,
+    /// Whether the pages ask for passwords.
+    pub passwords_on_pages: bool,
+    /// Where else people can prove who they are.
+    pub providers: Vec<ProviderSettings>,
+}
+
+/// An identity provider, by OpenID Connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSettings {
+    /// Its name for programs.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// How it calls this server.
+    pub client_id: String,
+    /// How it knows this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
+    /// What it is asked for.
+    #[serde(default = "usual_scopes")]
+    pub scopes: String,
+    /// What it calls that of which a localpart is made.
+    #[serde(default = "usual_localpart_claim")]
+    pub localpart_claim: String,
+    /// What it calls the display name.
+    #[serde(default = "usual_name_claim")]
+    pub name_claim: String,
+    /// What it calls the mail address.
+    #[serde(default = "usual_mail_claim")]
+    pub mail_claim: String,
+    /// Whether its mail addresses are believed where it does not say that it has checked them.
+    #[serde(default)]
+    pub trusts_mail: bool,
+    /// Whether nobody is given an account whom it lets in.
+    #[serde(default)]
+    pub makes_no_accounts: bool,
+    /// Whose an account becomes that was there before.
+    #[serde(default)]
+    pub existing_accounts: ExistingAccountsRule,
+}
+
+/// By what an account that was there before becomes that of somebody at an identity provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExistingAccountsRule {
+    /// By nothing.
+    #[default]
+    Refuse,
+    /// By its localpart.
+    ByLocalpart,
+    /// By its mail address.
+    ByMail,
+}
+
+fn usual_scopes() -> String {
+    "openid profile email".to_owned()
+}
+
+fn usual_localpart_claim() -> String {
+    "preferred_username".to_owned()
+}
+
+fn usual_name_claim() -> String {
+    "name".to_owned()
+}
+
+fn usual_mail_claim() -> String {
+    "email".to_owned()
+}
+
+impl Default for SignOnSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            passwords_in_apps: true,
+            organisation_name: None,
+            logo_file: None,
+            accent_colour: "#1d4e89".to_owned(),
+            default_language: "en".to_owned(),
+            passwords_on_pages: true,
+            providers: Vec::new(),
+        }
+    }
+}
 
 /// What is switched on of it.
 pub(super) fn check(settings: &Settings, development: bool, checker: &mut Checker<'_>) -> Option<SignOn> {

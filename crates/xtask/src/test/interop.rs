@@ -9,11 +9,12 @@ use super::steps::Steps;
 use crate::rust_client;
 use crate::shell::{self, Failure, Outcome, Program};
 
-/// Clients of matrix-js-sdk, once on each database and once in a browser; then those of matrix-sdk, with each other
+/// Clients of matrix-js-sdk, once on each database and once in a browser, where the pages for signing in are looked at
+/// too; an app that is let in by a real identity provider; then those of matrix-sdk, with each other
 /// and with the former.
 pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
     if shell::find("node").is_none() {
-        for name in ["interop-sqlite", "interop-postgres", "browser", "interop-rust"] {
+        for name in ["interop-sqlite", "interop-postgres", "sign-on", "browser", "interop-rust"] {
             steps.skip(name, "Node is not installed");
         }
         return;
@@ -25,6 +26,7 @@ pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
         }
         None => steps.skip("interop-postgres", "there is no PostgreSQL"),
     }
+    steps.run("sign-on", || story("single_sign_on.mjs")?.run());
     browse(steps);
     steps.run("interop-rust", || {
         let client = rust_client::build()?;
@@ -41,7 +43,10 @@ fn browse(steps: &mut Steps) {
         return;
     }
     match chromium() {
-        Ok(browser) => steps.run(name, || runner("sqlite")?.argument("--browser").argument(browser).run()),
+        Ok(browser) => steps.run(name, || {
+            story("sign_on_pages.mjs")?.argument("--browser").argument(&browser).run()?;
+            runner("sqlite")?.argument("--browser").argument(browser).run()
+        }),
         Err(failure) => {
             println!("{failure}");
             steps.skip(name, "Chromium cannot be installed: ENCRYPTION IN A BROWSER IS NOT TESTED");
@@ -60,9 +65,13 @@ fn chromium() -> Outcome<PathBuf> {
 
 /// The runner of the stories, against a new Parvis on this database.
 fn runner(database: &str) -> Outcome<Program> {
+    Ok(story("run.mjs")?.arguments(["--database", database]))
+}
+
+/// A story that starts a Parvis of its own.
+fn story(file: &str) -> Outcome<Program> {
     let server = shell::build_parvis()?;
     Ok(Program::new("node")
-        .argument(shell::workspace().join("tests/interop/run.mjs"))
-        .arguments(["--parvis".as_ref(), server.as_os_str()])
-        .arguments(["--database", database]))
+        .argument(shell::workspace().join("tests/interop").join(file))
+        .arguments(["--parvis".as_ref(), server.as_os_str()]))
 }
