@@ -4,7 +4,8 @@
 //                [--browser PATH/TO/chromium | --rust PATH/TO/parvis-interop-rust] [--story NAME]
 //
 // With a browser only the story of encryption is played, and the clients run there instead of in Node. With --rust too:
-// by clients of matrix-sdk, and by them together with those of matrix-js-sdk. With a story's name only that one is played.
+// by clients of matrix-sdk, and by them together with those of matrix-js-sdk. With a story's name, or what is printed above
+// it, only that one is played.
 // Installs the npm packages where they are missing. Exit code 0: everything passed.
 
 import { spawn } from "node:child_process";
@@ -25,9 +26,13 @@ const STORIES = [["staff_chat"], ["whole_day"], ["encrypted_chat"]];
 /** The story that is played in a browser. */
 const browserStories = (browser) => [["encrypted_chat", "--browser", browser]];
 
-/** The stories with clients of matrix-sdk: two of them, and one of them on either side of one of matrix-js-sdk. */
-const rustStories = (program) => [["--rust-a", "--rust-b"], ["--rust-a"], ["--rust-b"]]
-  .map((sides) => ["encrypted_chat", ...sides.flatMap((side) => [side, program])]);
+/** The stories with clients of matrix-sdk: two of them, one of them on either side of one of matrix-js-sdk, and by sliding sync. */
+const rustStories = (program) => [
+  ...[["--rust-a", "--rust-b"], ["--rust-a"], ["--rust-b"]]
+    .map((sides) => ["encrypted_chat", ...sides.flatMap((side) => [side, program])]),
+  ["encrypted_chat", "--rust-a", program, "--rust-b", program, "--windows"],
+  ["room_list", "--rust-a", program, "--windows"],
+];
 
 function readArguments() {
   const { values } = parseArgs({
@@ -48,9 +53,12 @@ function readArguments() {
 function storiesFor({ browser, rust, story }) {
   if (browser && rust) throw new Error("--browser and --rust do not go together");
   if (browser) return browserStories(resolve(browser));
-  if (rust) return rustStories(resolve(rust));
-  return STORIES.filter(([name]) => !story || name === story);
+  const all = rust ? rustStories(resolve(rust)) : STORIES;
+  return all.filter((one) => !story || story === one[0] || story === title(one));
 }
+
+/** What is printed above a story: its name and its options, without their values. */
+const title = ([name, ...more]) => [name, ...more.filter((option) => option.startsWith("--"))].join(" ");
 
 /** Three new accounts, each as NAME:PASSWORD; the third is an administrator's. */
 async function newAccounts(parvis) {
@@ -65,13 +73,13 @@ async function newAccounts(parvis) {
 /** The process that plays a story just now. It ends with us, and its browser with it. */
 let playing;
 
-async function play([story, ...more], parvis, restart) {
-  console.log(["#", story, ...more.filter((option) => option.startsWith("--"))].join(" "));
+async function play([story, ...more], parvis, { restart, kill }) {
+  console.log(`# ${title([story, ...more])}`);
   const [a, b, c] = await newAccounts(parvis);
   const program = [
     join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b, "--user-c", c,
     "--mail-port", String(parvis.mailPort),
-    "--restart-command", restart, "--expect-presence", "--expect-gateway", ...more,
+    "--restart-command", restart, "--kill-command", kill, "--expect-presence", "--expect-gateway", ...more,
   ];
   playing = spawn(node22(), program, { stdio: "inherit" });
   const code = await new Promise((ended) => playing.once("exit", ended));
@@ -80,8 +88,8 @@ async function play([story, ...more], parvis, restart) {
 
 async function playAll(parvis) {
   await parvis.start();
-  const restart = await parvis.offerRestart();
-  for (const story of stories) await play(story, parvis, restart);
+  const commands = { restart: await parvis.offerRestart(), kill: await parvis.offerKill() };
+  for (const story of stories) await play(story, parvis, commands);
 }
 
 const { binary, database, stories } = readArguments();

@@ -6,29 +6,32 @@
 // Installs the npm packages where they are missing. Exit code 0: everything passed.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { installPackages } from "./harness/packages.mjs";
 import { freePort } from "./harness/parvis.mjs";
+import { Checks, Parvis, toml, until } from "./harness/sign_on.mjs";
 
-const START_LIMIT_MS = 60_000;
 const MOST_STEPS = 24;
 const APP = "https://app.element.io/callback";
 
 /** The people of the company. */
 const PEOPLE = new Map([
-  ["1001", { preferred_username: "Alice", name: "Alice A.", email: "alice@example.org", email_verified: true }],
+  ["1001", { preferred_username: "Alice", name: "Alice A.", email: "alice@example.org", email_verified: true,
+    groups: ["staff", "chat"] }],
 ]);
 
 /** A browser without scripts: cookies for each origin, forms, and redirects that it follows. */
 class Browser {
   #cookies = new Map();
+  /** Where it has been. */
+  seen = [];
 
   async send(url, { method = "GET", form } = {}) {
+    this.seen.push(url);
     const { origin } = new URL(url);
     const jar = this.#cookies.get(origin) ?? new Map();
     this.#cookies.set(origin, jar);
@@ -61,54 +64,61 @@ class Browser {
 
 const unescaped = (text) => text.replaceAll("&#38;", "&").replaceAll("&amp;", "&").replaceAll("&#x2F;", "/");
 
-/** Starts the provider. */
-async function startProvider(callback) {
+/** What is done to the provider's tokens on their way, if anything: claims that are said otherwise, or another's key. */
+let tampering;
+
+/** A token as it is tampered with, signed by the provider's own key or, where that is the fault, by another's. */
+async function tamper(token, key) {
+  const { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair, importJWK } = await import("jose");
+  const { foreignKey, ...claims } = tampering;
+  const header = decodeProtectedHeader(token);
+  const signer = foreignKey ? (await generateKeyPair(header.alg)).privateKey : await importJWK(key, header.alg);
+  return new SignJWT({ ...decodeJwt(token), ...claims }).setProtectedHeader(header).sign(signer);
+}
+
+/** Starts the provider, which tells Parvis of ended sign-ins. */
+async function startProvider(parvis) {
   const { default: Provider } = await import("oidc-provider");
+  const { exportJWK, generateKeyPair } = await import("jose");
+  const { privateKey } = await generateKeyPair("RS256", { extractable: true });
+  const key = { ...(await exportJWK(privateKey)), kid: "1", alg: "RS256", use: "sig" };
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
   const provider = new Provider(issuer, {
-    clients: [{ client_id: "parvis", client_secret: "a secret & more", redirect_uris: [callback] }],
-    claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email", "email_verified"] },
+    clients: [{
+      client_id: "parvis", client_secret: "a secret & more", redirect_uris: [`${parvis}/_parvis/account/callback`],
+      backchannel_logout_uri: `${parvis}/_parvis/oauth/back_channel_logout/company`,
+      backchannel_logout_session_required: true,
+    }],
+    jwks: { keys: [key] },
+    features: { backchannelLogout: { enabled: true } },
+    claims: { openid: ["sub"], profile: ["name", "preferred_username", "groups"], email: ["email", "email_verified"] },
     cookies: { keys: [randomBytes(16).toString("hex")] },
     findAccount: (_, id) => PEOPLE.has(id) && { accountId: id, claims: () => ({ sub: id, ...PEOPLE.get(id) }) },
     pkce: { required: () => true },
+    // It talks with nobody on loopback by itself, and this is.
+    fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   });
+  provider.use(async (context, next) => {
+    await next();
+    if (tampering && context.body?.id_token) context.body.id_token = await tamper(context.body.id_token, key);
+  });
+  provider.on("backchannel.error", (_, error, client) => console.log(`# the provider could not tell ${client.clientId}: ${error.message}`));
   const server = provider.listen(port, "127.0.0.1");
   return { issuer, end: () => server.close() };
 }
 
-/** Starts Parvis, which asks that provider. */
-async function startParvis(binary, directory, port, issuer) {
-  const config = join(directory, "parvis.toml");
-  const text = JSON.stringify; // a TOML string is written as in JSON
-  await writeFile(config, `
-[server]
-name = "localhost"
-[listeners]
-client = "127.0.0.1:${port}"
-[storage]
-sqlite.path = ${text(join(directory, "parvis.db"))}
-[media]
-directory = ${text(join(directory, "media"))}
-[sign_on]
-enabled = true
+/** What Parvis is told of that provider. */
+const configuration = (issuer) => `
 passwords_on_pages = false
 [[sign_on.providers]]
 id = "company"
 name = "Company Account"
-issuer = ${text(issuer)}
+issuer = ${toml(issuer)}
 client_id = "parvis"
 client_secret = "a secret & more"
-`);
-  const process = spawn(binary, ["serve", "--config", config], { cwd: directory, stdio: "inherit" });
-  const url = `http://localhost:${port}`;
-  const deadline = Date.now() + START_LIMIT_MS;
-  while (!(await fetch(`${url}/_matrix/client/versions`).catch(() => undefined))?.ok) {
-    if (Date.now() > deadline || process.exitCode !== null) throw new Error("the server does not answer");
-    await new Promise((later) => setTimeout(later, 50));
-  }
-  return { url, end: () => process.kill("SIGTERM") };
-}
+required_groups = ["chat"]
+`;
 
 /** Signs in at the provider, on its own pages. */
 async function signInThere(browser, page, login) {
@@ -129,65 +139,132 @@ async function registeredApp(metadata) {
   return (await response.json()).client_id;
 }
 
-const checks = [];
-const check = async (name, story) => {
-  await story();
-  checks.push(name);
-  console.log(`ok ${checks.length} - ${name}`);
-};
+/** An app that asks to be let in, on this device. */
+class App {
+  constructor(metadata, client_id, device) {
+    this.metadata = metadata;
+    this.verifier = randomBytes(48).toString("base64url");
+    this.client_id = client_id;
+    const ask = new URL(metadata.authorization_endpoint);
+    ask.search = new URLSearchParams({
+      client_id, redirect_uri: APP, response_type: "code", response_mode: "query", state: "state",
+      scope: `urn:matrix:client:api:* urn:matrix:client:device:${device}`,
+      code_challenge: createHash("sha256").update(this.verifier).digest("base64url"), code_challenge_method: "S256",
+    });
+    this.ask = ask.href;
+  }
 
-async function play({ url }) {
+  /** Fetches tokens with the code in the address to which the browser was sent. */
+  fetchTokens(back) {
+    const form = {
+      grant_type: "authorization_code", client_id: this.client_id, redirect_uri: APP, code_verifier: this.verifier,
+      code: new URL(back).searchParams.get("code"),
+    };
+    return fetch(this.metadata.token_endpoint, { method: "POST", body: new URLSearchParams(form) });
+  }
+}
+
+/** Goes to the provider from the page for signing in. */
+async function goThere(browser, login) {
+  const link = unescaped(/href="([^"]*\/account\/provider\?[^"]*)"/.exec(login.text)[1]);
+  return browser.open(link);
+}
+
+async function play({ url, checks, issuer }) {
   const metadata = await (await fetch(`${url}/_matrix/client/v1/auth_metadata`)).json();
   const client_id = await registeredApp(metadata);
-  const verifier = randomBytes(48).toString("base64url");
-  const ask = new URL(metadata.authorization_endpoint);
-  ask.search = new URLSearchParams({
-    client_id, redirect_uri: APP, response_type: "code", response_mode: "query", state: "state",
-    scope: "urn:matrix:client:api:* urn:matrix:client:device:PHONE",
-    code_challenge: createHash("sha256").update(verifier).digest("base64url"), code_challenge_method: "S256",
+  const app = new App(metadata, client_id, "PHONE");
+  const whoami = (tokens) => fetch(`${url}/_matrix/client/v3/account/whoami`, {
+    headers: { authorization: `Bearer ${tokens.access_token}` },
   });
+  const check = (sentence, story) => checks.check(sentence, story);
   const browser = new Browser();
   let consent;
   await check("the page leads to the provider, and from there to the question whether to let the app in", async () => {
-    const login = await browser.open(ask.href);
+    const login = await browser.open(app.ask);
     assert.ok(!login.text.includes('type="password"'), "no password is asked for here");
-    const link = unescaped(/href="([^"]*\/account\/provider\?[^"]*)"/.exec(login.text)[1]);
-    consent = await signInThere(browser, await browser.open(link), "1001");
+    consent = await signInThere(browser, await goThere(browser, login), "1001");
     assert.match(consent.text, /@alice:localhost/);
     assert.match(consent.text, /Element/);
   });
   await check("the app fetches tokens with its code, once, and is logged in", async () => {
-    const back = await browser.submit(consent, { answer: "allow" });
-    const code = new URL(back.to).searchParams.get("code");
-    const form = { grant_type: "authorization_code", client_id, code, redirect_uri: APP, code_verifier: verifier };
-    const fetchTokens = () => fetch(metadata.token_endpoint, { method: "POST", body: new URLSearchParams(form) });
-    const tokens = await (await fetchTokens()).json();
-    const whoami = () => fetch(`${url}/_matrix/client/v3/account/whoami`, {
-      headers: { authorization: `Bearer ${tokens.access_token}` },
-    });
-    assert.deepEqual(await (await whoami()).json(), { user_id: "@alice:localhost", device_id: "PHONE" });
-    assert.equal((await fetchTokens()).status, 400);
-    assert.equal((await whoami()).status, 401, "a code that is used twice gives nothing");
+    const back = (await browser.submit(consent, { answer: "allow" })).to;
+    const tokens = await (await app.fetchTokens(back)).json();
+    assert.deepEqual(await (await whoami(tokens)).json(), { user_id: "@alice:localhost", device_id: "PHONE" });
+    assert.equal((await app.fetchTokens(back)).status, 400);
+    assert.equal((await whoami(tokens)).status, 401, "a code that is used twice gives nothing");
   });
   await check("name and mail address are the provider's", async () => {
     const account = await browser.open(metadata.account_management_uri);
     assert.match(account.text, /Alice A\./);
     assert.match(account.text, /alice@example\.org/);
   });
+  await check("whoever signs out at the provider is logged out of the apps that they let in from there", async () => {
+    const [desk, sofa] = [new Browser(), new Browser()];
+    const let_in = async (someone, device) => {
+      const tablet = new App(metadata, client_id, device);
+      const asked = await signInThere(someone, await goThere(someone, await someone.open(tablet.ask)), "1001");
+      return (await tablet.fetchTokens((await someone.submit(asked, { answer: "allow" })).to)).json();
+    };
+    const [tablet, other] = [await let_in(desk, "TABLET"), await let_in(sofa, "OTHER")];
+    assert.equal((await whoami(tablet)).status, 200);
+    await desk.submit(await desk.open(`${issuer}/session/end`), { logout: "yes" });
+    await until("the app is logged out", async () => (await whoami(tablet)).status === 401, 20_000);
+    const account = await desk.open(metadata.account_management_uri);
+    assert.doesNotMatch(account.text, /@alice:localhost/, "and of this server's pages");
+    assert.equal((await whoami(other)).status, 200, "another sign-in goes on");
+  });
+  const now = () => Math.floor(Date.now() / 1_000);
+  for (const [what, fault] of [
+    ["is signed by somebody else", { foreignKey: true }],
+    ["was made for another server", { aud: "another" }],
+    ["comes from another provider", { iss: "https://idp.invalid" }],
+    ["has expired", { iat: now() - 600, exp: now() - 300 }],
+    ["was made for another sign-in", { nonce: "another" }],
+  ]) {
+    await check(`a token that ${what} is refused with a page that says so`, async () => {
+      const other = new Browser();
+      const login = await other.open(metadata.account_management_uri);
+      tampering = fault;
+      try {
+        const page = await signInThere(other, await goThere(other, login), "1001");
+        assert.equal(page.status, 403);
+        assert.match(page.text, /cannot be believed/);
+      } finally {
+        tampering = undefined;
+      }
+      assert.doesNotMatch((await other.open(metadata.account_management_uri)).text, /@alice:localhost/);
+    });
+  }
+  await check("the provider's answer is good once: replayed, it is refused with a page that says so", async () => {
+    const other = new Browser();
+    const login = await other.open(metadata.account_management_uri);
+    const account = await signInThere(other, await goThere(other, login), "1001");
+    assert.match(account.text, /@alice:localhost/);
+    const replayed = await other.open(other.seen.find((url) => url.includes("/account/callback?")));
+    assert.equal(replayed.status, 400);
+    assert.match(replayed.text, /was used already/);
+  });
   await check("somebody is known by who they are at the provider, whatever they are called", async () => {
     PEOPLE.set("1001", { ...PEOPLE.get("1001"), preferred_username: "Bob", email: "bob@example.org" });
     const other = new Browser();
     const login = await other.open(metadata.account_management_uri);
-    const link = unescaped(/href="([^"]*\/account\/provider\?[^"]*)"/.exec(login.text)[1]);
-    const account = await signInThere(other, await other.open(link), "1001");
+    const account = await signInThere(other, await goThere(other, login), "1001");
     assert.match(account.text, /@alice:localhost/);
+  });
+  await check("somebody who is not in the group any more is refused with a page that says so", async () => {
+    PEOPLE.set("1001", { ...PEOPLE.get("1001"), groups: ["staff"] });
+    const other = new Browser();
+    const login = await other.open(metadata.account_management_uri);
+    const page = await signInThere(other, await goThere(other, login), "1001");
+    assert.equal(page.status, 403);
+    assert.match(page.text, /has not given you access/);
   });
   await check("somebody whom the provider does not know any more stays out", async () => {
     PEOPLE.delete("1001");
     const other = new Browser();
     const login = await other.open(metadata.account_management_uri);
-    const link = unescaped(/href="([^"]*\/account\/provider\?[^"]*)"/.exec(login.text)[1]);
-    const page = await signInThere(other, await other.open(link), "1001").catch((error) => ({ text: error.message }));
+    const page = await signInThere(other, await goThere(other, login), "1001").catch((error) => ({ text: error.message }));
     assert.doesNotMatch(page.text, /@alice:localhost/);
   });
   await check("an answer that was not asked for in this browser is refused with a page", async () => {
@@ -202,14 +279,15 @@ if (!values.parvis) throw new Error("--parvis is missing: the path of the parvis
 installPackages();
 const directory = await mkdtemp(join(tmpdir(), "parvis-sign-on-"));
 const port = await freePort();
-const provider = await startProvider(`http://localhost:${port}/_parvis/account/callback`);
-let parvis;
+const provider = await startProvider(`http://localhost:${port}`);
+const parvis = await Parvis.prepare(resolve(values.parvis), directory, port, configuration(provider.issuer));
+const checks = new Checks();
 try {
-  parvis = await startParvis(resolve(values.parvis), directory, port, provider.issuer);
-  await play(parvis);
-  console.log(`# ${checks.length} passed`);
+  await parvis.start();
+  await play({ url: parvis.url, checks, issuer: provider.issuer });
+  checks.done();
 } finally {
-  parvis?.end();
+  await parvis.end();
   provider.end();
   await rm(directory, { recursive: true, force: true });
 }

@@ -11,7 +11,7 @@ const TIME_LIMIT_MS = 600_000;
 ensureNode22();
 await import("./harness/quiet.mjs");
 const chapters = await Promise.all(
-  ["login", "conversation", "relations", "reading", "phone", "presence", "media", "settings", "history", "directory",
-    "membership", "upgrade", "restart", "logout"].map(async (name) => (await import(`./chapters/${name}.mjs`))[name]),
+  ["login", "conversation", "relations", "reading", "phone", "presence", "sliding", "media", "settings", "history",
+    "directory", "membership", "upgrade", "restart", "logout"].map(async (name) => (await import(`./chapters/${name}.mjs`))[name]),
 );
 await tell({ chapters, required: ["login", "conversation"], timeLimit: TIME_LIMIT_MS }, readArguments());

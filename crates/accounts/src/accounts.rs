@@ -6,7 +6,8 @@ use parvis_ambient::{Ambient, Timestamp};
 use parvis_storage::{CommitError, StorageError, Store};
 
 use crate::{
-    cache::SessionCache, known_providers::Providers, password::Passwords, settings::AccountsSettings,
+    cache::SessionCache, known_providers::Providers, password::Passwords, rendezvous::Places,
+    settings::AccountsSettings,
 };
 
 /// The accounts of one organisation. Cheap to clone; all clones share what they keep in memory.
@@ -18,6 +19,7 @@ pub struct Accounts {
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Arc<SessionCache>,
     pub(crate) known_providers: Arc<Providers>,
+    pub(crate) places: Arc<Places>,
 }
 
 impl Accounts {
@@ -28,6 +30,7 @@ impl Accounts {
             passwords: Passwords::new(settings.password_cost, settings.password_workers, chance),
             sessions: Arc::new(SessionCache::new(settings.cached_sessions)),
             known_providers: Arc::new(Providers::new()),
+            places: Arc::new(Places::new(ambient.clone())),
             settings: Arc::new(settings),
             store,
             ambient,

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use crate::secret;
 
 /// How far the provider's clock may be off, in seconds.
-const LEEWAY: i64 = 60;
+pub(super) const LEEWAY: i64 = 60;
 /// How old a token may be, in seconds: it was made for a sign-in that is under way.
-const OLDEST: i64 = 15 * 60;
+pub(super) const OLDEST: i64 = 15 * 60;
 /// The longest token, in bytes.
 const LONGEST: usize = 64 << 10;
 
@@ -63,11 +63,24 @@ pub(super) fn read(
     keys: &[Jwk],
     expected: &Expected<'_>,
 ) -> Result<Map<String, Value>, BadIdToken> {
+    let required = ["exp", "iss", "aud", "sub"];
+    let claims = signed(token, keys, (expected.issuer, expected.client_id), &required)?;
+    check(&claims, expected)?;
+    Ok(claims)
+}
+
+/// What a token says, if one of these keys has signed it, of this issuer for this client.
+pub(super) fn signed(
+    token: &str,
+    keys: &[Jwk],
+    (issuer, client_id): (&str, &str),
+    required: &[&str],
+) -> Result<Map<String, Value>, BadIdToken> {
     let (algorithm, keys) = keys_of(token, keys)?;
     let mut validation = Validation::new(algorithm);
-    validation.set_audience(&[expected.client_id]);
-    validation.set_issuer(&[expected.issuer]);
-    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.set_audience(&[client_id]);
+    validation.set_issuer(&[issuer]);
+    validation.set_required_spec_claims(required);
     // The time comes from outside, and is looked at below.
     validation.validate_exp = false;
     validation.validate_nbf = false;
@@ -76,33 +89,35 @@ pub(super) fn read(
         decode::<Map<String, Value>>(token, &key, &validation).ok()
     };
     let read = keys.into_iter().take(16).find_map(readable);
-    let claims = read.ok_or(BadIdToken("its signature, issuer or audience is wrong"))?.claims;
-    check(&claims, expected)?;
-    Ok(claims)
+    Ok(read.ok_or(BadIdToken("its signature, issuer or audience is wrong"))?.claims)
 }
 
-fn check(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), BadIdToken> {
-    let seconds = |name: &str| {
-        let value = claims.get(name)?;
-        // A fraction of a second does not matter.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a conversion from float saturates, as it should"
-        )]
-        value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
-    };
-    let now = expected.now_seconds;
-    let expires = seconds("exp").ok_or(BadIdToken("it does not say until when it is good"))?;
-    if expires.saturating_add(LEEWAY) <= now {
+/// A time that a token names, in seconds.
+fn seconds(claims: &Map<String, Value>, name: &str) -> Option<i64> {
+    let value = claims.get(name)?;
+    // A fraction of a second does not matter.
+    #[expect(clippy::cast_possible_truncation, reason = "a conversion from float saturates, as it should")]
+    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
+}
+
+/// When a token was made, if that was a moment ago and it has not expired.
+pub(super) fn made_now(claims: &Map<String, Value>, now: i64) -> Result<i64, BadIdToken> {
+    if seconds(claims, "exp").is_some_and(|expires| expires.saturating_add(LEEWAY) <= now) {
         return Err(BadIdToken("it has expired"));
     }
-    let issued = seconds("iat").ok_or(BadIdToken("it does not say when it was made"))?;
+    let issued = seconds(claims, "iat").ok_or(BadIdToken("it does not say when it was made"))?;
     if issued.saturating_add(OLDEST) < now || issued > now.saturating_add(LEEWAY) {
         return Err(BadIdToken("it was not made now"));
     }
-    if seconds("nbf").is_some_and(|from| from > now.saturating_add(LEEWAY)) {
+    if seconds(claims, "nbf").is_some_and(|from| from > now.saturating_add(LEEWAY)) {
         return Err(BadIdToken("it is not good yet"));
     }
+    Ok(issued)
+}
+
+fn check(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), BadIdToken> {
+    seconds(claims, "exp").ok_or(BadIdToken("it does not say until when it is good"))?;
+    made_now(claims, expected.now_seconds)?;
     let nonce = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
     if !secret::same(nonce, expected.nonce) {
         return Err(BadIdToken("it was made for another sign-in"));

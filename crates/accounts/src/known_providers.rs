@@ -7,7 +7,10 @@ use moka::sync::Cache;
 use parvis_ambient::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::id_token::{self, BadIdToken, Expected};
+use crate::{
+    id_token::{self, BadIdToken, Expected},
+    logout_token::{self, Ended},
+};
 
 /// What is known of the organisation's providers.
 #[derive(Debug)]
@@ -44,5 +47,15 @@ impl Known {
         expected: &Expected<'_>,
     ) -> Result<Map<String, Value>, BadIdToken> {
         id_token::read(token, &self.keys, expected)
+    }
+
+    /// Whose sign-in has ended at this provider, of this issuer, that calls us so.
+    pub(crate) fn read_end(
+        &self,
+        token: &str,
+        between: (&str, &str),
+        now_seconds: i64,
+    ) -> Result<Ended, BadIdToken> {
+        logout_token::read(token, &self.keys, between, now_seconds)
     }
 }

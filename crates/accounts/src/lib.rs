@@ -17,6 +17,7 @@ mod id_token;
 mod interactive;
 mod known_providers;
 mod login;
+mod logout_token;
 mod mails;
 mod names;
 mod oauth;
@@ -30,6 +31,7 @@ mod pushers;
 mod refresh;
 mod registration;
 mod registration_tokens;
+mod rendezvous;
 mod secret;
 mod services;
 mod session;
@@ -64,9 +66,11 @@ pub use pushers::{PushWay, PusherError, STOP, WantedPusher};
 pub use refresh::RefreshError;
 pub use registration::{CreateError, RegisterError, Registered, RegistrationRequest};
 pub use registration_tokens::{NewToken, TokenError};
+pub use rendezvous::{LARGEST_RENDEZVOUS_MESSAGE, RendezvousError, RendezvousMessage};
 pub use services::{ActError, ServiceRegisterError};
 pub use session::{NewDevice, OpenedSession, Session};
 pub use settings::{
-    AccountsSettings, AddressAtRegistration, ClientSecret, ExistingAccounts, IdentityProvider, MailSettings,
-    PasswordCost, PasswordRules, Registration, RegistrationToken, Terms, TermsDocument, UsersChange,
+    AccountsSettings, AddressAtRegistration, BackChannelLogout, ClientSecret, ExistingAccounts,
+    IdentityProvider, MailSettings, PasswordCost, PasswordRules, Registration, RegistrationToken, Terms,
+    TermsDocument, UsersChange,
 };

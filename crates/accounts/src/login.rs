@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use parvis_peers::DirectoryError;
 use parvis_storage::{
-    Account, CommitError, PASS_IS_UNUSED, Pass, PassPurpose, StorageError, UserSn, WriteSet,
+    Account, CommitError, PASS_IS_UNUSED, Pass, PassPurpose, StorageError, UpstreamSn, UserSn, WriteSet,
 };
 
 use crate::{
@@ -103,7 +103,7 @@ impl Accounts {
             Err(error) => return Err(plain(error).into()),
         }
         let account = self.store.account(pass.user).await?.ok_or(LoginError::WrongToken)?;
-        self.enter(account, device).await
+        self.enter_with(account, device, pass.upstream).await
     }
 
     /// A token with which another client can log in as this user, once, and how long it is good.
@@ -111,19 +111,22 @@ impl Accounts {
     /// # Errors
     /// If the store fails.
     pub async fn login_token(&self, session: &Session) -> Result<(String, Duration), StorageError> {
-        Ok((self.login_token_of(session.user).await?, LOGIN_TOKEN_LIFETIME))
+        let upstream = self.store.upstream_of_session(session.session).await?;
+        Ok((self.new_login_token(session.user, upstream).await?, LOGIN_TOKEN_LIFETIME))
     }
 
-    /// A token with which a client can log in as somebody who is signed in in a browser, once.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn login_token_of(&self, user: UserSn) -> Result<String, StorageError> {
+    /// A login token for this user. It ends with their sign-in at an identity provider: if that ended a moment ago, it is
+    /// good for nothing.
+    pub(crate) async fn new_login_token(
+        &self,
+        user: UserSn,
+        upstream: Option<UpstreamSn>,
+    ) -> Result<String, StorageError> {
         let token = new_token(&*self.ambient.chance, TokenKind::Login);
         let expires_ts = self.now().plus(LOGIN_TOKEN_LIFETIME).millis();
         let mut set = WriteSet::new();
         set.delete_old_passes(self.now().millis());
-        set.add_pass(&secret::hash(&token), PassPurpose::Login, Pass { user, expires_ts });
+        set.add_pass(&secret::hash(&token), PassPurpose::Login, Pass { user, expires_ts, upstream });
         self.store.commit(set).await.map_err(plain)?;
         Ok(token)
     }
@@ -133,6 +136,16 @@ impl Accounts {
         &self,
         account: Account,
         device: NewDevice,
+    ) -> Result<OpenedSession, LoginError> {
+        self.enter_with(account, device, None).await
+    }
+
+    /// As [`enter`](Self::enter), by a sign-in at an identity provider.
+    async fn enter_with(
+        &self,
+        account: Account,
+        device: NewDevice,
+        upstream: Option<UpstreamSn>,
     ) -> Result<OpenedSession, LoginError> {
         if account.deactivated {
             return Err(LoginError::Deactivated);
@@ -144,7 +157,7 @@ impl Accounts {
         if device.device_id.as_ref().is_some_and(|id| !fits(id.as_str())) {
             return Err(LoginError::BadDeviceId);
         }
-        self.open_session(&account, device).await?.ok_or(LoginError::WrongPassword)
+        self.open_session(&account, device, upstream).await?.ok_or(LoginError::WrongPassword)
     }
 
     /// One form for all that a user may log in as, for counting attempts: the localpart if it can be one of a

@@ -5,10 +5,12 @@
 //! it with a code. Knows nothing of HTTP and of pages.
 
 mod authorization;
+mod back_channel;
 mod browser;
 mod clients;
 mod device_grant;
 mod providers;
+mod qr_codes;
 mod redirects;
 mod registration;
 mod scope;

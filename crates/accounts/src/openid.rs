@@ -23,7 +23,7 @@ impl Accounts {
     pub async fn openid_token(&self, session: &Session) -> Result<(String, Duration), StorageError> {
         let token = new_token(&*self.ambient.chance, TokenKind::OpenId);
         let now = self.now();
-        let pass = Pass { user: session.user, expires_ts: now.plus(LIFETIME).millis() };
+        let pass = Pass { user: session.user, expires_ts: now.plus(LIFETIME).millis(), upstream: None };
         let mut set = WriteSet::new();
         set.delete_old_passes(now.millis());
         set.add_pass(&secret::hash(&token), PassPurpose::OpenId, pass);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use parvis_storage::{
     ACCOUNT_IS_OPEN_AS_BEFORE, Account, CommitError, DEVICE_IS_NEW, DeviceSn, NewSession, SessionSn,
-    StorageError, UserSn, WriteSet,
+    StorageError, UPSTREAM_SESSION_IS_THERE, UpstreamSn, UserSn, WriteSet,
 };
 use ruma::{OwnedDeviceId, OwnedUserId};
 
@@ -25,28 +25,40 @@ pub(crate) struct NewTokens {
     pub(crate) expires_in: Option<Duration>,
 }
 
+/// With what a session begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin<'a> {
+    /// The app that has it by OAuth 2.0.
+    pub(crate) oauth_client: Option<&'a str>,
+    /// Its owner's sign-in at an identity provider.
+    pub(crate) upstream: Option<UpstreamSn>,
+}
+
 impl Accounts {
     /// Opens a session. A device of that name is used again, and its other sessions end. `None` if the account
-    /// was closed or locked since it was read, or has another password.
+    /// was closed or locked since it was read, or has another password; or if the sign-in with which it begins has
+    /// ended.
     pub(crate) async fn open_session(
         &self,
         account: &Account,
         device: NewDevice,
+        upstream: Option<UpstreamSn>,
     ) -> Result<Option<OpenedSession>, StorageError> {
-        match self.open_session_for(account, device, None, |_, _| {}).await {
+        let origin = Origin { oauth_client: None, upstream };
+        match self.open_session_for(account, device, origin, |_, _| {}).await {
             Ok(session) => Ok(Some(session)),
-            Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE)) => Ok(None),
+            Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE | UPSTREAM_SESSION_IS_THERE)) => Ok(None),
             Err(error) => Err(plain(error)),
         }
     }
 
-    /// As [`open_session`](Self::open_session), for an app that has it by OAuth 2.0. `more` adds to the write set what
+    /// As [`open_session`](Self::open_session), also for an app that has it by OAuth 2.0. `more` adds to the write set what
     /// belongs to it; a guard that it adds comes back as an error.
     pub(crate) async fn open_session_for(
         &self,
         account: &Account,
         device: NewDevice,
-        oauth_client: Option<&str>,
+        origin: Origin<'_>,
         more: impl Fn(&mut WriteSet, DeviceSn),
     ) -> Result<OpenedSession, CommitError> {
         let user = account.user;
@@ -55,6 +67,7 @@ impl Accounts {
         for _ in 0..TRIES {
             let mut set = WriteSet::new();
             set.demand_open_account(account);
+            set.demand_upstream_session(origin.upstream);
             let known = self.store.device(user, &device_id).await?;
             let device = match &known {
                 Some(known) => known.device,
@@ -68,7 +81,8 @@ impl Accounts {
                 }
             }
             let mut tokens = self.new_tokens(user, device, refreshable).await?;
-            tokens.new.oauth_client = oauth_client.map(str::to_owned);
+            tokens.new.oauth_client = origin.oauth_client.map(str::to_owned);
+            tokens.new.upstream = origin.upstream;
             set.add_session(&tokens.new);
             more(&mut set, device);
             match self.store.commit(set).await {
@@ -113,6 +127,7 @@ impl Accounts {
             refresh_expires_ts: settings.refresh_token_lifetime.filter(|_| refreshable).map(after),
             replaces: None,
             oauth_client: None,
+            upstream: None,
         };
         Ok(NewTokens { new, access_token, refresh_token, expires_in })
     }

@@ -62,6 +62,7 @@ impl Accounts {
         let mut tokens = self.new_tokens(old.user, old.device, true).await?;
         tokens.new.replaces = Some(old.session);
         tokens.new.oauth_client.clone_from(&old.oauth_client);
+        tokens.new.upstream = old.upstream;
         let mut set = WriteSet::new();
         set.demand_session(old.session);
         set.add_session(&tokens.new);

@@ -180,6 +180,24 @@ pub struct IdentityProvider {
     pub makes_accounts: bool,
     /// Whose an account becomes that was there before.
     pub existing_accounts: ExistingAccounts,
+    /// What it calls the groups that somebody is in.
+    pub groups_claim: String,
+    /// Who is in one of these is let in; without any, everybody whom the provider lets in.
+    pub required_groups: Vec<String>,
+    /// What ends when it says that somebody's sign-in there has ended.
+    pub back_channel_logout: BackChannelLogout,
+}
+
+/// What ends when an identity provider says that somebody's sign-in there has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackChannelLogout {
+    /// The apps that were let in with it, with their devices, and the browsers.
+    #[default]
+    Devices,
+    /// The browsers alone.
+    Browsers,
+    /// Nothing: the provider is not listened to.
+    Ignored,
 }
 
 /// By what an account that was there before becomes that of somebody who signs in at a provider for the first time.

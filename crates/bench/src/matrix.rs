@@ -1,4 +1,4 @@
-//! The few calls of the client-server API that the scenarios make, in stable spec paths. Bodies are handed in
+//! The few calls of the client-server API that the scenarios make, in stable spec paths where there are some. Bodies are handed in
 //! serialised; answers are searched for the one value that is needed.
 
 use std::{sync::Arc, time::Duration};
@@ -89,6 +89,14 @@ impl Client {
         let body = self.get("sync", &format!("/_matrix/client/v3/sync?{query}")).await?;
         let next_batch = owned(&body, "next_batch")?;
         Ok((body, next_batch))
+    }
+
+    /// One request of sliding sync, as clients make it today, with these query parameters; the body and its `pos`.
+    pub(crate) async fn slide(&mut self, query: &str, body: &Bytes) -> Result<(Bytes, String), Failure> {
+        let path = format!("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?{query}");
+        let body = self.post("sliding sync", &path, body.clone()).await?;
+        let pos = owned(&body, "pos")?;
+        Ok((body, pos))
     }
 
     /// Any `GET` that must succeed; `endpoint` names it in the report should it fail.

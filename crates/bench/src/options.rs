@@ -61,6 +61,8 @@ pub(crate) enum Scenario {
     InitialSync,
     /// GET /sync with nothing new and no waiting.
     EmptyPoll,
+    /// Sliding sync: the first window, a wake-up, and nothing new.
+    SlidingSync,
     /// A message to a room full of waiting clients.
     Fanout,
     /// A join into a room of another server; only when named, with --remote-room.
@@ -80,10 +82,10 @@ pub(crate) struct GivenSizes {
     /// Longest time to load each shape, in seconds [default: 15, quick 4].
     #[arg(long)]
     seconds: Option<u64>,
-    /// Most requests in each shape of `versions` and `empty-poll` [default: 20000, quick 500].
+    /// Most requests in each shape of `versions` and `empty-poll`, and of sliding sync with nothing new [default: 20000, quick 500].
     #[arg(long)]
     requests: Option<usize>,
-    /// Most messages in each shape of `send` [default: 3000, quick 200].
+    /// Most messages in each shape of `send`, and most wake-ups of sliding sync [default: 3000, quick 200].
     #[arg(long)]
     sends: Option<usize>,
     /// Rooms to create [default: 100, quick 10].
@@ -98,7 +100,10 @@ pub(crate) struct GivenSizes {
     /// Rooms of the accounts that sync initially [default: 50,300, quick 10].
     #[arg(long, value_delimiter = ',')]
     rooms: Vec<usize>,
-    /// Most initial syncs of each account [default: 30, quick 3].
+    /// Rooms of the accounts that use sliding sync [default: 50,300, quick 10].
+    #[arg(long, value_delimiter = ',')]
+    sliding_rooms: Vec<usize>,
+    /// Most initial syncs of each account, and first windows of sliding sync [default: 30, quick 3].
     #[arg(long)]
     initial_syncs: Option<usize>,
     /// Numbers of waiting clients [default: 50,300,1000, quick 20].
@@ -140,6 +145,7 @@ pub(crate) struct Sizes {
     pub(crate) joins: usize,
     pub(crate) history: usize,
     pub(crate) rooms: Vec<usize>,
+    pub(crate) sliding_rooms: Vec<usize>,
     pub(crate) initial_syncs: usize,
     pub(crate) waiting: Vec<usize>,
     pub(crate) rounds: usize,
@@ -171,6 +177,7 @@ impl GivenSizes {
             joins: or(self.joins, 200, 20),
             history: or(self.history, 3000, 250),
             rooms: or_list(self.rooms, &[50, 300], &[10]),
+            sliding_rooms: or_list(self.sliding_rooms, &[50, 300], &[10]),
             initial_syncs: or(self.initial_syncs, 30, 3),
             waiting,
             rounds: or(self.rounds, 20, 3),

@@ -1,6 +1,6 @@
 //! What the handlers have in hand.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use parvis_accounts::Accounts;
 use parvis_ambient::Clock;
@@ -15,10 +15,28 @@ use ruma::{RoomVersionId, api::client::discovery::discover_support::Contact};
 
 use crate::{calls::Calls, rate_limit::RateLimits, sign_on::SignOn};
 
-/// The state of the handlers: one handle for each engine, and what is published about this homeserver. Cheap
-/// to clone. A handler uses the one or two handles that it needs.
+/// The state of the handlers, which each request has: one pointer, all of whose clones are the same [`Handles`].
 #[derive(Clone, Debug)]
-pub struct ClientApi {
+pub struct ClientApi(Arc<Handles>);
+
+impl Deref for ClientApi {
+    type Target = Handles;
+
+    fn deref(&self) -> &Handles {
+        &self.0
+    }
+}
+
+impl From<Handles> for ClientApi {
+    fn from(handles: Handles) -> Self {
+        Self(Arc::new(handles))
+    }
+}
+
+/// One handle for each engine, and what is published about this homeserver. A handler uses the one or two that it
+/// needs.
+#[derive(Clone, Debug)]
+pub struct Handles {
     /// What clients are told before they log in.
     pub discovery: Arc<Discovery>,
     /// The organisation's policy.
@@ -53,7 +71,7 @@ pub struct ClientApi {
     pub sign_on: Option<Arc<SignOn>>,
 }
 
-impl ClientApi {
+impl Handles {
     /// Whether apps may ask for passwords themselves.
     pub(crate) fn passwords_in_apps(&self) -> bool {
         self.sign_on.as_ref().is_none_or(|sign_on| sign_on.passwords_in_apps)

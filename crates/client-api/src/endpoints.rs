@@ -25,6 +25,7 @@ mod push;
 mod read_marker;
 mod receipt;
 mod relations;
+mod rendezvous;
 mod reporting;
 mod room;
 mod search;
@@ -71,6 +72,7 @@ pub(crate) fn all() -> Endpoints<ClientApi> {
         .merge(read_marker::endpoints())
         .merge(receipt::endpoints())
         .merge(relations::endpoints())
+        .merge(rendezvous::endpoints())
         .merge(reporting::endpoints())
         .merge(room::endpoints())
         .merge(search::endpoints())

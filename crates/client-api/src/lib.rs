@@ -25,7 +25,7 @@ mod services;
 mod session;
 mod sign_on;
 
-pub use api::{Bounds, ClientApi, Discovery, RoomVersions};
+pub use api::{Bounds, ClientApi, Discovery, Handles, RoomVersions};
 pub use calls::{Calls, TurnCredentials, TurnServers};
 pub use error::ApiError;
 pub use parvis_accounts::Session;
@@ -35,6 +35,11 @@ pub use sign_on::{Accent, Logo, SignOn};
 /// The router of the client-server API, to be put into the envelope. `body_limit_bytes` bounds JSON bodies.
 pub fn router(api: ClientApi, body_limit_bytes: usize) -> axum::Router {
     endpoints::all().into_router(api, body_limit_bytes)
+}
+
+/// The text of an answer to a sync, as its endpoint writes it.
+pub fn sync_text(answer: &parvis_sync::SyncAnswer, filter: &parvis_sync::Filter) -> Vec<u8> {
+    reply::sync_text(answer, filter, reply::StateField::Before)
 }
 
 /// The methods and paths that are answered, in order of path.

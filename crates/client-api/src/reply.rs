@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub(crate) use self::notifications::notifications;
 pub(crate) use self::sliding::{SlidingForm, sliding};
-pub(crate) use self::sync::{StateField, sync, sync_value};
+pub(crate) use self::sync::{StateField, sync, sync_text, sync_value};
 pub(crate) use self::threads::thread_changes;
 
 /// An answer that is JSON already.

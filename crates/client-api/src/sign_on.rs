@@ -20,6 +20,8 @@ pub struct SignOn {
     pub passwords_in_apps: bool,
     /// Whether the pages ask for passwords; or else an identity provider does.
     pub passwords_on_pages: bool,
+    /// Whether an app may be let in by a QR code that another shows or scans.
+    pub qr_codes: bool,
     /// Whether whoever comes from the Internet may make an account on the pages.
     pub registration: bool,
     /// Whether for that they need a token.

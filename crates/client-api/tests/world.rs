@@ -17,7 +17,7 @@ use parvis_accounts::{Accounts, AccountsSettings, Language, PasswordCost, Regist
 use parvis_ambient::{Ambient, Clock, SeededChance, TestClock, Timestamp};
 use parvis_application_services::{ApplicationServices, Registration as ServiceRegistration};
 use parvis_client_api::{
-    Accent, Bounds, ClientApi, Discovery, RateLimitSettings, RateLimits, RoomVersions, SignOn, router,
+    Accent, Bounds, Discovery, Handles, RateLimitSettings, RateLimits, RoomVersions, SignOn, router,
 };
 use parvis_e2ee::{E2ee, E2eeSettings};
 use parvis_events::{RoomVersion, ServerKey};
@@ -43,7 +43,7 @@ const FREEZE: i64 = START + 1_000;
 
 /// A homeserver's client API, and what it stands on.
 pub(crate) struct World {
-    pub(crate) api: ClientApi,
+    pub(crate) api: Handles,
     pub(crate) clock: Arc<TestClock>,
     store: Store,
     ambient: Ambient,
@@ -139,7 +139,7 @@ impl World {
         let federation = rooms.others().federation.clone();
         let services_caller = federation.services();
         let settings = E2eeSettings::default();
-        let api = ClientApi {
+        let api = Handles {
             e2ee: E2ee::new(store.clone(), ambient.clone(), federation, settings),
             discovery: Arc::new(discovery()),
             organisation,
@@ -214,6 +214,7 @@ impl World {
             logo: None,
             passwords_in_apps: true,
             passwords_on_pages: true,
+            qr_codes: true,
             registration: true,
             registration_needs_token: false,
         };
@@ -269,7 +270,7 @@ impl World {
     /// The answer as it is.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = router(self.api.clone(), BODY_LIMIT_BYTES).oneshot(request).await.unwrap();
+        let response = router(self.api.clone().into(), BODY_LIMIT_BYTES).oneshot(request).await.unwrap();
         parvis_record::request(method.as_str(), &path, response.status().as_u16());
         response
     }

@@ -84,16 +84,19 @@ impl KeyBook {
 /// The keys that are needed to check the signatures of events.
 pub fn wanted_keys(events: &[WellFormedPdu]) -> WantedKeys {
     let mut wanted = WantedKeys::new();
-    for event in events {
-        for server in event.required_signers().into_iter().flatten() {
-            for key_id in event.key_ids_of(&server) {
-                let of_server = wanted.entry(server.clone()).or_default();
-                let at = of_server.entry(key_id.to_owned()).or_insert(i64::MIN);
-                *at = (*at).max(event.origin_server_ts());
-            }
+    events.iter().for_each(|event| want_keys(&mut wanted, event));
+    wanted
+}
+
+/// Adds the keys that are needed to check the signatures of an event.
+pub fn want_keys(wanted: &mut WantedKeys, event: &WellFormedPdu) {
+    for server in event.required_signers().into_iter().flatten() {
+        for key_id in event.key_ids_of(&server) {
+            let of_server = wanted.entry(server.clone()).or_default();
+            let at = of_server.entry(key_id.to_owned()).or_insert(i64::MIN);
+            *at = (*at).max(event.origin_server_ts());
         }
     }
-    wanted
 }
 
 /// Checks the signatures and hashes of events, fetching all the keys that they need at once.

@@ -24,7 +24,8 @@ pub use directory::{DirectoryError, PeopleDirectory, Person};
 pub use error::PeerError;
 pub use federation::{Authentication, Federation};
 pub use keys::{
-    KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, wanted_keys,
+    KeyBook, KeyQuery, KeysWanted, NoKeys, ServerKeys, VerifyKey, WantedKeys, verify_events, want_keys,
+    wanted_keys,
 };
 pub use language::Language;
 pub use mail::{Mail, MailError, Mailer, in_html};

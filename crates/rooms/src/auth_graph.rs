@@ -3,7 +3,7 @@
 //! Nodes are small numbers in the order of loading. Chains, their difference and the conflicted subgraph are
 //! marking passes over it. It knows neither events' content nor which of them are part of which state.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use parvis_storage::{AuthEdges, EventSn, TypeSn};
 
@@ -81,7 +81,8 @@ impl AuthGraph {
         for edge in edges {
             let node = Node::try_from(self.nodes.len()).unwrap_or(Node::MAX);
             self.next_index = self.next_index.max(edge.state_index + 1);
-            if self.by_event.insert(edge.event, node).is_none() {
+            if let Entry::Vacant(place) = self.by_event.entry(edge.event) {
+                place.insert(node);
                 let (event, kind) = (edge.event, edge.kind);
                 self.nodes.push(Vertex { event, kind, auth: Box::default(), cited_by: Vec::new() });
             }
@@ -105,8 +106,9 @@ impl AuthGraph {
             self.by_event.remove(&vertex.event);
             self.edges -= vertex.auth.len();
             for cited in &vertex.auth {
+                // Those that cite stand in their order, so that it is the last.
                 if let Some(cited) = self.nodes.get_mut(*cited as usize) {
-                    cited.cited_by.retain(|citing| *citing != node);
+                    cited.cited_by.pop_if(|citing| *citing == node);
                 }
             }
         }
@@ -154,13 +156,24 @@ impl AuthGraph {
     }
 
     /// Everything on a path from one of these events to another, over what authorises what, both ends included.
+    /// The way up is taken only over what lies below them: much of what authorises them authorises the whole room.
     pub(crate) fn between(&self, events: &[EventSn]) -> HashSet<Node> {
-        let below = self.chain(events.iter().copied());
         let mut between: HashSet<Node> = events.iter().filter_map(|event| self.node(*event)).collect();
+        let mut citing: HashMap<Node, Vec<Node>> = HashMap::new();
+        let mut below = between.clone();
+        let mut to_walk: Vec<Node> = between.iter().copied().collect();
+        while let Some(node) = to_walk.pop() {
+            for cited in self.auth_of(node) {
+                citing.entry(*cited).or_default().push(node);
+                if below.insert(*cited) {
+                    to_walk.push(*cited);
+                }
+            }
+        }
         let mut to_climb: Vec<Node> = between.iter().copied().collect();
         while let Some(node) = to_climb.pop() {
-            let citing = self.cited_by(node).iter().copied().filter(|above| below.contains(*above));
-            to_climb.extend(citing.filter(|above| between.insert(*above)));
+            let above = citing.get(&node).into_iter().flatten().copied();
+            to_climb.extend(above.filter(|above| between.insert(*above)));
         }
         between
     }

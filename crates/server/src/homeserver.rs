@@ -6,7 +6,7 @@ use axum::Router;
 use parvis_accounts::Accounts;
 use parvis_admin_api::AdminApi;
 use parvis_ambient::{Ambient, Timestamp};
-use parvis_client_api::{ClientApi, RateLimits};
+use parvis_client_api::{ClientApi, Handles, RateLimits};
 use parvis_e2ee::E2ee;
 use parvis_events::ServerKey;
 use parvis_federation_api::FederationApi;
@@ -194,7 +194,7 @@ impl Homeserver {
             ambient: ambient.clone(),
             heavy: Arc::new(Semaphore::new(FederationApi::HEAVY)),
         };
-        let api = ClientApi {
+        let api = ClientApi::from(Handles {
             e2ee: e2ee.clone(),
             discovery: Arc::new(config.discovery.clone()),
             organisation: organisation.clone(),
@@ -211,7 +211,7 @@ impl Homeserver {
             bounds: bounds(&config.limits),
             sign_on: config.sign_on.clone().map(Arc::new),
             media: media.clone(),
-        };
+        });
         let admin_api = AdminApi {
             organisation: organisation.clone(),
             rooms: rooms.clone(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use parvis_accounts::BackChannelLogout;
 use parvis_policy::federation::FederationMode;
 use parvis_server::config::{
     ByteSize, Loaded, Origin, RegistrationConfig, Settings, Sources, SqliteSynchronous, StorageConfig, load,
@@ -491,4 +492,41 @@ fn how_pages_look_is_judged() {
         let problems = problems_of_public(text);
         assert!(problems.iter().any(|problem| problem.contains(told)), "{problems:?} should say {told}");
     }
+}
+
+#[test]
+fn identity_providers_are_judged() {
+    let provider = |more: &str| {
+        format!(
+            "[[sign_on.providers]]\nid = \"company\"\nname = \"Company\"\nissuer = \"https://idp.example.org\"\n\
+             client_id = \"parvis\"\n{more}\n[sign_on]\nenabled = true"
+        )
+    };
+    let plain = from_file(&format!("{PUBLIC}\n{}", provider(""))).unwrap();
+    let known = &plain.config.organisations[0].providers[0];
+    assert_eq!((known.groups_claim.as_str(), known.required_groups.len()), ("groups", 0));
+    assert_eq!(known.back_channel_logout, BackChannelLogout::Devices);
+    let more = "groups_claim = \"roles\"\nrequired_groups = [\"chat\"]\nback_channel_logout = \"browsers\"";
+    let strict = from_file(&format!("{PUBLIC}\n{}", provider(more))).unwrap();
+    let known = &strict.config.organisations[0].providers[0];
+    assert_eq!(
+        (known.groups_claim.as_str(), known.required_groups.as_slice()),
+        ("roles", &["chat".to_owned()][..])
+    );
+    assert_eq!(known.back_channel_logout, BackChannelLogout::Browsers);
+    for (more, told) in [
+        ("required_groups = [\"\"]", "a group and the claim of groups have a name"),
+        ("groups_claim = \"\"", "a group and the claim of groups have a name"),
+        ("scopes = \"profile\"", "the scopes must name openid"),
+        ("issuer = \"http://idp.example.org\"", "an issuer is a URL that begins with https://"),
+    ] {
+        let key = more.split(' ').next().unwrap();
+        let mut text: String =
+            provider("").lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
+        text = text.replace("\n[sign_on]", &format!("\n{more}\n[sign_on]"));
+        let problems = problems_of_public(&text);
+        assert!(problems.iter().any(|problem| problem.contains(told)), "{problems:?} should say {told}");
+    }
+    let sign_on = plain.config.organisations[0].sign_on.clone().unwrap();
+    assert!(sign_on.qr_codes);
 }

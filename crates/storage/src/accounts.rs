@@ -129,6 +129,7 @@ impl WriteSet {
         self.delete_browser_sessions_of(user);
         self.end_cross_signing_reset(user);
         self.delete_external_ids(user);
+        self.delete_upstream_sessions_of(user);
         self.write(&CLOSE_ACCOUNT, vec![user.into(), false.into(), true.into(), erase.into()]);
     }
 }

@@ -1,13 +1,14 @@
 //! Browsers in which people are signed in. Only hashes of what the browsers hold are kept.
 
 use crate::{
-    UserSn, error::StorageError, statement::statements, store::Store, value::Value, write_set::WriteSet,
+    UpstreamSn, UserSn, error::StorageError, statement::statements, store::Store, value::Value,
+    write_set::WriteSet,
 };
 
 statements! {
-    BROWSER_SESSION = "SELECT user_sn, proved_ts, expires_ts FROM browser_sessions WHERE hash = $1";
-    ADD_BROWSER_SESSION(rows of 4, key 1) =
-        "INSERT INTO browser_sessions (hash, user_sn, proved_ts, expires_ts) VALUES {rows}";
+    BROWSER_SESSION = "SELECT user_sn, proved_ts, expires_ts, upstream_sn FROM browser_sessions WHERE hash = $1";
+    ADD_BROWSER_SESSION(rows of 5, key 1) =
+        "INSERT INTO browser_sessions (hash, user_sn, proved_ts, expires_ts, upstream_sn) VALUES {rows}";
     DELETE_BROWSER_SESSION = "DELETE FROM browser_sessions WHERE hash = $1";
     DELETE_BROWSER_SESSIONS_OF_USER = "DELETE FROM browser_sessions WHERE user_sn = $1";
     DELETE_OLD_BROWSER_SESSIONS = "DELETE FROM browser_sessions WHERE expires_ts <= $1";
@@ -22,13 +23,16 @@ pub struct StoredBrowserSession {
     pub proved_ts: i64,
     /// Until when it is good.
     pub expires_ts: i64,
+    /// The sign-in at an identity provider with which it began.
+    pub upstream: Option<UpstreamSn>,
 }
 
 impl WriteSet {
     /// Signs somebody in, in the browser that holds what has this hash.
     pub fn add_browser_session(&mut self, hash: &[u8; 32], session: StoredBrowserSession) {
-        let StoredBrowserSession { user, proved_ts, expires_ts } = session;
-        let values = vec![hash.as_slice().into(), user.into(), proved_ts.into(), expires_ts.into()];
+        let StoredBrowserSession { user, proved_ts, expires_ts, upstream } = session;
+        let values =
+            vec![hash.as_slice().into(), user.into(), proved_ts.into(), expires_ts.into(), upstream.into()];
         self.write(&ADD_BROWSER_SESSION, values);
     }
 
@@ -60,6 +64,7 @@ impl Store {
                 user: UserSn(row.int(0)?),
                 proved_ts: row.int(1)?,
                 expires_ts: row.int(2)?,
+                upstream: row.opt_int(3)?.map(UpstreamSn),
             })
         })
         .transpose()

@@ -78,6 +78,7 @@ mod store;
 mod thread_subscriptions;
 mod to_device;
 mod token;
+mod upstream_sessions;
 mod value;
 mod write_set;
 mod writer;
@@ -111,7 +112,7 @@ pub use model::{
     RoomReceipts, RoomServers, SearchTerms, SearchWord, StoredEvent, ThreadPart, UserRooms,
 };
 pub use notice_rooms::NOTICE_ROOM_IS_NEW;
-pub use numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn};
+pub use numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UpstreamSn, UserSn};
 pub use oauth::{
     OAUTH_CLIENT_IS_KNOWN, OAUTH_DEVICE_GRANT_IS_THERE, OAUTH_DEVICE_GRANT_IS_UNANSWERED,
     OAUTH_GRANT_IS_UNUSED, OAUTH_USER_CODE_IS_NEW, OAuthDeviceGrant, OAuthGrant,
@@ -141,5 +142,8 @@ pub use store::{Store, StoreSettings};
 pub use thread_subscriptions::{Subscription, THREAD_SUBSCRIPTION_IS_UNCHANGED, ThreadSubscription};
 pub use to_device::WaitingMessages;
 pub use token::{Ephemeral, InvalidToken, Token};
+pub use upstream_sessions::{
+    FoundUpstreamSession, LOGOUT_TOKEN_IS_NEW, UPSTREAM_SESSION_IS_THERE, UpstreamSession,
+};
 pub use write_set::{TransactionKey, WriteSet};
 pub use writer::{Committed, Submitted};

@@ -22,6 +22,8 @@ number! {
     DeviceSn;
     /// Stands for a session: an access token and the refresh token that was given with it.
     SessionSn;
+    /// Stands for somebody's sign-in at an identity provider.
+    UpstreamSn;
     /// A point in the homeserver's one stream of changes. Positions become visible strictly in order. Events
     /// that were fetched from the past of a room have none.
     Position;

@@ -5,7 +5,7 @@
 use ruma::OwnedDeviceId;
 
 use crate::{
-    DeviceSn, UserSn,
+    DeviceSn, UpstreamSn, UserSn,
     error::StorageError,
     statement::statements,
     store::Store,
@@ -24,18 +24,19 @@ statements! {
     DELETE_UNUSED_OAUTH_CLIENTS = "DELETE FROM oauth_clients WHERE used_ts IS NULL AND created_ts < $1";
     DELETE_OLD_OAUTH_CLIENTS = "DELETE FROM oauth_clients WHERE used_ts < $1 AND created_ts < $1
         AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.oauth_client = oauth_clients.client_id)";
-    OAUTH_GRANT = "SELECT client_id, user_sn, device_id, scope, redirect_uri, challenge, granted_ts, used_by
+    OAUTH_GRANT = "SELECT client_id, user_sn, device_id, scope, redirect_uri, challenge, granted_ts, used_by,
+            upstream_sn
         FROM oauth_grants WHERE hash = $1";
     UNUSED_OAUTH_GRANT = "SELECT 1 FROM oauth_grants WHERE hash = $1 AND used_by IS NULL";
-    ADD_OAUTH_GRANT(rows of 8, key 1) =
-        "INSERT INTO oauth_grants (hash, client_id, user_sn, device_id, scope, redirect_uri, challenge, granted_ts)
-         VALUES {rows}";
+    ADD_OAUTH_GRANT(rows of 9, key 1) =
+        "INSERT INTO oauth_grants (hash, client_id, user_sn, device_id, scope, redirect_uri, challenge, granted_ts,
+             upstream_sn) VALUES {rows}";
     USE_OAUTH_GRANT = "UPDATE oauth_grants SET used_by = $2 WHERE hash = $1";
     DELETE_OLD_OAUTH_GRANTS = "DELETE FROM oauth_grants WHERE granted_ts < $1";
-    OAUTH_DEVICE_GRANT = "SELECT user_code, client_id, device_id, scope, expires_ts, asked_ts, user_sn, denied
-        FROM oauth_device_grants WHERE hash = $1";
+    OAUTH_DEVICE_GRANT = "SELECT user_code, client_id, device_id, scope, expires_ts, asked_ts, user_sn, denied,
+            upstream_sn FROM oauth_device_grants WHERE hash = $1";
     OAUTH_DEVICE_GRANT_BY_USER_CODE =
-        "SELECT user_code, client_id, device_id, scope, expires_ts, asked_ts, user_sn, denied
+        "SELECT user_code, client_id, device_id, scope, expires_ts, asked_ts, user_sn, denied, upstream_sn
          FROM oauth_device_grants WHERE user_code = $1";
     OAUTH_DEVICE_GRANT_EXISTS = "SELECT 1 FROM oauth_device_grants WHERE hash = $1";
     OAUTH_USER_CODE_EXISTS = "SELECT 1 FROM oauth_device_grants WHERE user_code = $1";
@@ -47,7 +48,7 @@ statements! {
          VALUES {rows}";
     ASK_FOR_OAUTH_DEVICE_GRANT = "UPDATE oauth_device_grants SET asked_ts = $2 WHERE hash = $1";
     ANSWER_OAUTH_DEVICE_GRANT =
-        "UPDATE oauth_device_grants SET user_sn = $2, denied = $3 WHERE user_code = $1";
+        "UPDATE oauth_device_grants SET user_sn = $2, denied = $3, upstream_sn = $4 WHERE user_code = $1";
     DELETE_OAUTH_DEVICE_GRANT = "DELETE FROM oauth_device_grants WHERE hash = $1";
     DELETE_OLD_OAUTH_DEVICE_GRANTS = "DELETE FROM oauth_device_grants WHERE expires_ts < $1";
     SPENT_REFRESH_TOKEN = "SELECT device_sn FROM spent_refresh_tokens WHERE hash = $1";
@@ -93,6 +94,8 @@ pub struct OAuthGrant {
     pub granted_ts: i64,
     /// The device that the first use of the code gave a session.
     pub used_by: Option<DeviceSn>,
+    /// The sign-in at an identity provider with which it began.
+    pub upstream: Option<UpstreamSn>,
 }
 
 /// What an app without a browser asks for.
@@ -114,6 +117,8 @@ pub struct OAuthDeviceGrant {
     pub user: Option<UserSn>,
     /// Whether somebody has said no.
     pub denied: bool,
+    /// The sign-in at an identity provider of whoever has granted it.
+    pub upstream: Option<UpstreamSn>,
 }
 
 impl WriteSet {
@@ -137,8 +142,7 @@ impl WriteSet {
 
     /// Keeps what was granted, under the hash of its code.
     pub fn add_oauth_grant(&mut self, hash: &[u8; 32], grant: &OAuthGrant) {
-        let OAuthGrant { client_id, user, device_id, scope, redirect_uri, challenge, granted_ts, used_by: _ } =
-            grant;
+        let OAuthGrant { client_id, user, device_id, scope, redirect_uri, challenge, granted_ts, .. } = grant;
         self.write(
             &ADD_OAUTH_GRANT,
             vec![
@@ -150,6 +154,7 @@ impl WriteSet {
                 redirect_uri.as_str().into(),
                 challenge.as_str().into(),
                 (*granted_ts).into(),
+                grant.upstream.into(),
             ],
         );
     }
@@ -193,10 +198,17 @@ impl WriteSet {
 
     /// Grants an app what it asks for, or denies it; and demands that nobody has answered. See
     /// [`OAUTH_DEVICE_GRANT_IS_UNANSWERED`].
-    pub fn answer_oauth_device_grant(&mut self, user_code: &str, user: UserSn, denied: bool) {
+    pub fn answer_oauth_device_grant(
+        &mut self,
+        user_code: &str,
+        user: UserSn,
+        denied: bool,
+        upstream: Option<UpstreamSn>,
+    ) {
         let values = vec![user_code.into()];
         self.demand_present(OAUTH_DEVICE_GRANT_IS_UNANSWERED, &UNANSWERED_OAUTH_DEVICE_GRANT, values);
-        self.write(&ANSWER_OAUTH_DEVICE_GRANT, vec![user_code.into(), user.into(), denied.into()]);
+        let values = vec![user_code.into(), user.into(), denied.into(), upstream.into()];
+        self.write(&ANSWER_OAUTH_DEVICE_GRANT, values);
     }
 
     /// Uses up the code of an app without a browser, and demands that it is there. See
@@ -256,6 +268,7 @@ impl Store {
                 challenge: row.text(5)?,
                 granted_ts: row.int(6)?,
                 used_by: row.opt_int(7)?.map(DeviceSn),
+                upstream: row.opt_int(8)?.map(UpstreamSn),
             })
         };
         row.map(grant).transpose()
@@ -308,5 +321,6 @@ fn device_grant(row: &Row) -> Result<OAuthDeviceGrant, StorageError> {
         asked_ts: row.int(5)?,
         user: row.opt_int(6)?.map(UserSn),
         denied: row.bool(7)?,
+        upstream: row.opt_int(8)?.map(UpstreamSn),
     })
 }

@@ -1,12 +1,18 @@
 //! Tokens that live for minutes: to log in by, or to show to a third party. Only hashes are kept.
 
 use crate::{
-    UserSn, error::StorageError, statement::statements, store::Store, value::Value, write_set::WriteSet,
+    UpstreamSn, UserSn,
+    error::StorageError,
+    statement::statements,
+    store::Store,
+    value::{Row, Value},
+    write_set::WriteSet,
 };
 
 statements! {
-    PASS = "SELECT user_sn, expires_ts FROM passes WHERE hash = $1 AND purpose = $2";
-    ADD_PASS(rows of 4, key 1) = "INSERT INTO passes (hash, purpose, user_sn, expires_ts) VALUES {rows}";
+    PASS = "SELECT user_sn, expires_ts, upstream_sn FROM passes WHERE hash = $1 AND purpose = $2";
+    ADD_PASS(rows of 5, key 1) =
+        "INSERT INTO passes (hash, purpose, user_sn, expires_ts, upstream_sn) VALUES {rows}";
     DELETE_PASS = "DELETE FROM passes WHERE hash = $1";
     DELETE_PASSES_OF_USER = "DELETE FROM passes WHERE user_sn = $1";
     DELETE_OLD_PASSES = "DELETE FROM passes WHERE expires_ts <= $1";
@@ -40,13 +46,21 @@ pub struct Pass {
     pub user: UserSn,
     /// Until when it is good, in milliseconds since the Unix epoch.
     pub expires_ts: i64,
+    /// The sign-in at an identity provider with which it began.
+    pub upstream: Option<UpstreamSn>,
 }
 
 impl WriteSet {
     /// Keeps a short-lived token.
     pub fn add_pass(&mut self, hash: &[u8; 32], purpose: PassPurpose, pass: Pass) {
-        let values =
-            vec![hash.as_slice().into(), purpose.name().into(), pass.user.into(), pass.expires_ts.into()];
+        let Pass { user, expires_ts, upstream } = pass;
+        let values = vec![
+            hash.as_slice().into(),
+            purpose.name().into(),
+            user.into(),
+            expires_ts.into(),
+            upstream.into(),
+        ];
         self.write(&ADD_PASS, values);
     }
 
@@ -72,6 +86,10 @@ impl Store {
     /// The short-lived token with this hash and purpose, good or not.
     pub async fn pass(&self, hash: &[u8; 32], purpose: PassPurpose) -> Result<Option<Pass>, StorageError> {
         let row = self.engine.fetch_one(&PASS, vec![hash.as_slice().into(), purpose.name().into()]).await?;
-        row.map(|row| Ok(Pass { user: UserSn(row.int(0)?), expires_ts: row.int(1)? })).transpose()
+        let pass = |row: Row| {
+            let upstream = row.opt_int(2)?.map(UpstreamSn);
+            Ok(Pass { user: UserSn(row.int(0)?), expires_ts: row.int(1)?, upstream })
+        };
+        row.map(pass).transpose()
     }
 }

@@ -58,6 +58,7 @@ fn all() -> impl Iterator<Item = &'static Statement> {
         store::STATEMENTS,
         crate::thread_subscriptions::STATEMENTS,
         to_device::STATEMENTS,
+        crate::upstream_sessions::STATEMENTS,
         writer::STATEMENTS,
         writer::batch::STATEMENTS,
         writer::transaction::STATEMENTS,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use crate::{
-    DeviceSn, SessionSn, UserSn,
+    DeviceSn, SessionSn, UpstreamSn, UserSn,
     changes::{Change, GoneDevices},
     error::StorageError,
     statement::statements,
@@ -21,7 +21,7 @@ macro_rules! select_session {
         concat!(
             "SELECT s.session_sn, s.user_sn, u.user_id, s.device_sn, d.device_id, a.is_admin, a.locked,
                  s.access_expires_ts, s.refresh_expires_ts, s.replaces_sn, d.last_seen_ts, d.last_seen_ip,
-                 a.suspended, a.guest, s.oauth_client
+                 a.suspended, a.guest, s.oauth_client, s.upstream_sn
              FROM sessions s JOIN users u ON u.user_sn = s.user_sn JOIN accounts a ON a.user_sn = s.user_sn
                  JOIN devices d ON d.device_sn = s.device_sn
              WHERE s.",
@@ -88,9 +88,9 @@ statements! {
     SESSION_BY_ACCESS = select_session!("access_hash");
     SESSION_BY_REFRESH = select_session!("refresh_hash");
     SESSION_EXISTS = "SELECT 1 FROM sessions WHERE session_sn = $1";
-    ADD_SESSION(rows of 9, key 1) =
+    ADD_SESSION(rows of 10, key 1) =
         "INSERT INTO sessions (session_sn, user_sn, device_sn, access_hash, access_expires_ts, refresh_hash,
-             refresh_expires_ts, replaces_sn, oauth_client) VALUES {rows}";
+             refresh_expires_ts, replaces_sn, oauth_client, upstream_sn) VALUES {rows}";
     SESSION_IS_USED = "UPDATE sessions SET replaces_sn = NULL WHERE session_sn = $1";
     DELETE_SESSIONS = "DELETE FROM sessions WHERE device_sn = $1";
     DELETE_OTHER_SESSIONS = "DELETE FROM sessions WHERE device_sn = $1 AND session_sn <> $2";
@@ -140,6 +140,8 @@ pub struct NewSession {
     pub replaces: Option<SessionSn>,
     /// The app that has it by OAuth 2.0.
     pub oauth_client: Option<String>,
+    /// The sign-in at an identity provider with which it began.
+    pub upstream: Option<UpstreamSn>,
 }
 
 /// A session as it was found by one of its tokens.
@@ -175,6 +177,8 @@ pub struct StoredSession {
     pub last_seen_ip: Option<String>,
     /// The app that has it by OAuth 2.0.
     pub oauth_client: Option<String>,
+    /// The sign-in at an identity provider with which it began.
+    pub upstream: Option<UpstreamSn>,
 }
 
 impl WriteSet {
@@ -266,6 +270,7 @@ impl WriteSet {
                 new.refresh_expires_ts.into(),
                 replaces.into(),
                 new.oauth_client.as_deref().into(),
+                new.upstream.into(),
             ],
         );
     }
@@ -356,5 +361,6 @@ fn session_from_row(row: &Row) -> Result<StoredSession, StorageError> {
         suspended: row.bool(12)?,
         guest: row.bool(13)?,
         oauth_client: row.opt_text(14)?,
+        upstream: row.opt_int(15)?.map(UpstreamSn),
     })
 }

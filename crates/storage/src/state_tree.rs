@@ -8,7 +8,7 @@
 //! The functions here are pure. Where a node is needed that is not at hand they stop and name it
 //! ([`Missing`]); the caller fetches and asks again. With warm caches that never happens.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use crate::{EventSn, Slot};
 
@@ -349,16 +349,15 @@ impl<N: Nodes> Walk<'_, N> {
             |node: &Option<(NodeHash, Arc<Node>)>| node.as_ref().map_or(0, |node| node.1.height());
         let height = height.max(height_of(&left)).max(height_of(&right));
         if height == 0 {
-            for (key, before, after) in merge(leaf_entries(&left), leaf_entries(&right)) {
-                if before != after {
-                    self.found.push(Difference { slot: Slot(prefix << 8 | u32::from(key)), before, after });
-                }
-            }
+            each_difference(leaf_entries(&left), leaf_entries(&right), |key, before, after| {
+                self.found.push(Difference { slot: Slot(prefix << 8 | u32::from(key)), before, after });
+            });
             return;
         }
-        for (key, before, after) in merge(&children_at(&left, height), &children_at(&right, height)) {
+        let (left, right) = (children_at(&left, height), children_at(&right, height));
+        each_difference(&left, &right, |key, before, after| {
             self.compare(before, after, height - 1, prefix << 8 | u32::from(key));
-        }
+        });
     }
 
     fn open(&mut self, hash: Option<NodeHash>) -> Result<Option<(NodeHash, Arc<Node>)>, ()> {
@@ -381,30 +380,40 @@ fn leaf_entries(node: &Option<(NodeHash, Arc<Node>)>) -> &[(u8, EventSn)] {
 }
 
 /// The children of a node as seen from a given height: a lower node is its own first child.
-fn children_at(node: &Option<(NodeHash, Arc<Node>)>, height: u8) -> Vec<(u8, NodeHash)> {
+fn children_at(node: &Option<(NodeHash, Arc<Node>)>, height: u8) -> Cow<'_, [(u8, NodeHash)]> {
     match node {
-        None => Vec::new(),
+        None => Cow::Borrowed(&[]),
         Some((hash, node)) => match &**node {
-            Node::Branch(own, children) if *own == height => children.clone(),
-            _ => vec![(0, *hash)],
+            Node::Branch(own, children) if *own == height => Cow::Borrowed(children),
+            _ => Cow::Owned(vec![(0, *hash)]),
         },
     }
 }
 
-/// Walks two ascending lists side by side.
-fn merge<T: Copy>(left: &[(u8, T)], right: &[(u8, T)]) -> Vec<(u8, Option<T>, Option<T>)> {
-    let mut merged = Vec::with_capacity(left.len().max(right.len()));
-    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+/// Walks two ascending lists side by side, and shows where they differ.
+fn each_difference<T: Copy + PartialEq>(
+    mut left: &[(u8, T)],
+    mut right: &[(u8, T)],
+    mut show: impl FnMut(u8, Option<T>, Option<T>),
+) {
     loop {
-        let key = match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) => a.0.min(b.0),
-            (Some(a), None) => a.0,
-            (None, Some(b)) => b.0,
-            (None, None) => return merged,
-        };
-        let before = left.next_if(|entry| entry.0 == key).map(|entry| entry.1);
-        let after = right.next_if(|entry| entry.0 == key).map(|entry| entry.1);
-        merged.push((key, before, after));
+        match (left.split_first(), right.split_first()) {
+            (Some(((key, before), l)), Some(((other, after), r))) if key == other => {
+                if before != after {
+                    show(*key, Some(*before), Some(*after));
+                }
+                (left, right) = (l, r);
+            }
+            (Some(((key, before), l)), other) if other.is_none_or(|((other, _), _)| key < other) => {
+                show(*key, Some(*before), None);
+                left = l;
+            }
+            (_, Some(((key, after), r))) => {
+                show(*key, None, Some(*after));
+                right = r;
+            }
+            (_, None) => return,
+        }
     }
 }
 

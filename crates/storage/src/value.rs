@@ -4,7 +4,7 @@ use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
 use crate::{
     error::StorageError,
-    numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UserSn},
+    numbers::{DeviceSn, EventSn, Place, Position, RoomSn, SessionSn, Slot, TypeSn, UpstreamSn, UserSn},
 };
 
 /// A value bound to a parameter. A null keeps its type, which PostgreSQL needs.
@@ -58,6 +58,8 @@ value_from! {
     TypeSn => |number| Self::Int(Some(number.0)),
     DeviceSn => |number| Self::Int(Some(number.0)),
     SessionSn => |number| Self::Int(Some(number.0)),
+    UpstreamSn => |number| Self::Int(Some(number.0)),
+    Option<UpstreamSn> => |number| Self::Int(number.map(|number| number.0)),
     Position => |position| Self::Int(Some(position.0)),
     Place => |place| Self::Int((place != Place::NOWHERE).then_some(place.0)),
     Slot => |slot| Self::Int(Some(i64::from(slot.0))),

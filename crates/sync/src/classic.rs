@@ -95,14 +95,12 @@ impl<'a> Classic<'a> {
         let user_id = parts.store.user_id(reader.user).await?;
         let since = Some(since.min(until));
         let classic = Classic { parts, request, reader, user_id, since, until, seen: None, told: until };
-        let rooms = parts.memberships_at(reader.user, &classic.user_id, until).await?;
-        let moves = classic.moves(&rooms).await?;
+        let (rooms, moves) = classic.moves().await?;
         classic.device_lists(&rooms, &moves.devices).await
     }
 
     async fn gather(&self, mut answer: SyncAnswer) -> Result<SyncAnswer, StorageError> {
-        let rooms = self.parts.memberships_at(self.reader.user, &self.user_id, self.until).await?;
-        let moves = self.moves(&rooms).await?;
+        let (rooms, moves) = self.moves().await?;
         answer.device_lists = self.device_lists(&rooms, &moves.devices).await?;
         answer.device_changed = moves.devices.own_keys;
         answer.device_is_gone = moves.devices.own_device_is_gone;

@@ -107,7 +107,17 @@ impl Parts {
         user_id: &UserId,
         until: Position,
     ) -> Result<Vec<(RoomSn, Member)>, StorageError> {
-        let mut rooms = self.store.rooms_of_user(user).await?.all();
+        let rooms = self.store.rooms_of_user(user).await?.all();
+        self.as_of(rooms, user_id, until).await
+    }
+
+    /// Memberships that memory knows, as they were at a position. Of who had none then, nothing is left.
+    pub(crate) async fn as_of(
+        &self,
+        mut rooms: Vec<(RoomSn, Member)>,
+        user_id: &UserId,
+        until: Position,
+    ) -> Result<Vec<(RoomSn, Member)>, StorageError> {
         for index in (0..rooms.len()).rev() {
             let (room, member) = rooms[index];
             if member.position <= until {

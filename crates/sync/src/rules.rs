@@ -1,8 +1,8 @@
 //! Which events notify a user: their push rules, tried on events
 //! (<https://spec.matrix.org/v1.19/client-server-api/#push-rules>).
 //!
-//! Rules are parsed once for as long as they do not change, an event is taken apart once for all its readers,
-//! and what a rule asks about a room is found once for each state of the room.
+//! Rules are parsed once for as long as they do not change, and kept once for all who have the same; an event is taken
+//! apart once for all its readers, and what a rule asks about a room is found once for each state of the room.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,8 @@ use ruma::{
         room::power_levels::{RoomPowerLevels, RoomPowerLevelsEventContent, RoomPowerLevelsSource},
     },
     push::{
-        Action, AnyPushRuleRef, FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset,
+        Action, AnyPushRule, AnyPushRuleRef, FlattenedJson, PushConditionPowerLevelsCtx,
+        PushConditionRoomCtx, Ruleset,
     },
     serde::Raw,
 };
@@ -25,6 +26,8 @@ use serde_json::value::RawValue;
 
 /// How many users' rules are kept parsed.
 const RULES: u64 = 10_000;
+/// How many rules are kept that users may have alike.
+const ALIKE: u64 = 2_000;
 /// How many bytes of events are kept taken apart, about: those that arrive while their readers are told.
 const EVENTS: u64 = 16 << 20;
 /// How many users' names are kept, each for one state of a room.
@@ -42,13 +45,18 @@ pub(crate) struct Verdict {
 /// An event taken apart, and how long its text was.
 type Flattened = (Arc<FlattenedJson>, u32);
 
-type Parsed = (Option<Arc<AccountData>>, Arc<Ruleset>);
+/// A user's rules in the order in which they are tried, without those that are switched off.
+type Rules = Arc<[Arc<AnyPushRule>]>;
+
+type Parsed = (Option<Arc<AccountData>>, Rules);
 
 /// The push rules of all users. Cheap to clone; all clones share what they remember.
 #[derive(Clone, Debug)]
 pub(crate) struct PushRules {
     store: Store,
     rules: Cache<UserSn, Parsed>,
+    /// Rules of which users have the same: nearly all of most people's. By all that they say.
+    alike: Cache<Box<str>, Arc<AnyPushRule>>,
     events: Cache<EventSn, Flattened>,
     names: Cache<(UserSn, RoomSn, StateRoot), Arc<str>>,
     levels: Cache<(RoomSn, StateRoot), Arc<PushConditionPowerLevelsCtx>>,
@@ -59,6 +67,7 @@ impl PushRules {
         Self {
             store,
             rules: Cache::new(RULES),
+            alike: Cache::new(ALIKE),
             events: Cache::builder()
                 .max_capacity(EVENTS)
                 .weigher(|_, (_, length): &Flattened| length.saturating_mul(4).saturating_add(1_000))
@@ -107,17 +116,22 @@ impl PushRules {
         says: impl Fn(AnyPushRuleRef<'_>) -> T,
     ) -> Result<Option<T>, StorageError> {
         let rules = self.rules_of(user, user_id).await?;
-        let context = self.context(user, user_id, event).await?;
         let flattened = self.flattened(event);
+        // Rules look for the user's name in the text, and nowhere else.
+        let name = match flattened.get_str("content.body") {
+            Some(_) => self.name(user, user_id, event).await?.to_string(),
+            None => String::new(),
+        };
+        let context = self.context(user_id, name, event).await?;
         for rule in rules.iter() {
             if rule.applies(&flattened, &context).await {
-                return Ok(Some(says(rule)));
+                return Ok(Some(says(AnyPushRule::as_ref(rule))));
             }
         }
         Ok(None)
     }
 
-    async fn rules_of(&self, user: UserSn, user_id: &UserId) -> Result<Arc<Ruleset>, StorageError> {
+    async fn rules_of(&self, user: UserSn, user_id: &UserId) -> Result<Rules, StorageError> {
         let data = self.store.account_data(user, None, "m.push_rules").await?;
         if let Some((source, rules)) = self.rules.get(&user)
             && source.as_ref().map(Arc::as_ptr) == data.as_ref().map(Arc::as_ptr)
@@ -127,9 +141,18 @@ impl PushRules {
         let stored =
             data.as_ref().map(|data| serde_json::from_str::<PushRulesEventContent>(data.content.get()));
         let stored = stored.and_then(Result::ok).map(|content| content.global);
-        let rules = Arc::new(current_push_rules(stored, user_id));
+        let rules = self.shared(&current_push_rules(stored, user_id));
         self.rules.insert(user, (data, Arc::clone(&rules)));
         Ok(rules)
+    }
+
+    /// The rules that may apply, each one kept only once for all who have it.
+    fn shared(&self, rules: &Ruleset) -> Rules {
+        let enabled = rules.iter().filter(|rule| rule.enabled());
+        let share = |rule: AnyPushRuleRef<'_>| {
+            self.alike.get_with(format!("{rule:?}").into_boxed_str(), || Arc::new(rule.to_owned()))
+        };
+        enabled.map(share).collect()
     }
 
     fn flattened(&self, event: &Arc<StoredEvent>) -> Arc<FlattenedJson> {
@@ -147,8 +170,8 @@ impl PushRules {
     /// What rules ask about the room, at the event.
     async fn context(
         &self,
-        user: UserSn,
         user_id: &UserId,
+        name: String,
         event: &Arc<StoredEvent>,
     ) -> Result<PushConditionRoomCtx, StorageError> {
         let (joined, _) = self.store.members_of_room(event.room).await?.counts();
@@ -156,7 +179,7 @@ impl PushRules {
             event.pdu.owned_room_id().clone(),
             UInt::try_from(joined).unwrap_or(UInt::MAX),
             user_id.to_owned(),
-            self.name(user, user_id, event).await?.to_string(),
+            name,
         );
         Ok(match self.levels(event).await? {
             Some(levels) => context.with_power_levels(of_sender(&levels, event)),

@@ -33,6 +33,7 @@ pub mod simulated;
 mod slapd;
 mod user;
 mod wires;
+mod within;
 
 pub use answer::Answer;
 pub use application_service::ApplicationService;
@@ -47,3 +48,4 @@ pub use server::Server;
 pub use slapd::{Entry, Slapd};
 pub use user::{PASSWORD, User};
 pub use wires::Asked;
+pub use within::client_within;

@@ -37,7 +37,7 @@ impl Deref for User {
 
 impl User {
     /// Registers an account; gives its first session.
-    pub(crate) async fn register(client: Client, localpart: &str) -> Self {
+    pub async fn register(client: Client, localpart: &str) -> Self {
         let auth = json!({ "type": "m.login.dummy" });
         let body = json!({ "username": localpart, "password": PASSWORD, "auth": auth });
         let answer = client.post("v3/register", body).await.ok();

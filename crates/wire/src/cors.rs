@@ -11,7 +11,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
-    (header::ACCESS_CONTROL_ALLOW_HEADERS, "X-Requested-With, Content-Type, Authorization"),
+    (
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        "X-Requested-With, Content-Type, Authorization, If-Match, If-None-Match",
+    ),
     (header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, Retry-After, X-Request-Id"),
 ];
 

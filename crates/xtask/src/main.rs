@@ -7,10 +7,12 @@
 mod bench;
 mod bench_join;
 mod bench_search;
+mod bench_start;
 mod complement;
 mod coverage;
 mod federation;
 mod fuzz;
+mod instructions;
 mod postgres;
 mod rust_client;
 mod shell;
@@ -50,12 +52,16 @@ enum Task {
     Simulate(simulate::Arguments),
     /// State resolution and the rules, compared with Synapse's on generated rooms.
     Witness(witness::Arguments),
+    /// How many instructions the hot paths take, compared with the committed figures.
+    Instructions(instructions::Arguments),
     /// Parvis and Synapse under the same load.
     Bench(bench::Arguments),
     /// A join into a room of 50,000 members on another server, into Parvis and into Synapse.
     BenchJoin(bench_join::Arguments),
     /// How well and how fast messages are found, on both engines.
     BenchSearch(bench_search::Arguments),
+    /// How long a start takes, and memory at rest, with a million messages.
+    BenchStart(bench_start::Arguments),
     /// Parvis with Synapse and with itself, over real TLS.
     Federation(federation::Arguments),
 }
@@ -69,9 +75,11 @@ fn main() -> ExitCode {
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Witness(arguments) => witness::run(&arguments),
+        Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::BenchJoin(arguments) => bench_join::run(&arguments),
         Task::BenchSearch(arguments) => bench_search::run(&arguments),
+        Task::BenchStart(arguments) => bench_start::run(&arguments),
         Task::Federation(arguments) => federation::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

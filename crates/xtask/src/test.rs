@@ -14,7 +14,7 @@ use self::postgres::Postgres;
 use self::steps::Steps;
 use crate::federation::{self, Pair, Story};
 use crate::shell::{self, Outcome, Program};
-use crate::{rust_client, synapse, tidy, witness};
+use crate::{instructions, rust_client, synapse, tidy, witness};
 
 /// The variable that tells the suites where PostgreSQL is; without it they test SQLite alone.
 const POSTGRES: &str = "PARVIS_TEST_POSTGRES";
@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
             .arguments(["--seeds", &SEEDS.to_string(), "--unsteady", &UNSTEADY.to_string()])
             .run()
     });
+    instructions(&mut steps);
     witness(&mut steps);
     interop::run(&mut steps, postgres.as_ref());
     bridge::run(&mut steps, postgres.as_ref());
@@ -122,6 +123,20 @@ fn with_directory(program: Program) -> Program {
         Some(slapd) => program.variable(SLAPD, slapd),
         None => program,
     }
+}
+
+/// Whether the hot paths are as cheap as they were.
+fn instructions(steps: &mut Steps) {
+    if !steps.wants("instructions") {
+        return;
+    }
+    if shell::find("valgrind").is_none()
+        && let Err(failure) = shell::install(&["valgrind"])
+    {
+        println!("{failure}");
+        return steps.skip("instructions", "valgrind cannot be installed: INSTRUCTIONS ARE NOT COUNTED");
+    }
+    steps.run("instructions", instructions::step);
 }
 
 /// Another implementation of the rules, on the same rooms.

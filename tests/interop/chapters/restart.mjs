@@ -65,6 +65,15 @@ export async function restart(report, world) {
       assert.deepEqual(ids.filter((id, at) => ids.indexOf(id) !== at), [], person.wire.name);
     }
   });
+  if (world.withWindows) {
+    await report.check("a device with windows begins anew, and goes on", async () => {
+      const phone = world.withWindows;
+      await phone.seesEvent(room, await b.say(room, "to the windows, too"));
+      assert.ok(phone.wire.exchanges.some(({ body }) => body?.errcode === "M_UNKNOWN_POS"), "its position was refused");
+      const ids = phone.room(room).getLiveTimeline().getEvents().map((event) => event.getId());
+      assert.deepEqual(ids.filter((id, at) => ids.indexOf(id) !== at), [], "no event twice");
+    });
+  }
   await report.check("a transaction id from before the restart still names the same event", async () => {
     const again = await a.sdk.sendMessage(room, null, JSON.parse(early.request), early.transaction);
     assert.equal(again.event_id, early.body.event_id);

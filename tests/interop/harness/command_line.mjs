@@ -8,7 +8,7 @@ const RESTART_LIMIT_MS = 120_000;
 
 /**
  * What the chapters need to know; `browser`: the program to play in, if not in Node; `rust`: the clients of those who
- * use matrix-sdk.
+ * use matrix-sdk, and whether they sync in windows, as Element X does.
  */
 export function readArguments() {
   const { values } = parseArgs({
@@ -19,6 +19,7 @@ export function readArguments() {
       "user-c": { type: "string" },
       "mail-port": { type: "string" },
       "restart-command": { type: "string" },
+      "kill-command": { type: "string" },
       "expect-presence": { type: "boolean", default: false },
       "expect-gateway": { type: "boolean", default: false },
       "url-b": { type: "string" },
@@ -26,12 +27,13 @@ export function readArguments() {
       browser: { type: "string" },
       "rust-a": { type: "string" },
       "rust-b": { type: "string" },
+      windows: { type: "boolean", default: false },
     },
   });
   for (const name of ["url", "user-a", "user-b", "restart-command"]) {
     if (!values[name]) throw new Error(`--${name} is missing`);
   }
-  const rust = { a: values["rust-a"], b: values["rust-b"] };
+  const rust = { a: values["rust-a"], b: values["rust-b"], windows: values.windows };
   if (values.browser && (rust.a || rust.b)) throw new Error("a browser runs no client of matrix-sdk");
   const given = {
     url: values.url,
@@ -44,9 +46,11 @@ export function readArguments() {
     presenceExpected: values["expect-presence"],
     gatewayExpected: values["expect-gateway"],
   };
-  const restartServer = async () => {
-    await promisify(exec)(values["restart-command"], { timeout: RESTART_LIMIT_MS });
+  const run = (command) => async () => {
+    await promisify(exec)(command, { timeout: RESTART_LIMIT_MS });
   };
+  const restartServer = run(values["restart-command"]);
+  given.killServer = run(values["kill-command"] ?? values["restart-command"]);
   return { given, restartServer, browser: values.browser, rust };
 }
 

@@ -81,7 +81,7 @@ const listen = (server) =>
 export class Parvis {
   #process;
   #ended;
-  #door;
+  #doors = [];
 
   /** Writes the configuration into `directory`, which also takes the data and the log. */
   static async prepare({ binary, database, directory }) {
@@ -153,14 +153,32 @@ export class Parvis {
   }
 
   /** Opens a door through which a command can restart the server; returns that command. */
-  async offerRestart() {
-    this.#door = await openRestartDoor(() => this.stop().then(() => this.start()));
-    return this.#door.command;
+  offerRestart() {
+    return this.#offer(() => this.stop().then(() => this.start()));
+  }
+
+  /** The same for a command that kills the server, and starts it. */
+  offerKill() {
+    return this.#offer(() => this.#kill().then(() => this.start()));
+  }
+
+  async #offer(restart) {
+    const door = await openRestartDoor(restart);
+    this.#doors.push(door);
+    return door.command;
+  }
+
+  /** Ends the process in the middle of whatever it does. */
+  async #kill() {
+    const [process, ended] = [this.#process, this.#ended];
+    this.#process = undefined;
+    process?.kill("SIGKILL");
+    await ended;
   }
 
   /** Ends everything; returns what was wrong with it, if anything. */
   async close() {
-    this.#door?.close();
+    for (const door of this.#doors) door.close();
     const faults = [];
     await this.stop().catch((error) => faults.push(error.message));
     if ((await this.log()).includes("panicked at")) faults.push("the server panicked, see its log");

@@ -15,12 +15,15 @@ export class RustPerson {
   #waiting = [];
   #end;
 
-  /** Logs in, begins to encrypt and to sync. `program` is the path of the client. */
-  static async arrive(program, url, { user, password }, label) {
+  /**
+   * Logs in, begins to encrypt and to sync, in windows if so. `program` is the path of the client; no poll of it waits for
+   * longer than `longestPollMs`.
+   */
+  static async arrive(program, url, { user, password }, label, { windows = false, longestPollMs } = {}) {
     const wire = new Wire(label);
-    const tap = await Tap.open(url, wire);
+    const tap = await Tap.open(url, wire, longestPollMs);
     const person = new this(program, url, wire, tap);
-    person.session = await person.#tell({ homeserver: tap.url, user, password, label });
+    person.session = await person.#tell({ homeserver: tap.url, user, password, label, windows });
     person.id = person.session.user_id;
     return person;
   }

@@ -10,11 +10,12 @@ const handedOn = (headers) => Object.fromEntries([...headers].filter(([name]) =>
 export class Tap {
   #server;
 
-  /** Listens on the loopback for a client of the server at `url`. */
-  static async open(url, wire) {
+  /** Listens on the loopback for a client of the server at `url`, of which no poll shall wait for longer than given. */
+  static async open(url, wire, longestPollMs = Infinity) {
     const server = createServer((request, response) => {
+      const wanted = shortened(new URL(request.url, url), longestPollMs);
       // Where the server does not answer, the client's connection breaks too.
-      pass(url, wire, request, response).catch(() => response.destroy());
+      pass(wanted, wire, request, response).catch(() => response.destroy());
     });
     server.keepAliveTimeout = 0; // else a client may use a connection in the moment in which it is closed
     await new Promise((resolve, reject) => {
@@ -35,10 +36,15 @@ export class Tap {
   }
 }
 
+function shortened(url, longestPollMs) {
+  if (Number(url.searchParams.get("timeout")) > longestPollMs) url.searchParams.set("timeout", longestPollMs);
+  return url;
+}
+
 async function pass(url, wire, request, response) {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  const answer = await wire.fetch(new URL(request.url, url).href, {
+  const answer = await wire.fetch(url.href, {
     method: request.method,
     headers: handedOn(Object.entries(request.headers)),
     body: await text(request),

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use parvis_storage::{CommitError, OAUTH_CLIENT_IS_KNOWN, OAuthGrant, StorageError, UserSn, WriteSet};
+use parvis_storage::{CommitError, OAUTH_CLIENT_IS_KNOWN, OAuthGrant, StorageError, WriteSet};
 use serde::Deserialize;
 use url::Url;
 
 use super::{
+    browser::BrowserSession,
     clients::{AUTHORIZATION_CODE, RegisteredClient, millis},
     redirects,
     scope::Scope,
@@ -214,26 +215,27 @@ impl Accounts {
         }
     }
 
-    /// Grants what was asked for. Gives the code with which the app fetches it.
+    /// Grants what was asked for, as somebody who is signed in in a browser. Gives the code with which the app fetches it.
     ///
     /// # Errors
     /// [`AuthorizationError::Unsafe`] if the app was forgotten meanwhile, or if the store fails.
     pub async fn grant(
         &self,
         authorization: &Authorization,
-        user: UserSn,
+        session: &BrowserSession,
     ) -> Result<String, AuthorizationError> {
         let code = new_token(&*self.ambient.chance, TokenKind::Code);
         let now = self.now().millis();
         let grant = OAuthGrant {
             client_id: authorization.client.client_id.clone(),
-            user,
+            user: session.user,
             device_id: authorization.scope.device_id.clone(),
             scope: authorization.scope.granted.clone(),
             redirect_uri: authorization.back.redirect_uri.clone(),
             challenge: authorization.challenge.clone(),
             granted_ts: now,
             used_by: None,
+            upstream: session.upstream,
         };
         let mut set = WriteSet::new();
         set.delete_old_oauth_grants(now.saturating_sub(millis(REMEMBERED_FOR)));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use parvis_ambient::Timestamp;
 use parvis_storage::{
-    ACCOUNT_IS_OPEN_AS_BEFORE, Account, CommitError, StorageError, StoredBrowserSession, UserSn, WriteSet,
+    ACCOUNT_IS_OPEN_AS_BEFORE, Account, CommitError, StorageError, StoredBrowserSession, UpstreamSession,
+    UpstreamSn, UserSn, WriteSet,
 };
 use ruma::OwnedUserId;
 use serde_json::Value;
@@ -18,6 +19,9 @@ use crate::{
 
 /// How long somebody is signed in.
 const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
+/// How long a sign-in at an identity provider is remembered at least: longer than anything lives that could
+/// begin with it, in milliseconds.
+const UPSTREAM_KEPT_MS: i64 = 2 * 24 * 3_600 * 1_000;
 
 /// Somebody who is signed in in a browser.
 #[derive(Clone, Debug)]
@@ -30,6 +34,8 @@ pub struct BrowserSession {
     pub proved: Timestamp,
     /// Whether they have a password with which to prove it.
     pub has_password: bool,
+    /// Their sign-in at an identity provider, by which they came.
+    pub(crate) upstream: Option<UpstreamSn>,
 }
 
 /// Somebody has just signed in.
@@ -96,6 +102,15 @@ impl Accounts {
     /// # Errors
     /// Any [`LoginError`].
     pub async fn sign_in(&self, account: &Account) -> Result<BrowserSignIn, LoginError> {
+        self.sign_in_by(account, None).await
+    }
+
+    /// Signs in somebody who has proved who they are, perhaps at an identity provider.
+    pub(super) async fn sign_in_by(
+        &self,
+        account: &Account,
+        provider: Option<&UpstreamSession>,
+    ) -> Result<BrowserSignIn, LoginError> {
         if account.deactivated {
             return Err(LoginError::Deactivated);
         }
@@ -104,12 +119,21 @@ impl Accounts {
         }
         let secret = self.new_browser_secret();
         let now = self.now();
+        let upstream = match provider {
+            Some(_) => Some(UpstreamSn(self.store.next_number().await?)),
+            None => None,
+        };
         let stored = StoredBrowserSession {
             user: account.user,
             proved_ts: now.millis(),
             expires_ts: now.plus(LIFETIME).millis(),
+            upstream,
         };
         let mut set = WriteSet::new();
+        if let (Some(upstream), Some(session)) = (upstream, provider) {
+            set.delete_old_upstream_sessions(account.user, now.millis().saturating_sub(UPSTREAM_KEPT_MS));
+            set.add_upstream_session(upstream, session);
+        }
         set.delete_old_browser_sessions(now.millis());
         set.demand_open_account(account);
         set.add_browser_session(&secret::hash(&secret), stored);
@@ -118,6 +142,14 @@ impl Accounts {
             Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE)) => Err(LoginError::WrongPassword),
             Err(error) => Err(plain(error).into()),
         }
+    }
+
+    /// A token with which a client can log in as somebody who is signed in in a browser, once.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn login_token_of(&self, session: &BrowserSession) -> Result<String, StorageError> {
+        self.new_login_token(session.user, session.upstream).await
     }
 
     /// Who is signed in in the browser that keeps this.
@@ -218,6 +250,7 @@ fn browser_session(account: &Account, stored: StoredBrowserSession) -> BrowserSe
         user_id: account.user_id.clone(),
         proved: Timestamp(stored.proved_ts),
         has_password: account.password_hash.is_some(),
+        upstream: stored.upstream,
     }
 }
 

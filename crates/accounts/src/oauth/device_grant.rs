@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use parvis_storage::{
     CommitError, OAUTH_DEVICE_GRANT_IS_UNANSWERED, OAUTH_USER_CODE_IS_NEW, OAuthDeviceGrant, StorageError,
-    UserSn, WriteSet,
+    WriteSet,
 };
 use ruma::OwnedDeviceId;
 
 use super::{
+    browser::BrowserSession,
     clients::{DEVICE_CODE, RegisteredClient},
     scope::Scope,
     tokens::{IssueError, POLL_EVERY},
@@ -83,6 +84,7 @@ impl Accounts {
                 asked_ts: 0,
                 user: None,
                 denied: false,
+                upstream: None,
             };
             let mut set = WriteSet::new();
             set.delete_old_oauth_device_grants(now.millis());
@@ -146,7 +148,7 @@ impl Accounts {
     pub async fn answer_user_code(
         &self,
         typed: &str,
-        user: UserSn,
+        session: &BrowserSession,
         granted: bool,
     ) -> Result<bool, StorageError> {
         if self.user_code(typed).await?.is_none() {
@@ -154,7 +156,7 @@ impl Accounts {
         }
         let code = read(typed).unwrap_or_default();
         let mut set = WriteSet::new();
-        set.answer_oauth_device_grant(&code, user, !granted);
+        set.answer_oauth_device_grant(&code, session.user, !granted, session.upstream);
         match self.store.commit(set).await {
             Ok(_) => Ok(true),
             Err(CommitError::Guard(OAUTH_DEVICE_GRANT_IS_UNANSWERED)) => Ok(false),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use parvis_storage::{
     ACCOUNT_IS_OPEN_AS_BEFORE, CommitError, DeviceSn, OAUTH_DEVICE_GRANT_IS_THERE, OAUTH_GRANT_IS_UNUSED,
-    OAuthDeviceGrant, OAuthGrant, StorageError, StoredSession, UserSn, WriteSet,
+    OAuthDeviceGrant, OAuthGrant, StorageError, StoredSession, UPSTREAM_SESSION_IS_THERE, UpstreamSn, UserSn,
+    WriteSet,
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -14,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::clients::{AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, RegisteredClient};
 use crate::{
     accounts::{Accounts, plain},
+    opening::Origin,
     refresh::RefreshError,
     secret,
     session::{NewDevice, OpenedSession},
@@ -128,9 +130,9 @@ impl Accounts {
         if expired || !is_its {
             return Err(BAD);
         }
-        let OAuthGrant { user, device_id, scope, .. } = grant;
+        let OAuthGrant { user, device_id, scope, upstream, .. } = grant;
         let use_up = |set: &mut WriteSet, device| set.use_oauth_grant(&hash, device);
-        match self.open_granted(user, device_id, client, use_up).await {
+        match self.open_granted((user, upstream), device_id, client, use_up).await {
             Ok(session) => Ok(IssuedTokens { session, scope: Some(scope) }),
             Err(CommitError::Guard(OAUTH_GRANT_IS_UNUSED)) => {
                 // Two have used it at once: neither is believed.
@@ -139,7 +141,7 @@ impl Accounts {
                 }
                 Err(BAD)
             }
-            Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE)) => Err(BAD),
+            Err(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE | UPSTREAM_SESSION_IS_THERE)) => Err(BAD),
             Err(error) => Err(plain(error).into()),
         }
     }
@@ -164,7 +166,7 @@ impl Accounts {
         if grant.denied {
             return Err(IssueError::AccessDenied);
         }
-        let OAuthDeviceGrant { user, device_id, scope, asked_ts, .. } = grant;
+        let OAuthDeviceGrant { user, device_id, scope, asked_ts, upstream, .. } = grant;
         let Some(user) = user else {
             let mut set = WriteSet::new();
             set.ask_for_oauth_device_grant(&hash, now.millis());
@@ -174,16 +176,18 @@ impl Accounts {
             return Err(if soon { IssueError::SlowDown } else { IssueError::AuthorizationPending });
         };
         let use_up = |set: &mut WriteSet, _| set.use_oauth_device_grant(&hash);
-        match self.open_granted(user, device_id, client, use_up).await {
+        match self.open_granted((user, upstream), device_id, client, use_up).await {
             Ok(session) => Ok(IssuedTokens { session, scope: Some(scope) }),
-            Err(CommitError::Guard(OAUTH_DEVICE_GRANT_IS_THERE | ACCOUNT_IS_OPEN_AS_BEFORE)) => Err(BAD),
+            Err(CommitError::Guard(
+                OAUTH_DEVICE_GRANT_IS_THERE | ACCOUNT_IS_OPEN_AS_BEFORE | UPSTREAM_SESSION_IS_THERE,
+            )) => Err(BAD),
             Err(error) => Err(plain(error).into()),
         }
     }
 
     async fn open_granted(
         &self,
-        user: UserSn,
+        (user, upstream): (UserSn, Option<UpstreamSn>),
         device_id: ruma::OwnedDeviceId,
         client: &RegisteredClient,
         use_up: impl Fn(&mut WriteSet, DeviceSn),
@@ -195,7 +199,8 @@ impl Accounts {
             NewDevice { device_id: Some(device_id), display_name: Some(client.name()), refreshable: true };
         let client_id = client.client_id.as_str();
         let now = self.now().millis();
-        self.open_session_for(&account, device, Some(client_id), |set, device| {
+        let origin = Origin { oauth_client: Some(client_id), upstream };
+        self.open_session_for(&account, device, origin, |set, device| {
             use_up(set, device);
             set.use_oauth_client(client_id, now);
         })

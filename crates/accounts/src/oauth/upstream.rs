@@ -9,7 +9,8 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use parvis_peers::PeerError;
 use parvis_storage::{
-    Account, CommitError, EXTERNAL_ID_IS_NEW, StorageError, UPSTREAM_LOGIN_IS_UNUSED, UpstreamLogin, WriteSet,
+    Account, CommitError, EXTERNAL_ID_IS_NEW, StorageError, UPSTREAM_LOGIN_IS_UNUSED, UpstreamLogin,
+    UpstreamSession, WriteSet,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -73,6 +74,9 @@ pub enum ProviderError {
     /// The name or the mail address is somebody else's account, and is not to be theirs.
     #[error("there is an account of that name, which is not theirs")]
     Taken,
+    /// They are in none of the groups that are let in.
+    #[error("they are in none of the groups that are let in")]
+    NotInGroup,
     /// They have no account, and none is made.
     #[error("there is no account for them")]
     NoAccount,
@@ -113,6 +117,8 @@ struct Person {
     display_name: Option<String>,
     /// Only one that the provider has checked.
     mail: Option<String>,
+    /// What the provider calls their sign-in there.
+    sid: Option<String>,
 }
 
 impl Accounts {
@@ -121,7 +127,7 @@ impl Accounts {
         self.settings.providers.iter().map(|provider| (provider.id.as_str(), provider.name.as_str()))
     }
 
-    fn provider(&self, id: &str) -> Result<&IdentityProvider, ProviderError> {
+    pub(super) fn provider(&self, id: &str) -> Result<&IdentityProvider, ProviderError> {
         self.settings.providers.iter().find(|provider| provider.id == id).ok_or(ProviderError::Unknown)
     }
 
@@ -195,10 +201,20 @@ impl Accounts {
         let code = answer.code.ok_or(ProviderError::Denied)?;
         let tokens = self.ask_for_tokens(provider, &known, code, &login.verifier, callback).await?;
         let claims = self.believed(provider, known, &login.nonce, &tokens).await?;
+        if !is_let_in(provider, &claims) {
+            return Err(ProviderError::NotInGroup);
+        }
         let person = person(provider, &claims)?;
         let account = self.account_of(provider, &person).await?;
         self.carry_over(&account, &person).await?;
-        Ok(ProviderSignIn { sign_in: self.sign_in(&account).await?, next: login.next })
+        let session = UpstreamSession {
+            provider: provider.id.clone(),
+            subject: person.subject,
+            sid: person.sid,
+            user: account.user,
+            began_ts: self.now().millis(),
+        };
+        Ok(ProviderSignIn { sign_in: self.sign_in_by(&account, Some(&session)).await?, next: login.next })
     }
 
     async fn take_upstream_login(&self, state: &str, browser: &str) -> Result<UpstreamLogin, ProviderError> {
@@ -236,9 +252,11 @@ impl Accounts {
             now_seconds: self.now().millis() / 1_000,
         };
         let mut claims = known.read(token, &expected)?;
-        let lacks_name = !claims.contains_key(&provider.localpart_claim);
+        let lacks = |name: &str| !claims.contains_key(name);
+        let lacks_something = lacks(&provider.localpart_claim)
+            || (!provider.required_groups.is_empty() && lacks(&provider.groups_claim));
         if let (true, Some(url), Some(access)) =
-            (lacks_name, &known.userinfo_endpoint, tokens.get("access_token").and_then(Value::as_str))
+            (lacks_something, &known.userinfo_endpoint, tokens.get("access_token").and_then(Value::as_str))
         {
             let more = self.ask_for_person(url, access).await?;
             // Of somebody else it is not to be believed (OpenID Connect Core, section 5.3.2).
@@ -354,7 +372,21 @@ fn person(provider: &IdentityProvider, claims: &Map<String, Value>) -> Result<Pe
         localpart: text(&provider.localpart_claim).and_then(|claim| localpart(&claim)),
         display_name: text(&provider.name_claim),
         mail: text(&provider.mail_claim).filter(|mail| verified && mail.contains('@')),
+        sid: text("sid"),
     })
+}
+
+/// Whether somebody is in a group that is let in, where not all are. One group may stand without a list.
+fn is_let_in(provider: &IdentityProvider, claims: &Map<String, Value>) -> bool {
+    let required = &provider.required_groups;
+    let is_required =
+        |group: &Value| group.as_str().is_some_and(|group| required.iter().any(|one| one == group));
+    required.is_empty()
+        || match claims.get(&provider.groups_claim) {
+            Some(Value::Array(groups)) => groups.iter().any(is_required),
+            Some(group) => is_required(group),
+            None => false,
+        }
 }
 
 /// A claim as a localpart: what stands before an `@`, in small letters; letters that a localpart cannot have become

@@ -9,10 +9,12 @@ mod join;
 mod pagination;
 mod remote_join;
 mod send;
+mod sliding_sync;
 mod versions;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
@@ -34,7 +36,7 @@ const TEXT: &str = "This is a message of the length that people write in a worki
 const WARM_UP: usize = 3;
 
 /// What runs when nothing is named: everything that needs no second server.
-const ALL: [Scenario; 8] = [
+const ALL: [Scenario; 9] = [
     Scenario::Versions,
     Scenario::Send,
     Scenario::CreateRoom,
@@ -42,6 +44,7 @@ const ALL: [Scenario; 8] = [
     Scenario::Pagination,
     Scenario::InitialSync,
     Scenario::EmptyPoll,
+    Scenario::SlidingSync,
     Scenario::Fanout,
 ];
 
@@ -53,7 +56,14 @@ pub(crate) struct Ground {
     sizes: Sizes,
     run: String,
     rooms_made: usize,
-    with_rooms: BTreeMap<usize, Arc<Account>>,
+    with_rooms: BTreeMap<usize, Inhabitant>,
+}
+
+/// An account in many rooms, and one of those.
+#[derive(Clone)]
+struct Inhabitant {
+    account: Arc<Account>,
+    room_id: String,
 }
 
 /// Runs the scenarios one after the other; all of them when none is named. What could not be prepared is told
@@ -84,6 +94,7 @@ async fn measure(ground: &mut Ground, scenario: Scenario) -> Result<Vec<Outcome>
         Scenario::Pagination => pagination::measure(ground).await,
         Scenario::InitialSync => initial_sync::measure(ground).await,
         Scenario::EmptyPoll => empty_poll::measure(ground).await,
+        Scenario::SlidingSync => sliding_sync::measure(ground).await,
         Scenario::Fanout => fanout::measure(ground).await,
         Scenario::RemoteJoin => remote_join::measure(ground).await,
     }
@@ -126,10 +137,15 @@ impl Ground {
 
     /// A room that anybody may join, with its creator in it.
     async fn public_room(&mut self, creator: &Arc<Account>) -> Result<String, Failure> {
+        let body = self.next_room();
+        self.client(creator).create_room(&body).await
+    }
+
+    /// What to ask for such a room, with a name of its own.
+    fn next_room(&mut self) -> Bytes {
         self.rooms_made += 1;
         let name = format!("Room {} of {}", self.rooms_made, self.run);
-        let body = matrix::serialised(&json!({ "preset": "public_chat", "name": name }));
-        self.client(creator).create_room(&body).await
+        matrix::serialised(&json!({ "preset": "public_chat", "name": name }))
     }
 
     /// A public room of the first user of `members`, joined by the others.
@@ -149,18 +165,29 @@ impl Ground {
 
     /// An account of its own in this many rooms, each with a second member and some messages. Made once.
     async fn account_with_rooms(&mut self, rooms: usize) -> Result<Arc<Account>, Failure> {
-        if let Some(account) = self.with_rooms.get(&rooms) {
-            return Ok(Arc::clone(account));
+        Ok(self.inhabitant(rooms).await?.account)
+    }
+
+    /// The same, with the room that was made first.
+    async fn inhabitant(&mut self, rooms: usize) -> Result<Inhabitant, Failure> {
+        if let Some(inhabitant) = self.with_rooms.get(&rooms) {
+            return Ok(inhabitant.clone());
         }
         let account = self.accounts.apart().await?;
-        let other = self.accounts.crowd(1).await?;
-        let members: Vec<_> = [Arc::clone(&account)].into_iter().chain(other).collect();
-        for _ in 0..rooms {
-            let room_id = self.room_of(&members).await?;
+        let others = self.accounts.crowd(1).await?;
+        let bodies: Vec<_> = (0..rooms).map(|_| self.next_room()).collect();
+        let furnish = async |body: &Bytes| {
+            let room_id = self.client(&account).create_room(body).await?;
+            self.join_all(&room_id, &others).await?;
             self.fill(&account, &room_id, 5).await?;
-        }
-        self.with_rooms.insert(rooms, Arc::clone(&account));
-        Ok(account)
+            Ok::<_, Failure>(room_id)
+        };
+        let made: Vec<_> = stream::iter(&bodies).map(furnish).buffered(SETUP_AT_ONCE).try_collect().await?;
+        let first = made.into_iter().next();
+        let room_id = first.ok_or_else(|| Failure::Unexpected("an account without rooms".to_owned()))?;
+        let inhabitant = Inhabitant { account, room_id };
+        self.with_rooms.insert(rooms, inhabitant.clone());
+        Ok(inhabitant)
     }
 
     /// Sends this many messages into the room.

@@ -4,6 +4,7 @@
 //! Where the organisation has not switched it on, none of these endpoints exists.
 
 mod authorize;
+mod back_channel_logout;
 mod device_authorization;
 mod get_authorization_server_metadata;
 mod register;
@@ -25,6 +26,7 @@ const REGISTER: &str = "/_parvis/oauth/register";
 const TOKEN: &str = "/_parvis/oauth/token";
 const REVOKE: &str = "/_parvis/oauth/revoke";
 const DEVICE: &str = "/_parvis/oauth/device";
+const BACK_CHANNEL_LOGOUT: &str = "/_parvis/oauth/back_channel_logout/{provider}";
 const METADATA: [&str; 2] =
     ["/_matrix/client/v1/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata"];
 
@@ -37,6 +39,7 @@ pub(super) fn endpoints() -> Endpoints<ClientApi> {
         .with(Endpoint::open(Method::POST, TOKEN, token::handle))
         .with(Endpoint::open(Method::POST, REVOKE, revoke::handle))
         .with(Endpoint::open(Method::POST, DEVICE, device_authorization::handle))
+        .with(Endpoint::open(Method::POST, BACK_CHANNEL_LOGOUT, back_channel_logout::handle))
         .with(page(Method::GET, AUTHORIZE, authorize::ask))
         .with(page(Method::POST, AUTHORIZE, authorize::answer))
 }

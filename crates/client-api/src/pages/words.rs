@@ -107,6 +107,10 @@ words! {
         "Vous n'avez pas de compte ici. Demandez-en un à vos administrateurs.",
         "Sie haben hier kein Konto. Bitten Sie Ihre Administratoren um eines.",
         "Non ha un account qui. Ne chieda uno ai Suoi amministratori.";
+    provider_not_in_group: "Your organisation has not given you access to this service. Ask your administrators for it.",
+        "Votre organisation ne vous a pas donné accès à ce service. Demandez-le à vos administrateurs.",
+        "Ihre Organisation hat Ihnen keinen Zugang zu diesem Dienst gegeben. Bitten Sie Ihre Administratoren darum.",
+        "La Sua organizzazione non Le ha dato accesso a questo servizio. Lo chieda ai Suoi amministratori.";
     provider_unreachable: "Your organisation's sign-in does not answer. Please try again later.",
         "Le service de connexion de votre organisation ne répond pas. Réessayez plus tard.",
         "Die Anmeldung Ihrer Organisation antwortet nicht. Bitte versuchen Sie es später erneut.",

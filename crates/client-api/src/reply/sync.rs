@@ -39,17 +39,20 @@ const USUAL_KEYS: &str = "signed_curve25519";
 
 /// The answer to a sync.
 pub(crate) fn sync(answer: &SyncAnswer, filter: &Filter, state: StateField) -> Response {
+    json(sync_text(answer, filter, state))
+}
+
+/// Its text.
+pub(crate) fn sync_text(answer: &SyncAnswer, filter: &Filter, state: StateField) -> Vec<u8> {
     let mut writer = Writer::new(filter, state);
     writer.answer(answer);
-    json(writer.out)
+    writer.out
 }
 
 /// The same answer as a value, for those that give it another shape.
 pub(crate) fn sync_value(answer: &SyncAnswer, filter: &Filter) -> Value {
-    let mut writer = Writer::new(filter, StateField::Before);
-    writer.answer(answer);
     // What was just written is JSON.
-    serde_json::from_slice(&writer.out).unwrap_or_default()
+    serde_json::from_slice(&sync_text(answer, filter, StateField::Before)).unwrap_or_default()
 }
 
 /// Writes answers to syncs.

@@ -13,6 +13,7 @@ async fn without_oauth_none_of_it_exists() {
         "/_parvis/account/login",
         "/_parvis/account/style.css",
         "/_parvis/account/logo",
+        "/_matrix/client/unstable/org.matrix.msc4108/rendezvous/x",
     ] {
         let (status, body) = world.get(path).await;
         assert_eq!((status, body["errcode"].as_str()), (404, Some("M_UNRECOGNIZED")), "{path}");

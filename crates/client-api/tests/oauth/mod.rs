@@ -2,11 +2,13 @@
 
 mod account;
 mod authorize;
+mod back_channel;
 mod browser;
 mod device_grant;
 mod metadata;
 mod pages;
 mod provider;
 mod register;
+mod rendezvous;
 mod reset;
 mod token;

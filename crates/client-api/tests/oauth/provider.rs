@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use parvis_accounts::{ClientSecret, ExistingAccounts, IdentityProvider};
+use parvis_accounts::{BackChannelLogout, ClientSecret, ExistingAccounts, IdentityProvider};
 use parvis_peers::{Body, Limits, PeerError, ProviderCaller, Transport};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::{Map, Value, json};
@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 use super::browser::{Browser, Page, answered, app, authorize_path};
 use crate::world::{World, on_each_engine};
 
-const ISSUER: &str = "https://idp.example.org";
-const START_SECONDS: i64 = 1_700_000_000;
+pub(crate) const ISSUER: &str = "https://idp.example.org";
+pub(crate) const START_SECONDS: i64 = 1_700_000_000;
 
 /// What the provider does otherwise than it should, and what it says of whoever signs in.
 #[derive(Default)]
@@ -33,7 +33,7 @@ struct Told {
 }
 
 /// An identity provider.
-struct Provider {
+pub(crate) struct Provider {
     key: KeyPair,
     other: KeyPair,
     told: Mutex<Told>,
@@ -46,7 +46,7 @@ impl fmt::Debug for Provider {
 }
 
 impl Provider {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let key = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         Arc::new(Self { key: key(), other: key(), told: Mutex::default() })
     }
@@ -78,12 +78,22 @@ impl Provider {
         ] })
     }
 
+    /// Signs something, as a token of a kind.
+    pub(crate) fn sign(&self, kind: &str, claims: &Value) -> String {
+        let key = if self.told().other_key { &self.other } else { &self.key };
+        let header =
+            Header { kid: Some("1".to_owned()), typ: Some(kind.to_owned()), ..Header::new(Algorithm::ES256) };
+        encode(&header, claims, &EncodingKey::from_ec_der(&key.serialize_der())).unwrap()
+    }
+
+    /// Signs from now on with a key that it does not publish.
+    pub(crate) fn lose_key(&self, lost: bool) {
+        self.told().other_key = lost;
+    }
+
     fn tokens(&self) -> Value {
-        let told = self.told();
-        let key = if told.other_key { &self.other } else { &self.key };
-        let header = Header { kid: Some("1".to_owned()), ..Header::new(Algorithm::ES256) };
-        let token = encode(&header, &told.claims, &EncodingKey::from_ec_der(&key.serialize_der())).unwrap();
-        json!({ "access_token": "x", "token_type": "Bearer", "id_token": token })
+        let claims = Value::Object(self.told().claims.clone());
+        json!({ "access_token": "x", "token_type": "Bearer", "id_token": self.sign("JWT", &claims) })
     }
 }
 
@@ -128,7 +138,7 @@ impl Transport for Provider {
     }
 }
 
-fn settings(existing_accounts: ExistingAccounts) -> IdentityProvider {
+pub(crate) fn settings(existing_accounts: ExistingAccounts) -> IdentityProvider {
     IdentityProvider {
         id: "company".to_owned(),
         name: "Company Account".to_owned(),
@@ -142,20 +152,28 @@ fn settings(existing_accounts: ExistingAccounts) -> IdentityProvider {
         trusts_mail: false,
         makes_accounts: true,
         existing_accounts,
+        groups_claim: "groups".to_owned(),
+        required_groups: Vec::new(),
+        back_channel_logout: BackChannelLogout::Devices,
     }
 }
 
-fn with_provider(world: World, provider: &Arc<Provider>, existing: ExistingAccounts) -> World {
+pub(crate) fn with_provider(world: World, provider: &Arc<Provider>, existing: ExistingAccounts) -> World {
+    with_settings(world, provider, settings(existing))
+}
+
+/// A world with a provider of these settings.
+pub(crate) fn with_settings(world: World, provider: &Arc<Provider>, settings: IdentityProvider) -> World {
     let caller = ProviderCaller::new(Arc::clone(provider) as Arc<dyn Transport>);
     let world = world.with_accounts(|settings_of| {
-        settings_of.providers = vec![settings(existing)];
+        settings_of.providers = vec![settings];
         settings_of.provider_caller = caller;
     });
     world.with_oauth()
 }
 
 /// Opens the page for signing in, and goes to the provider. Gives what the provider is asked.
-async fn go(browser: &mut Browser<'_>, path: &str) -> String {
+pub(crate) async fn go(browser: &mut Browser<'_>, path: &str) -> String {
     let login = browser.follow(path).await;
     assert!(login.text.contains("Company Account"), "{}", login.text);
     let link = login.text.split("href=\"").find(|link| link.contains("/account/provider?")).unwrap();
@@ -164,7 +182,7 @@ async fn go(browser: &mut Browser<'_>, path: &str) -> String {
 }
 
 /// Comes back from the provider, which says this.
-async fn come(browser: &mut Browser<'_>, asked: &str, provider: &Provider, more: &Value) -> Page {
+pub(crate) async fn come(browser: &mut Browser<'_>, asked: &str, provider: &Provider, more: &Value) -> Page {
     provider.say(&answered(asked, "nonce").unwrap(), more);
     let state = answered(asked, "state").unwrap();
     browser.open(&format!("/_parvis/account/callback?code=c&state={state}")).await
@@ -345,5 +363,29 @@ async fn older_clients_come_by_the_same_pages() {
         let query = super::browser::form(&[("redirectUrl", to)]);
         let path = format!("/_matrix/client/v3/login/sso/redirect?{query}");
         assert_eq!(browser.open(&path).await.status, 400, "{to}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_in_no_group_that_is_let_in_stays_out() {
+    let provider = Provider::new();
+    let required = vec!["chat".to_owned(), "staff".to_owned()];
+    let settings = IdentityProvider { required_groups: required, ..settings(ExistingAccounts::Refuse) };
+    let world = with_settings(World::new().await, &provider, settings);
+    for (more, expected) in [
+        (json!({}), 403),
+        (json!({ "groups": [] }), 403),
+        (json!({ "groups": ["Staff", "guests", 7] }), 403),
+        (json!({ "groups": { "staff": true } }), 403),
+        (json!({ "groups": ["guests", "staff"] }), 303),
+        (json!({ "groups": "chat" }), 303),
+        // Who is in none of them any more.
+        (json!({ "groups": ["guests"] }), 403),
+    ] {
+        let mut browser = Browser::new(&world);
+        let asked = go(&mut browser, "/_parvis/account").await;
+        let page = come(&mut browser, &asked, &provider, &more).await;
+        assert_eq!(page.status, expected, "{more}: {}", page.text);
+        assert_eq!(expected == 403, page.text.contains("not given you access"), "{more}: {}", page.text);
     }
 }

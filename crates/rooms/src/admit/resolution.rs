@@ -188,23 +188,34 @@ impl Turn<'_> {
         conflict: &Conflict,
         candidates: &[Node],
     ) -> Result<HashSet<Node>, RoomError> {
+        let is_candidate: HashSet<Node> = candidates.iter().copied().collect();
         let mut agreed: HashMap<Node, bool> = HashMap::new();
         let mut found = HashSet::new();
+        let mut met: HashMap<Node, Vec<Node>> = HashMap::new();
         let mut climbs: Vec<Climb> = candidates.iter().map(|node| Climb::new(*node)).collect();
         while !climbs.is_empty() {
-            let wave: Vec<Vec<Node>> = climbs.iter_mut().map(|climb| climb.next(graph)).collect();
+            let wave: Vec<Vec<Node>> =
+                climbs.iter_mut().map(|climb| climb.next(graph, &is_candidate)).collect();
             let unknown: BTreeSet<Node> =
                 wave.iter().flatten().copied().filter(|node| !agreed.contains_key(node)).collect();
             self.ask_agreed(graph, conflict, unknown, &mut agreed).await?;
             let mut left = Vec::with_capacity(climbs.len());
             for (climb, nodes) in climbs.into_iter().zip(wave) {
-                if nodes.iter().any(|node| agreed.get(node) == Some(&true) || found.contains(node)) {
+                if nodes.iter().any(|node| agreed.get(node) == Some(&true)) {
                     found.insert(climb.from);
                 } else if !nodes.is_empty() {
                     left.push(climb);
+                } else {
+                    climb.met.into_iter().for_each(|other| met.entry(other).or_default().push(climb.from));
                 }
             }
             climbs = left;
+        }
+        // Who authorises a candidate that authorises something agreed does so too.
+        let mut to_pass_on: Vec<Node> = found.iter().copied().collect();
+        while let Some(node) = to_pass_on.pop() {
+            let below = met.remove(&node).unwrap_or_default();
+            to_pass_on.extend(below.into_iter().filter(|below| found.insert(*below)));
         }
         Ok(found)
     }
@@ -217,19 +228,22 @@ impl Turn<'_> {
         nodes: BTreeSet<Node>,
         agreed: &mut HashMap<Node, bool>,
     ) -> Result<(), RoomError> {
-        let nodes: Vec<Node> = nodes.into_iter().collect();
         let sns: Vec<EventSn> = nodes.iter().filter_map(|node| graph.event(*node)).collect();
         let slots: Vec<Option<Slot>> = self.events(&sns).await?.iter().map(|event| event.slot).collect();
-        let is_open = |slot: &Slot| conflict.slots.binary_search(slot).is_ok();
-        let places: Vec<(StateRoot, Slot)> =
-            slots.iter().flatten().map(|slot| (conflict.roots[0], *slot)).collect();
-        let mut held = self.rooms.store.slots_in(&self.set, &places).await?.into_iter();
+        // In a slot in which sides differ, nothing is agreed.
+        let is_closed = |slot: &Slot| conflict.slots.binary_search(slot).is_err();
+        let places: BTreeSet<(StateRoot, Slot)> = slots
+            .iter()
+            .flatten()
+            .filter(|slot| is_closed(slot))
+            .map(|slot| (conflict.roots[0], *slot))
+            .collect();
+        let places: Vec<(StateRoot, Slot)> = places.into_iter().collect();
+        let held = self.rooms.store.slots_in(&self.set, &places).await?;
+        let held: HashMap<Slot, EventSn> =
+            places.iter().zip(held).filter_map(|((_, slot), event)| Some((*slot, event?))).collect();
         for ((node, sn), slot) in nodes.iter().zip(sns).zip(slots) {
-            let holds = match slot {
-                Some(slot) => held.next().flatten() == Some(sn) && !is_open(&slot),
-                None => false,
-            };
-            agreed.insert(*node, holds);
+            agreed.insert(*node, slot.is_some_and(|slot| held.get(&slot) == Some(&sn)));
         }
         Ok(())
     }
@@ -376,21 +390,24 @@ pub(super) fn known(event: &Arc<StoredEvent>) -> Known {
     Known { pdu: event.pdu.clone(), rejected }
 }
 
-/// The way up from a node to what it authorises, newest first.
+/// The way up from a node to what it authorises, newest first. It ends below other nodes that have ways of their
+/// own.
 struct Climb {
     from: Node,
     /// The nodes on the way, each with how many of those that cite it were not visited.
     way: Vec<(Node, usize)>,
     seen: HashSet<Node>,
+    /// The others above.
+    met: Vec<Node>,
 }
 
 impl Climb {
     fn new(from: Node) -> Self {
-        Self { from, way: Vec::new(), seen: HashSet::new() }
+        Self { from, way: Vec::new(), seen: HashSet::new(), met: Vec::new() }
     }
 
     /// The next few nodes, at first the one itself; none at the end.
-    fn next(&mut self, graph: &AuthGraph) -> Vec<Node> {
+    fn next(&mut self, graph: &AuthGraph, others: &HashSet<Node>) -> Vec<Node> {
         let mut nodes = Vec::new();
         if self.seen.insert(self.from) {
             self.way.push((self.from, graph.cited_by(self.from).len()));
@@ -405,7 +422,10 @@ impl Climb {
             };
             *left = next;
             let citing = graph.cited_by(*node).get(next).copied();
-            if let Some(citing) = citing.filter(|citing| self.seen.insert(*citing)) {
+            let Some(citing) = citing.filter(|citing| self.seen.insert(*citing)) else { continue };
+            if others.contains(&citing) {
+                self.met.push(citing);
+            } else {
                 self.way.push((citing, graph.cited_by(citing).len()));
                 nodes.push(citing);
             }

@@ -1,4 +1,5 @@
-//! A whole room arrives: the state that came with a join is checked, event by event, and stored in one write.
+//! A whole room arrives: the state that came with a join is checked, event by event, and stored. The events come first,
+//! in pieces, as outliers that nobody sees; the last write makes a room of them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -15,6 +16,8 @@ use crate::{
 
 /// The most events that are taken with one join.
 const MOST_EVENTS: usize = 1_000_000;
+/// How many events are written at once: their rows are held in memory until they are.
+const PIECE: usize = 2_000;
 
 /// What a resident tells of a room.
 pub(super) struct Told {
@@ -66,7 +69,7 @@ impl Rooms {
         let names = self.names_of(&arrival).await?;
         let mut attempts = Attempts::default();
         loop {
-            let mut turn = match self.store.room_sn(arrival.join.room_id()).await? {
+            let turn = match self.store.room_sn(arrival.join.room_id()).await? {
                 Some(room) => self.turn(room).await?,
                 None => {
                     let join = &arrival.join;
@@ -74,12 +77,52 @@ impl Rooms {
                     self.first_turn(head).await
                 }
             };
-            self.stage_arrival(&mut turn, user, &arrival, &names).await?;
+            let mut stage = Stage::new(self, &turn, &names, &arrival).await?;
+            let join = stage.number_of(arrival.join.event_id());
+            if join.is_some_and(|sn| stage.stands(sn)) {
+                // Another server was quicker to send the join back than this one to tell of the room.
+                return Ok(());
+            }
+            let Some((mut turn, last)) =
+                self.write_pieces(turn, &mut stage, &arrival.events, &mut attempts).await?
+            else {
+                continue;
+            };
+            last.iter().for_each(|event| stage.outlier(&mut turn, event));
+            self.stage_arrival(&mut turn, user, &arrival, stage).await?;
             if attempts.finish(turn).await? {
                 tracing::info!(room = %arrival.join.room_id(), events = arrival.size(), "joined a room");
                 return Ok(());
             }
         }
+    }
+
+    /// Writes events as outliers, piece by piece, but for the last piece, which it gives with the turn in which the
+    /// room is made of them; nothing where somebody else has written to the room meanwhile.
+    async fn write_pieces<'rooms, 'events>(
+        &'rooms self,
+        mut turn: Turn<'rooms>,
+        stage: &mut Stage<'_>,
+        events: &'events [Pdu],
+        attempts: &mut Attempts,
+    ) -> Result<Option<(Turn<'rooms>, &'events [Pdu])>, RoomError> {
+        let mut left = events;
+        while left.len() > PIECE {
+            let (piece, later) = left.split_at(PIECE);
+            piece.iter().for_each(|event| stage.outlier(&mut turn, event));
+            let room = turn.room();
+            let expected = turn.head.head_version + i64::from(!turn.set.is_empty());
+            if !attempts.finish(turn).await? {
+                return Ok(None);
+            }
+            turn = self.turn(room).await?;
+            if turn.head.head_version != expected {
+                attempts.again()?;
+                return Ok(None);
+            }
+            left = later;
+        }
+        Ok(Some((turn, left)))
     }
 
     /// The numbers of all users and types in a room.
@@ -103,17 +146,9 @@ impl Rooms {
         turn: &mut Turn<'_>,
         user: UserSn,
         arrival: &Arrival,
-        names: &Names,
+        mut stage: Stage<'_>,
     ) -> Result<(), RoomError> {
-        let mut stage = Stage::new(self, turn, names, arrival).await?;
         let known = stage.number_of(arrival.join.event_id());
-        if known.is_some_and(|sn| stage.stands(sn)) {
-            // Another server was quicker to send the join back than this one to tell of the room.
-            return Ok(());
-        }
-        for event in &arrival.events {
-            stage.outlier(turn, event);
-        }
         let mut changes = Vec::with_capacity(arrival.state.len());
         for event in arrival.state.iter().filter_map(|index| arrival.events.get(*index)) {
             if let (Some(slot), Some(sn)) = (stage.slot_of(turn, event), stage.number_of(event.event_id())) {
@@ -135,7 +170,7 @@ impl Rooms {
         let missing: Vec<OwnedEventId> =
             arrival.join.prev_events().iter().filter(|id| !stage.has_past(id)).cloned().collect();
         turn.set.add_missing_events(turn.head.room, &missing);
-        self.stage_members(turn, arrival, &stage, names).await?;
+        self.stage_members(turn, arrival, &stage).await?;
         turn.set.put_member(user, turn.room(), Membership::Join, join_sn);
         turn.set.remove_outside_view(user, turn.room());
         let head = RoomHead {
@@ -156,9 +191,8 @@ impl Rooms {
         turn: &mut Turn<'_>,
         arrival: &Arrival,
         stage: &Stage<'_>,
-        names: &Names,
     ) -> Result<(), RoomError> {
-        let room = turn.room();
+        let (room, names) = (turn.room(), stage.names);
         for event in arrival.state.iter().filter_map(|index| arrival.events.get(*index)) {
             let (Some(membership), Some(user_id)) = (event.membership(), member_of(event)) else { continue };
             let (Some(user), Some(sn)) = (names.users.get(&user_id), stage.number_of(event.event_id()))

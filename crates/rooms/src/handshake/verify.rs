@@ -1,9 +1,13 @@
 //! Reading and checking events from others: one, or the many that come with a join.
 
-use std::{collections::HashSet, num::NonZero, sync::Arc};
+use std::{
+    collections::HashSet,
+    num::NonZero,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use parvis_events::{Pdu, RawPdu, RoomVersion, SignedPdu, WellFormedPdu};
-use parvis_peers::wanted_keys;
+use parvis_peers::{WantedKeys, want_keys};
 use ruma::OwnedEventId;
 use serde_json::value::RawValue;
 
@@ -32,14 +36,25 @@ impl Rooms {
         events: Vec<Box<RawValue>>,
         version: RoomVersion,
     ) -> Result<Vec<Pdu>, RoomError> {
-        let parse = move |event: Box<RawValue>| {
-            RawPdu::parse_raw(&event, version).and_then(RawPdu::check_format).ok()
+        // An event that was taken apart is many times larger than its text. So each is taken apart twice, once for the
+        // keys that it wants and once to be verified, and none waits so for the others.
+        let parse =
+            move |event: &RawValue| RawPdu::parse_raw(event, version).and_then(RawPdu::check_format).ok();
+        let keys = Arc::new(Mutex::new(WantedKeys::new()));
+        let to_fill = Arc::clone(&keys);
+        let look_at = move |event: Box<RawValue>| {
+            let parsed = parse(&event)?;
+            want_keys(&mut to_fill.lock().unwrap_or_else(PoisonError::into_inner), &parsed);
+            Some((parsed.event_id().to_owned(), event))
         };
-        let mut events = in_parallel(events, parse).await?;
+        let events = in_parallel(events, look_at).await?;
         let mut seen: HashSet<OwnedEventId> = HashSet::with_capacity(events.len());
-        events.retain(|event| seen.insert(event.event_id().to_owned()));
-        let book = Arc::new(self.others.keys.keys(&wanted_keys(&events)).await);
-        let verify = move |event: WellFormedPdu| {
+        let events = events.into_iter().filter_map(|(id, event)| seen.insert(id).then_some(event)).collect();
+        drop(seen);
+        let keys = std::mem::take(&mut *keys.lock().unwrap_or_else(PoisonError::into_inner));
+        let book = Arc::new(self.others.keys.keys(&keys).await);
+        let verify = move |event: Box<RawValue>| {
+            let event = parse(&event)?;
             let usable = book.usable_for(&event);
             event.verify(&usable).ok().map(SignedPdu::into_pdu)
         };

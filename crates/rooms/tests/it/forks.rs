@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use crate::world::{World, json as raw, world_with};
 
+/// How many events follow one another in a long fork.
+const CHAIN: usize = 60;
+
 /// Numbers from a seed.
 struct Dice(u64);
 
@@ -329,8 +332,12 @@ async fn forked_rooms_of_version_12_agree_with_whole_resolution() {
 
 /// A room with Anna of another server in it.
 async fn with_anna() -> (World, RoomSn, Book, Author) {
-    let (world, room_id, room) = room_of(RoomVersion::V11).await;
-    let mut book = stored_book(&world, room, RoomVersion::V11).await;
+    with_anna_in(RoomVersion::V11).await
+}
+
+async fn with_anna_in(version: RoomVersion) -> (World, RoomSn, Book, Author) {
+    let (world, room_id, room) = room_of(version).await;
+    let mut book = stored_book(&world, room, version).await;
     let mut author = Author { room_id, keys: HashMap::new(), now: 1_800_000_000_000 };
     let anna = people().remove(1);
     let join = json!({ "membership": "join" });
@@ -340,6 +347,33 @@ async fn with_anna() -> (World, RoomSn, Book, Author) {
     let taken = world.rooms.take_in(room, &pdu, &StateGiven::new()).await.unwrap();
     assert_eq!(taken.verdict, Verdict::Accepted);
     (world, room, book, author)
+}
+
+/// Anna, who was away, changes her name again and again, each event authorised by the one before. Here the room has
+/// become one for the invited.
+#[tokio::test]
+async fn long_chain_beside_a_fork_agrees_with_whole_resolution() {
+    for version in [RoomVersion::V11, RoomVersion::V12] {
+        let (world, room, mut book, mut author) = with_anna_in(version).await;
+        let (owner, anna) = (people().remove(0), people().remove(1));
+        let before = book.ends();
+        let rule = json!({ "join_rule": "invite" });
+        let rule = author.event(&book, &owner, "m.room.join_rules", Some(""), &rule, before.clone());
+        book.add(rule.clone());
+        world.rooms.take_in(room, &rule, &StateGiven::new()).await.unwrap();
+        let mut end = before;
+        for number in 0..CHAIN {
+            let name = json!({ "membership": "join", "displayname": format!("Anna {number}") });
+            let pdu = author.event(&book, &anna, "m.room.member", Some(anna.as_str()), &name, end);
+            book.add(pdu.clone());
+            end = vec![pdu.owned_event_id().clone()];
+            let taken = world.rooms.take_in(room, &pdu, &StateGiven::new()).await.unwrap();
+            assert_eq!(taken.verdict, Verdict::Accepted);
+        }
+        let head = world.store.room_head(room).await.unwrap().unwrap();
+        assert_eq!(head.heads.len(), 2);
+        assert_eq!(state_of(&world, head.state_root).await, book.state_after_all(&book.ends()));
+    }
 }
 
 #[tokio::test]

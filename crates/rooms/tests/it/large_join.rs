@@ -14,8 +14,8 @@ use crate::{
     world::json as raw,
 };
 
-/// Enough that the work is shared out over threads.
-const MEMBERS: usize = 1_500;
+/// Enough that the work is shared out over threads, and the events are written in pieces.
+const MEMBERS: usize = 4_300;
 const SERVERS: usize = 20;
 const VERSION: RoomVersion = RoomVersion::V11;
 

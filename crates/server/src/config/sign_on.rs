@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use parvis_accounts::{ClientSecret, ExistingAccounts, IdentityProvider, Language};
+use parvis_accounts::{BackChannelLogout, ClientSecret, ExistingAccounts, IdentityProvider, Language};
 use parvis_client_api::{Accent, Logo, SignOn};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,8 @@ pub struct SignOnSettings {
     pub default_language: String,
     /// Whether the pages ask for passwords.
     pub passwords_on_pages: bool,
+    /// Whether an app may be let in by a QR code that another shows or scans.
+    pub qr_codes: bool,
     /// Where else people can prove who they are.
     pub providers: Vec<ProviderSettings>,
 }
@@ -78,6 +80,28 @@ pub struct ProviderSettings {
     /// Whose an account becomes that was there before.
     #[serde(default)]
     pub existing_accounts: ExistingAccountsRule,
+    /// What it calls the groups that somebody is in.
+    #[serde(default = "usual_groups_claim")]
+    pub groups_claim: String,
+    /// Who is in one of these is let in; without any, everybody whom the provider lets in.
+    #[serde(default)]
+    pub required_groups: Vec<String>,
+    /// What ends when it says that somebody's sign-in there has ended.
+    #[serde(default)]
+    pub back_channel_logout: BackChannelLogoutRule,
+}
+
+/// What ends when an identity provider says that somebody's sign-in there has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackChannelLogoutRule {
+    /// The apps that were let in with it, with their devices, and the browsers.
+    #[default]
+    Devices,
+    /// The browsers alone.
+    Browsers,
+    /// Nothing.
+    Ignore,
 }
 
 /// By what an account that was there before becomes that of somebody at an identity provider.
@@ -109,6 +133,10 @@ fn usual_mail_claim() -> String {
     "email".to_owned()
 }
 
+fn usual_groups_claim() -> String {
+    "groups".to_owned()
+}
+
 impl Default for SignOnSettings {
     fn default() -> Self {
         Self {
@@ -119,6 +147,7 @@ impl Default for SignOnSettings {
             accent_colour: "#1d4e89".to_owned(),
             default_language: "en".to_owned(),
             passwords_on_pages: true,
+            qr_codes: true,
             providers: Vec::new(),
         }
     }
@@ -159,6 +188,7 @@ pub(super) fn check(settings: &Settings, development: bool, checker: &mut Checke
         logo: logo.and_then(Result::ok),
         passwords_in_apps: sign_on.passwords_in_apps,
         passwords_on_pages: sign_on.passwords_on_pages,
+        qr_codes: sign_on.qr_codes,
         registration: by_page && sign_on.passwords_on_pages && mode != RegistrationMode::Closed,
         registration_needs_token: mode == RegistrationMode::Token,
     })
@@ -190,6 +220,9 @@ pub(super) fn providers(settings: &SignOnSettings, checker: &mut Checker<'_>) ->
         );
         let asks = provider.scopes.split(' ').any(|scope| scope == "openid");
         checker.require(asks, KEY, "the scopes must name openid");
+        let named =
+            !provider.groups_claim.is_empty() && !provider.required_groups.iter().any(String::is_empty);
+        checker.require(named, KEY, "a group and the claim of groups have a name");
     }
     settings.providers.iter().map(provider).collect()
 }
@@ -212,6 +245,13 @@ fn provider(settings: &ProviderSettings) -> IdentityProvider {
             ExistingAccountsRule::Refuse => ExistingAccounts::Refuse,
             ExistingAccountsRule::ByLocalpart => ExistingAccounts::ByLocalpart,
             ExistingAccountsRule::ByMail => ExistingAccounts::ByMail,
+        },
+        groups_claim: settings.groups_claim.clone(),
+        required_groups: settings.required_groups.clone(),
+        back_channel_logout: match settings.back_channel_logout {
+            BackChannelLogoutRule::Devices => BackChannelLogout::Devices,
+            BackChannelLogoutRule::Browsers => BackChannelLogout::Browsers,
+            BackChannelLogoutRule::Ignore => BackChannelLogout::Ignored,
         },
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use parvis_events::Membership;
@@ -34,38 +34,60 @@ impl Member {
 
 /// The rooms of a user. Shared, and kept up to date as commits happen.
 #[derive(Debug, Default)]
-pub struct UserRooms(RwLock<HashMap<RoomSn, Member>>);
+pub struct UserRooms(RwLock<RoomsByChange>);
+
+#[derive(Debug, Default)]
+struct RoomsByChange {
+    rooms: HashMap<RoomSn, Member>,
+    /// All of them, by where the membership changed last.
+    by_change: BTreeSet<(Position, RoomSn)>,
+}
 
 impl UserRooms {
     /// The view that these memberships make.
     pub(crate) fn new(rooms: HashMap<RoomSn, Member>) -> Self {
-        Self(RwLock::new(rooms))
+        let by_change = rooms.iter().map(|(room, member)| (member.position, *room)).collect();
+        Self(RwLock::new(RoomsByChange { rooms, by_change }))
     }
 
     /// Every room that the user has had a membership of.
     pub fn all(&self) -> Vec<(RoomSn, Member)> {
-        let rooms = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        rooms.iter().map(|(room, member)| (*room, *member)).collect()
+        self.read().rooms.iter().map(|(room, member)| (*room, *member)).collect()
+    }
+
+    /// The rooms in which the user's membership has changed after a position.
+    pub fn changed_after(&self, position: Position) -> Vec<(RoomSn, Member)> {
+        let view = self.read();
+        let changed = view.by_change.range((Position(position.0.saturating_add(1)), RoomSn(i64::MIN))..);
+        changed.filter_map(|(_, room)| Some((*room, *view.rooms.get(room)?))).collect()
     }
 
     /// The user's membership of one room.
     pub fn get(&self, room: RoomSn) -> Option<Member> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&room).copied()
+        self.read().rooms.get(&room).copied()
     }
 
     pub(crate) fn put(&self, room: RoomSn, member: Member) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(room, member);
+        let mut view = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = view.rooms.insert(room, member) {
+            view.by_change.remove(&(before.position, room));
+        }
+        view.by_change.insert((member.position, room));
     }
 
     pub(crate) fn forget(&self, room: RoomSn) {
-        if let Some(member) = self.0.write().unwrap_or_else(PoisonError::into_inner).get_mut(&room) {
+        let mut view = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(member) = view.rooms.get_mut(&room) {
             member.forgotten = true;
         }
     }
 
     pub(crate) fn weight(&self) -> u32 {
-        let rooms = self.0.read().unwrap_or_else(PoisonError::into_inner).len();
-        u32::try_from(rooms * 64 + 100).unwrap_or(u32::MAX)
+        u32::try_from(self.read().rooms.len() * 90 + 100).unwrap_or(u32::MAX)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, RoomsByChange> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -203,4 +225,24 @@ impl Tally {
 pub(crate) enum MemberChange {
     Put { user: UserSn, room: RoomSn, membership: Membership, event: EventSn, change: u32 },
     Forget { user: UserSn, room: RoomSn },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(position: i64) -> Member {
+        let (membership, event) = (Membership::Join, EventSn(1));
+        Member { membership, event, forgotten: false, position: Position(position) }
+    }
+
+    #[test]
+    fn changed_rooms_are_found_by_their_newest_change() {
+        let rooms = UserRooms::new(HashMap::from([(RoomSn(1), member(5)), (RoomSn(2), member(7))]));
+        rooms.put(RoomSn(1), member(9));
+        rooms.put(RoomSn(3), member(8));
+        assert_eq!(rooms.changed_after(Position(7)), [(RoomSn(3), member(8)), (RoomSn(1), member(9))]);
+        assert_eq!(rooms.changed_after(Position(9)), []);
+        assert_eq!(rooms.changed_after(Position::START).len(), 3, "each once");
+    }
 }

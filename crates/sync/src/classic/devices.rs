@@ -65,7 +65,7 @@ impl Classic<'_> {
         }
         self.add_own_moves(since, rooms, moves, &mut found).await?;
         self.add_moves_of_others(since, rooms, moves, &mut found).await?;
-        self.spare_companions(rooms, &mut found.gone).await?;
+        self.spare_companions(&mut found.gone).await?;
         let (changed, gone): (Vec<_>, Vec<_>) =
             (found.changed.into_iter().collect(), found.gone.into_iter().collect());
         let store = &self.parts.store;
@@ -132,13 +132,13 @@ impl Classic<'_> {
     }
 
     /// Takes out the reader and those with whom they still share a room.
-    async fn spare_companions(
-        &self,
-        rooms: &[(RoomSn, Member)],
-        gone: &mut BTreeSet<UserSn>,
-    ) -> Result<(), StorageError> {
+    async fn spare_companions(&self, gone: &mut BTreeSet<UserSn>) -> Result<(), StorageError> {
         gone.remove(&self.reader.user);
-        for room in rooms_joined(rooms) {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let rooms = self.parts.memberships_at(self.reader.user, &self.user_id, self.until).await?;
+        for room in rooms_joined(&rooms) {
             if gone.is_empty() {
                 break;
             }

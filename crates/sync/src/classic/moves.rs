@@ -71,11 +71,36 @@ struct Concerned {
     left: BTreeSet<RoomSn>,
 }
 
+/// Memberships of the reader, by room.
+pub(super) type Rooms = Vec<(RoomSn, Member)>;
+
 impl Classic<'_> {
-    /// What has moved since the reader's last sync.
-    pub(super) async fn moves(&self, rooms: &[(RoomSn, Member)]) -> Result<Moves, StorageError> {
+    /// What has moved since the reader's last sync, and the rooms of which something may have to be told for that:
+    /// of a reader who is nearly up to date, those that have moved, and those in which the reader's own membership
+    /// has changed. So a room in which nothing happens costs nothing.
+    pub(super) async fn moves(&self) -> Result<(Rooms, Moves), StorageError> {
+        let near = match self.since {
+            Some(since) => self.recent(since).await?,
+            None => None,
+        };
+        let (mut rooms, mut moves) = match near {
+            Some(found) => found,
+            None => self.moves_of_all().await?,
+        };
+        if self.request.full_state {
+            rooms = self.parts.memberships_at(self.reader.user, &self.user_id, self.until).await?;
+            for (room, _) in rooms.iter().filter(|(_, member)| member.is_joined()) {
+                moves.room(*room);
+            }
+        }
+        Ok((rooms, moves))
+    }
+
+    /// What has moved, where all rooms have to be looked at.
+    async fn moves_of_all(&self) -> Result<(Rooms, Moves), StorageError> {
+        let rooms = self.parts.memberships_at(self.reader.user, &self.user_id, self.until).await?;
         let mut concerned = Concerned::default();
-        for (room, member) in rooms {
+        for (room, member) in &rooms {
             if member.membership == Membership::Join {
                 concerned.joined.insert(*room);
             } else if self.since.is_some_and(|since| member.position > since) {
@@ -84,10 +109,7 @@ impl Classic<'_> {
         }
         let joined = &concerned.joined;
         let mut moves = match self.since {
-            Some(since) => match self.recent(since, &concerned).await? {
-                Some(moves) => moves,
-                None => self.distant(since, &concerned).await?,
-            },
+            Some(since) => self.distant(since, &concerned).await?,
             None => self.everything(joined).await?,
         };
         for room in
@@ -95,12 +117,7 @@ impl Classic<'_> {
         {
             moves.room(room).typing = true;
         }
-        if self.request.full_state {
-            for room in joined {
-                moves.room(*room);
-            }
-        }
-        Ok(moves)
+        Ok((rooms, moves))
     }
 
     /// All rooms and all data.
@@ -114,35 +131,54 @@ impl Classic<'_> {
     }
 
     /// What memory says, if it reaches back far enough.
-    async fn recent(&self, since: Position, concerned: &Concerned) -> Result<Option<Moves>, StorageError> {
+    async fn recent(&self, since: Position) -> Result<Option<(Rooms, Moves)>, StorageError> {
+        let known = self.parts.store.rooms_of_user(self.reader.user).await?;
         let mut moves = Moves::default();
         let mut touched = Touched::new();
+        // Memory may know of later changes than are told: what is found for them is taken out again below.
+        let concerns = |room: RoomSn| {
+            known.get(room).is_some_and(|member| member.is_joined() || member.position > since)
+        };
         let look = |announced: &Announced| {
-            self.look(&announced.change, &concerned.joined, &mut moves, &mut touched);
-            self.look_at_devices(&announced.change, concerned, &mut moves.devices);
+            self.look(&announced.change, &concerns, &mut moves, &mut touched);
+            self.look_at_devices(&announced.change, &concerns, &mut moves.devices);
         };
         if !self.parts.store.visit_changes(since, self.until, look) {
             return Ok(None);
+        }
+        for room in self.parts.typing.changed_since(self.seen) {
+            moves.room(room).typing = true;
         }
         for (room, kind) in touched {
             if let Some(data) = self.parts.store.account_data(self.reader.user, room, &kind).await? {
                 moves.file(room, data);
             }
         }
-        Ok(Some(moves))
+        let mut rooms: BTreeMap<RoomSn, Member> = known.changed_after(since).into_iter().collect();
+        let moved = moves.rooms.keys().chain(moves.devices.members.keys().map(|(room, _)| room));
+        rooms.extend(moved.filter_map(|room| Some((*room, known.get(*room)?))));
+        let rooms = self.parts.as_of(rooms.into_iter().collect(), &self.user_id, self.until).await?;
+        moves.keep_only(&rooms, since);
+        Ok(Some((rooms, moves)))
     }
 
-    fn look(&self, change: &Change, joined: &BTreeSet<RoomSn>, moves: &mut Moves, touched: &mut Touched) {
+    fn look(
+        &self,
+        change: &Change,
+        concerns: &impl Fn(RoomSn) -> bool,
+        moves: &mut Moves,
+        touched: &mut Touched,
+    ) {
         let user = self.reader.user;
         match change {
-            Change::Event { room, event, member } if joined.contains(room) => {
+            Change::Event { room, event, member } if concerns(*room) => {
                 let moved = moves.room(*room);
                 moved.members |= member.is_some();
                 moved.events.get_or_insert_default().push(*event);
             }
-            Change::Membership { room, .. } if joined.contains(room) => moves.room(*room).members = true,
+            Change::Membership { room, .. } if concerns(*room) => moves.room(*room).members = true,
             Change::Receipt { room, user: reading, private }
-                if joined.contains(room) && (!private || *reading == user) =>
+                if (!private || *reading == user) && concerns(*room) =>
             {
                 let moved = moves.room(*room);
                 moved.receipts = true;
@@ -155,21 +191,17 @@ impl Classic<'_> {
         }
     }
 
-    fn look_at_devices(&self, change: &Change, concerned: &Concerned, moves: &mut DeviceMoves) {
+    fn look_at_devices(&self, change: &Change, concerns: &impl Fn(RoomSn) -> bool, moves: &mut DeviceMoves) {
         let (user, device) = (self.reader.user, self.reader.device);
         match change {
-            Change::Event { room, event, member: Some(member) }
-                if concerned.joined.contains(room) || concerned.left.contains(room) =>
-            {
+            Change::Event { room, event, member: Some(member) } if concerns(*room) => {
                 moves.members.entry((*room, *member)).or_insert_with(|| Some(Vec::new()));
                 if let Some(Some(events)) = moves.members.get_mut(&(*room, *member)) {
                     events.push(*event);
                 }
             }
             // By which events it was is not known.
-            Change::Membership { user: member, room }
-                if concerned.joined.contains(room) || concerned.left.contains(room) =>
-            {
+            Change::Membership { user: member, room } if concerns(*room) => {
                 moves.members.insert((*room, *member), None);
             }
             Change::Devices { user: owner, gone } => {
@@ -225,6 +257,16 @@ impl Classic<'_> {
 }
 
 impl Moves {
+    /// Takes out what was found in rooms that do not concern the reader, who has these memberships: it is told of
+    /// rooms in which the reader is, and of members also in those that the reader left lately.
+    fn keep_only(&mut self, rooms: &[(RoomSn, Member)], since: Position) {
+        let members: BTreeMap<RoomSn, &Member> = rooms.iter().map(|(room, member)| (*room, member)).collect();
+        let is_joined = |room: &RoomSn| members.get(room).is_some_and(|member| member.is_joined());
+        let is_lately = |room: &RoomSn| members.get(room).is_some_and(|member| member.position > since);
+        self.rooms.retain(|room, _| is_joined(room));
+        self.devices.members.retain(|(room, _), _| is_joined(room) || is_lately(room));
+    }
+
     fn room(&mut self, room: RoomSn) -> &mut RoomMoves {
         self.rooms.entry(room).or_insert_with(RoomMoves::quiet)
     }

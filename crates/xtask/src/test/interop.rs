@@ -10,8 +10,9 @@ use crate::rust_client;
 use crate::shell::{self, Failure, Outcome, Program};
 
 /// Clients of matrix-js-sdk, once on each database and once in a browser, where the pages for signing in are looked at
-/// too; an app that is let in by a real identity provider; then those of matrix-sdk, with each other
-/// and with the former.
+/// too, apps are let in on them, and the widget of Element Call looks for its media server; an app that is let in by a
+/// real identity provider; then clients of matrix-sdk, with each other and with the former, by sliding sync, and let in on
+/// the pages.
 pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
     if shell::find("node").is_none() {
         for name in ["interop-sqlite", "interop-postgres", "sign-on", "browser", "interop-rust"] {
@@ -32,6 +33,13 @@ pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
         let client = rust_client::build()?;
         let play = |database: &str| runner(database)?.argument("--rust").argument(&client).run();
         play("sqlite")?;
+        match chromium() {
+            Ok(browser) => {
+                let story = story("app_sign_on.mjs")?.argument("--browser").argument(browser);
+                story.argument("--rust").argument(&client).run()?;
+            }
+            Err(failure) => println!("{failure}: APPS OF MATRIX-SDK ARE NOT LET IN BY OAUTH"),
+        }
         postgres.map_or(Ok(()), |postgres| play(&postgres.empty_database("interop_rust")?))
     });
 }
@@ -44,7 +52,9 @@ fn browse(steps: &mut Steps) {
     }
     match chromium() {
         Ok(browser) => steps.run(name, || {
-            story("sign_on_pages.mjs")?.argument("--browser").argument(&browser).run()?;
+            for file in ["sign_on_pages.mjs", "app_sign_on.mjs", "element_call.mjs"] {
+                story(file)?.argument("--browser").argument(&browser).run()?;
+            }
             runner("sqlite")?.argument("--browser").argument(browser).run()
         }),
         Err(failure) => {

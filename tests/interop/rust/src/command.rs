@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::person::Person;
+use crate::windows::Shown;
 
 /// Who logs in, where, and how the device shall be called.
 #[derive(Deserialize)]
@@ -19,6 +20,9 @@ pub(crate) struct Credentials {
     pub(crate) user: String,
     pub(crate) password: String,
     pub(crate) label: String,
+    /// Whether the client syncs as Element X does.
+    #[serde(default)]
+    pub(crate) windows: bool,
 }
 
 /// One line of standard input, such as `{"do": "say", "room": "!…", "body": "Hello"}`.
@@ -36,6 +40,26 @@ pub(crate) enum Command {
     Join {
         room: OwnedRoomId,
     },
+    /// Of a client with windows: how many rooms the server says there are, and how many the client knows.
+    CountRooms,
+    /// Of a client with windows: the texts on a room's timeline, which is opened.
+    Texts {
+        room: OwnedRoomId,
+    },
+    /// Of a client with windows: the rooms of the list in their order, or those that are shown.
+    Rows {
+        shown: Option<Shown>,
+    },
+    /// Of a client with windows: looks for the newest message of these rooms from now on.
+    Watch {
+        rooms: Vec<OwnedRoomId>,
+    },
+    /// Of a client with windows: the types of the messages to this device.
+    ToDevice,
+    /// Of a client with windows: stops to sync, and keeps the positions.
+    Close,
+    /// Of a client with windows: goes on from the positions that were kept.
+    OpenAgain,
     /// The membership of a person, as this client knows it.
     Membership {
         room: OwnedRoomId,
@@ -148,6 +172,16 @@ impl Command {
                 told(person.create_room(wish.into()).await?)
             }
             Self::Join { room } => told(person.join(&room).await?),
+            Self::CountRooms => {
+                let (server, client) = (person.windows()?.count(), person.client.rooms().len());
+                told(json!({ "server": server, "client": client }))
+            }
+            Self::Texts { room } => told(person.windows()?.texts(&person.client, &room).await?),
+            Self::Rows { shown } => told(person.windows()?.rows(shown).await),
+            Self::Watch { rooms } => told(person.windows()?.watch(&person.client, &rooms).await?),
+            Self::ToDevice => told(person.windows()?.to_device()),
+            Self::Close => told(person.windows()?.close().await),
+            Self::OpenAgain => told(person.windows()?.open_again().await),
             Self::Membership { room, user } => told(person.membership(&room, &user).await?),
             Self::IsEncrypted { room } => told(person.is_encrypted(&room).await?),
             Self::TurnEncryptionOn { room } => told(person.room(&room)?.enable_encryption().await?),

@@ -3,12 +3,14 @@
 //! The first line of standard input is who logs in; each further line is a [`Command`]. Each line is answered by one
 //! line of standard output, in order: `{"value": …}`, or `{"error": "…", "errcode": "M_…"}` with what the server
 //! said. All lines are JSON. The client syncs from the login on; it ends when standard input does. It keeps nothing on
-//! disk, and knows no story.
+//! disk, and knows no story. Who comes by OAuth 2.0 begins otherwise: see [`oauth`].
 
 mod command;
+mod oauth;
 mod person;
 mod seen;
 mod verification;
+mod windows;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::command::{Command, Credentials};
+use crate::oauth::{App, Beginning};
 use crate::person::Person;
 
 /// What may go wrong is told to the story, which decides what it means.
@@ -28,6 +31,17 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 async fn main() -> Outcome<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let Some(line) = lines.next_line().await? else { return Ok(()) };
+    if let Ok(beginning) = serde_json::from_str::<Beginning>(&line) {
+        let mut app = match App::begin(beginning).await {
+            Ok(app) => app,
+            Err(error) => return answer(Err(error)),
+        };
+        answer(Ok(Value::Null))?;
+        while let Some(line) = lines.next_line().await? {
+            answer(app.obey(&line).await)?;
+        }
+        return Ok(());
+    }
     let person = match arrive(&line).await {
         Ok(person) => person,
         Err(error) => return answer(Err(error)),

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::command::Credentials;
 use crate::seen::Seen;
+use crate::windows::Windows;
 
 /// How long the server may hold a sync open.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +32,8 @@ const TIMELINE_LIMIT: u32 = 100;
 pub(crate) struct Person {
     pub(crate) client: Client,
     seen: Arc<Mutex<Seen>>,
+    /// For who syncs as Element X does.
+    windows: Option<Windows>,
 }
 
 impl Person {
@@ -50,11 +53,20 @@ impl Person {
             .await?;
         client.encryption().wait_for_e2ee_initialization_tasks().await;
         let seen = Arc::default();
-        let response = client.sync_once(sync_settings().timeout(Duration::ZERO)).await?;
-        let person = Self { client, seen };
-        person.seen().take(response, &person.id()?);
+        let mut person = Self { client, seen, windows: None };
+        if credentials.windows {
+            person.windows = Some(Windows::open(&person.client, person.id()?, &person.seen).await?);
+            return Ok(person);
+        }
+        let response = person.client.sync_once(sync_settings().timeout(Duration::ZERO)).await?;
+        person.seen().take(response.rooms, &person.id()?);
         tokio::spawn(keep_syncing(person.client.clone(), person.id()?, Arc::clone(&person.seen)));
         Ok(person)
+    }
+
+    /// The windows of a client that has some.
+    pub(crate) fn windows(&self) -> Outcome<&Windows> {
+        self.windows.as_ref().ok_or_else(|| "this client has no windows".into())
     }
 
     /// The session, as the answer to a login.
@@ -195,7 +207,7 @@ fn sync_settings() -> SyncSettings {
 async fn keep_syncing(client: Client, me: OwnedUserId, seen: Arc<Mutex<Seen>>) {
     loop {
         match client.sync_once(sync_settings()).await {
-            Ok(response) => lock(&seen).take(response, &me),
+            Ok(response) => lock(&seen).take(response.rooms, &me),
             Err(error) => {
                 lock(&seen).is_syncing = false;
                 if error

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::ruma::events::room::message::MessageType;
 use matrix_sdk::ruma::events::{AnySyncMessageLikeEvent, AnySyncTimelineEvent, SyncMessageLikeEvent};
-use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
-use matrix_sdk::sync::SyncResponse;
+use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
+use matrix_sdk::sync::RoomUpdates;
 
 /// The events of all rooms' timelines, and who asked to be verified.
 #[derive(Default)]
@@ -21,9 +21,9 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Takes what one answer brought to the person `me`.
-    pub(crate) fn take(&mut self, response: SyncResponse, me: &OwnedUserId) {
+    pub(crate) fn take(&mut self, rooms: RoomUpdates, me: &OwnedUserId) {
         self.is_syncing = true;
-        for (room, update) in response.rooms.joined {
+        for (room, update) in rooms.joined {
             for event in update.timeline.events {
                 if let Some(asked) = verification_request(&event, me) {
                     self.asked = Some(asked);
@@ -31,6 +31,15 @@ impl Seen {
                 if let Some(id) = event.event_id() {
                     self.events.insert(id, (room.clone(), event));
                 }
+            }
+        }
+    }
+
+    /// Adds events of a room that no sync has brought.
+    pub(crate) fn add(&mut self, room: &RoomId, events: Vec<TimelineEvent>) {
+        for event in events {
+            if let Some(id) = event.event_id() {
+                self.events.entry(id).or_insert_with(|| (room.to_owned(), event));
             }
         }
     }

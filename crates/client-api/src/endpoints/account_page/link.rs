@@ -38,7 +38,7 @@ pub(super) async fn answer(visit: Visit) -> Result<Response, PageError> {
         Some(answer) => answer == "allow",
     };
     visit.api.limits.login.peek(&RateLimitKey::User(session.user.0))?;
-    if !visit.api.accounts.answer_user_code(code, session.user, granted).await? {
+    if !visit.api.accounts.answer_user_code(code, session, granted).await? {
         return wrong(&visit, session, code);
     }
     let text = if granted { words.link_done } else { words.link_denied };

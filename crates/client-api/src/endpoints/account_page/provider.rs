@@ -46,6 +46,7 @@ fn refused(error: ProviderError) -> PageError {
         ProviderError::NotBelieved(_) => forbidden(|words| words.provider_not_believed),
         ProviderError::NoName(_) => forbidden(|words| words.provider_no_name),
         ProviderError::Taken => forbidden(|words| words.provider_taken),
+        ProviderError::NotInGroup => forbidden(|words| words.provider_not_in_group),
         ProviderError::NoAccount => forbidden(|words| words.provider_no_account),
         ProviderError::Locked => forbidden(|words| words.locked),
         ProviderError::Deactivated => forbidden(|words| words.deactivated),

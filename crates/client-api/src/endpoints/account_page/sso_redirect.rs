@@ -34,7 +34,7 @@ pub(super) async fn answer(visit: Visit) -> Result<Response, PageError> {
             Ok(charter_first(&visit))
         }
         Some("allow") => {
-            let token = visit.api.accounts.login_token_of(session.user).await?;
+            let token = visit.api.accounts.login_token_of(session).await?;
             to.query_pairs_mut().append_pair("loginToken", &token);
             Ok(redirect(to.as_str()))
         }

@@ -37,6 +37,9 @@ const UNSTABLE: [&str; 16] = [
     "uk.tcpip.msc4133.stable",
 ];
 
+/// Letting apps in by QR codes, where the organisation wants it.
+const QR_CODES: &str = "org.matrix.msc4108";
+
 /// The specification's versions, and the unstable features which work here.
 pub(super) async fn handle(api: ClientApi, _: Call<Request, Option<Session>>) -> Result<Response, ApiError> {
     let mut response = Response::new(VERSIONS.map(str::to_owned).to_vec());
@@ -48,7 +51,8 @@ pub(super) async fn handle(api: ClientApi, _: Call<Request, Option<Session>>) ->
         .forced_presets()
         .into_iter()
         .filter(|(_, forced)| *forced);
-    let works = UNSTABLE.into_iter().chain(forced.map(|(name, _)| name));
+    let qr_codes = api.sign_on.as_deref().is_some_and(|sign_on| sign_on.qr_codes);
+    let works = UNSTABLE.into_iter().chain(forced.map(|(name, _)| name)).chain(qr_codes.then_some(QR_CODES));
     response.unstable_features = works.map(|name| (name.to_owned(), true)).collect();
     Ok(response)
 }

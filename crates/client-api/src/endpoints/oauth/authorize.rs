@@ -55,7 +55,7 @@ pub(super) async fn answer(visit: Visit) -> Result<Response, PageError> {
         Some("allow") if !visit.api.accounts.terms_to_accept(session.user).await?.is_empty() => {
             Ok(charter_first(&visit))
         }
-        Some("allow") => match visit.api.accounts.grant(&authorization, session.user).await {
+        Some("allow") => match visit.api.accounts.grant(&authorization, session).await {
             Ok(code) => Ok(redirect(&authorization.back.with(&issuer, &[("code", &code)]))),
             Err(error) => refuse(&visit, error),
         },
