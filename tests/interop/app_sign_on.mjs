@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { ensureNode22 } from "./harness/node22.mjs";
 import { installPackages } from "./harness/packages.mjs";
 import { freePort } from "./harness/parvis.mjs";
-import { Checks, PageReader, Parvis, until } from "./harness/sign_on.mjs";
+import { Checks, PageReader, Parvis, press, until } from "./harness/sign_on.mjs";
 
 const PASSWORD = "correct horse battery";
 /** How long an access token lives: the stories wait for its end. */
@@ -146,7 +146,7 @@ async function playCodes({ checks, url, program, chromium, callback }) {
       await one.does("type_digits", { digits });
       const page = await old.does("link");
       await reader.page.goto(page);
-      await reader.page.click("button[value=allow]");
+      await press(reader.page, "button[value=allow]");
       const who = await added.does("linked");
       await old.does("linked");
       assert.equal(who.user_id, "@carol:localhost");

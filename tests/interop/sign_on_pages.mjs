@@ -13,7 +13,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { installPackages } from "./harness/packages.mjs";
 import { freePort } from "./harness/parvis.mjs";
-import { Parvis, toml } from "./harness/sign_on.mjs";
+import { Parvis, press, toml } from "./harness/sign_on.mjs";
 
 const WIDTHS = { phone: { width: 390, height: 780 }, desk: { width: 1280, height: 800 } };
 const PASSWORD = "correct horse battery";
@@ -96,8 +96,6 @@ async function picture(page, name, widths = WIDTHS) {
   }
 }
 
-/** Sends the form of a page, and waits for what comes. */
-const press = (page, button) => page.click(button);
 const SUBMIT = "main button[type=submit]";
 
 /** Walks through all pages as `name`, and has each looked at. */
@@ -131,7 +129,7 @@ async function walk(page, parvis, name, look) {
   await look(page, "consent");
   // The app is elsewhere: that the browser is sent there is seen, and nobody is asked.
   const sent = page.waitForRequest((request) => request.url().startsWith(APP));
-  await press(page, "button[value=allow]").catch(() => undefined);
+  await page.click("button[value=allow]").catch(() => undefined);
   const tokens = await fetchTokens((await sent).url());
   if (tokens.access_token === undefined) faults.push(`${name}: the app was not let in: ${JSON.stringify(tokens)}`);
   // This one is on its way to where the browser says that it does not reach the app.

@@ -142,5 +142,5 @@ pub(crate) fn play(pair: Pair, database: Option<&str>, story: &Story<'_>) -> Out
     if !story.only.is_empty() {
         program = program.arguments(["--only", &story.only.join(",")]);
     }
-    program.run()
+    program.run_and_recall()
 }

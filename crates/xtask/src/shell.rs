@@ -2,13 +2,21 @@
 //!
 //! Knows nothing of what the programs do.
 
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How many of the last lines of a program a failure has.
+const RECALLED: usize = 25;
+
+/// How long the outputs of a program that has ended are waited for.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
 /// Why a task stopped, in words for the person at the terminal.
 #[derive(Debug)]
@@ -89,6 +97,30 @@ impl Program {
         self.judge(status)
     }
 
+    /// As [`Program::run`]; a failure also has the last lines that were printed, for those who see only the end of a log.
+    pub(crate) fn run_and_recall(mut self) -> Outcome<()> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(|error| self.cannot_start(&error))?;
+        let last = Arc::new(Mutex::new(VecDeque::new()));
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (one, other) = (Arc::clone(&last), Arc::clone(&last));
+        let readers = [
+            thread::spawn(move || out.map(|out| pass_on(out, &mut std::io::stdout(), &one))),
+            thread::spawn(move || err.map(|err| pass_on(err, &mut std::io::stderr(), &other))),
+        ];
+        let status = child.wait()?;
+        // What it left behind may hold its outputs open.
+        let start = now();
+        while readers.iter().any(|reader| !reader.is_finished()) && now().duration_since(start) < LEFT_BEHIND
+        {
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.judge(status).map_err(|Failure(why)| {
+            let last: Vec<String> = last.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+            Failure(format!("{why}\n{}", last.join("\n")))
+        })
+    }
+
     /// Runs in silence and returns what it printed; a non-zero exit is a failure that ends with what it said.
     pub(crate) fn capture(mut self) -> Outcome<String> {
         let output = self.command.stdin(Stdio::null()).output().map_err(|error| self.cannot_start(&error))?;
@@ -124,6 +156,22 @@ impl Program {
 
     fn cannot_start(&self, error: &std::io::Error) -> Failure {
         Failure(format!("`{}` cannot be started: {error}", self.name.to_string_lossy()))
+    }
+}
+
+/// Copies lines as they come and keeps the last ones in mind.
+fn pass_on(from: impl Read, to: &mut impl Write, last: &Mutex<VecDeque<String>>) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        // Whoever reads the output may go away; the program is heard to its end all the same.
+        let _ = to.write_all(&line).and_then(|()| to.flush());
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == RECALLED {
+            last.pop_front();
+        }
+        last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
+        line.clear();
     }
 }
 

@@ -57,13 +57,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let postgres = database(&mut steps, arguments)?;
     steps.run("suites", || {
         let suites = Program::cargo().arguments(["test", "--workspace", "--no-fail-fast"]);
-        with_directory(with(suites, postgres.as_ref())).run()
+        with_directory(with(suites, postgres.as_ref())).run_and_recall()
     });
     steps.run("simulation", || {
         Program::cargo()
             .arguments(["run", "--quiet", "--package", "parvis-simulation", "--"])
             .arguments(["--seeds", &SEEDS.to_string(), "--unsteady", &UNSTEADY.to_string()])
-            .run()
+            .run_and_recall()
     });
     instructions(&mut steps);
     witness(&mut steps);

@@ -63,5 +63,5 @@ fn ask(file: &Path, options: &[&str]) -> Outcome<()> {
         .argument(shell::workspace().join("tests/witness/compare.py"))
         .argument(file)
         .arguments(options)
-        .run()
+        .run_and_recall()
 }

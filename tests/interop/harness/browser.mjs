@@ -20,8 +20,8 @@ const SWITCHES = [
   "--no-first-run",
 ];
 
-/** `restartServer` stays in this process; the chapters run in the page. Returns whether everything passed. */
-export async function playInBrowser({ given, restartServer, browser: program }) {
+/** What `does` something stays in this process; the chapters run in the page. Returns whether everything passed. */
+export async function playInBrowser({ given, does, browser: program }) {
   const directory = await mkdtemp(join(tmpdir(), "parvis-browser-"));
   const server = await serve(await contents());
   try {
@@ -31,7 +31,7 @@ export async function playInBrowser({ given, restartServer, browser: program }) 
     try {
       console.log(`# in ${browser.browser()?.version() ?? program}`);
       const page = await open(browser, `http://127.0.0.1:${server.address().port}/`);
-      await page.exposeFunction("restartServer", restartServer);
+      for (const [name, work] of Object.entries(does)) await page.exposeFunction(name, work);
       return await page.evaluate((known) => globalThis.tell(known), given);
     } finally {
       await browser.close();

@@ -7,7 +7,7 @@ import { parseArgs, promisify } from "node:util";
 const RESTART_LIMIT_MS = 120_000;
 
 /**
- * What the chapters need to know; `browser`: the program to play in, if not in Node; `rust`: the clients of those who
+ * `given`: what the chapters need to know; `does`: what can be done to the server; `browser`: the program to play in, if not in Node; `rust`: the clients of those who
  * use matrix-sdk, and whether they sync in windows, as Element X does.
  */
 export function readArguments() {
@@ -50,8 +50,8 @@ export function readArguments() {
     await promisify(exec)(command, { timeout: RESTART_LIMIT_MS });
   };
   const restartServer = run(values["restart-command"]);
-  given.killServer = run(values["kill-command"] ?? values["restart-command"]);
-  return { given, restartServer, browser: values.browser, rust };
+  const killServer = values["kill-command"] ? run(values["kill-command"]) : restartServer;
+  return { given, does: { restartServer, killServer }, browser: values.browser, rust };
 }
 
 function account(text) {
@@ -60,8 +60,8 @@ function account(text) {
 }
 
 /** Tells a story in this process, and ends it. */
-export async function tell(story, { given, restartServer }) {
+export async function tell(story, { given, does }) {
   process.on("unhandledRejection", (reason) => console.log(`# a promise nobody waits for failed: ${reason}`));
   const { play } = await import("./story.mjs");
-  process.exit(await play(story, { ...given, restartServer }) ? 0 : 1);
+  process.exit(await play(story, { ...given, ...does }) ? 0 : 1);
 }

@@ -7,5 +7,8 @@ import { play } from "./story.mjs";
 
 const clients = { a: SecretivePerson, b: SecretivePerson };
 
-/** `restartServer` is a function of the process that drives the browser. */
-globalThis.tell = (given) => play(story, { ...given, clients, restartServer: globalThis.restartServer });
+/** `restartServer` and `killServer` are functions of the process that drives the browser. */
+globalThis.tell = (given) => {
+  const { restartServer, killServer } = globalThis;
+  return play(story, { ...given, clients, restartServer, killServer });
+};

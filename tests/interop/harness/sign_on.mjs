@@ -114,6 +114,11 @@ export async function until(what, probe, limitMs = 60_000) {
   }
 }
 
+/** Presses a button that leads to another page, and waits until that page is there. */
+export async function press(page, button) {
+  await Promise.all([page.waitForEvent("load"), page.click(button)]);
+}
+
 /** Somebody at a browser that runs no scripts: the server's pages need none. */
 export class PageReader {
   /** Opens a browser of playwright with nothing in it. */
@@ -134,7 +139,7 @@ export class PageReader {
     await this.page.fill("#password", password);
     await this.page.fill("#repeated", password);
     for (const box of await this.page.locator("input[name=accept]").all()) await box.check();
-    await this.page.click("main button[type=submit]");
+    await press(this.page, "main button[type=submit]");
   }
 
   /** Signs in, where that is asked. */
@@ -142,7 +147,7 @@ export class PageReader {
     if ((await this.page.locator("#password").count()) === 0) return;
     await this.page.fill("#name", name);
     await this.page.fill("#password", password);
-    await this.page.click("main button[type=submit]");
+    await press(this.page, "main button[type=submit]");
   }
 
   /** Lets in the app whose link it is; gives where the browser is sent at last, below this address. */
@@ -158,7 +163,7 @@ export class PageReader {
   async endDevice(url, device) {
     const query = new URLSearchParams({ action: "org.matrix.device_delete", device_id: device });
     await this.page.goto(`${url}/_parvis/account?${query}`);
-    await this.page.click("main form button[value=end_device], main form button[type=submit]");
+    await press(this.page, "main form button[value=end_device], main form button[type=submit]");
   }
 
   close() {

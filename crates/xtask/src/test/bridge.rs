@@ -29,7 +29,7 @@ pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
                 .argument(shell::workspace().join("tests/interop/bridge/story.py"))
                 .arguments(["--parvis".as_ref(), server.as_os_str()])
                 .arguments(["--database", database])
-                .run()
+                .run_and_recall()
         };
         play("sqlite")?;
         postgres.map_or(Ok(()), |postgres| play(&postgres.empty_database("interop_bridge")?))

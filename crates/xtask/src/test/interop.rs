@@ -20,23 +20,23 @@ pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
         }
         return;
     }
-    steps.run("interop-sqlite", || runner("sqlite")?.run());
+    steps.run("interop-sqlite", || runner("sqlite")?.run_and_recall());
     match postgres {
         Some(postgres) => {
-            steps.run("interop-postgres", || runner(&postgres.empty_database("interop")?)?.run());
+            steps.run("interop-postgres", || runner(&postgres.empty_database("interop")?)?.run_and_recall());
         }
         None => steps.skip("interop-postgres", "there is no PostgreSQL"),
     }
-    steps.run("sign-on", || story("single_sign_on.mjs")?.run());
+    steps.run("sign-on", || story("single_sign_on.mjs")?.run_and_recall());
     browse(steps);
     steps.run("interop-rust", || {
         let client = rust_client::build()?;
-        let play = |database: &str| runner(database)?.argument("--rust").argument(&client).run();
+        let play = |database: &str| runner(database)?.argument("--rust").argument(&client).run_and_recall();
         play("sqlite")?;
         match chromium() {
             Ok(browser) => {
                 let story = story("app_sign_on.mjs")?.argument("--browser").argument(browser);
-                story.argument("--rust").argument(&client).run()?;
+                story.argument("--rust").argument(&client).run_and_recall()?;
             }
             Err(failure) => println!("{failure}: APPS OF MATRIX-SDK ARE NOT LET IN BY OAUTH"),
         }
@@ -53,9 +53,9 @@ fn browse(steps: &mut Steps) {
     match chromium() {
         Ok(browser) => steps.run(name, || {
             for file in ["sign_on_pages.mjs", "app_sign_on.mjs", "element_call.mjs"] {
-                story(file)?.argument("--browser").argument(&browser).run()?;
+                story(file)?.argument("--browser").argument(&browser).run_and_recall()?;
             }
-            runner("sqlite")?.argument("--browser").argument(browser).run()
+            runner("sqlite")?.argument("--browser").argument(browser).run_and_recall()
         }),
         Err(failure) => {
             println!("{failure}");

@@ -66,6 +66,11 @@ impl Steps {
 
     /// Prints the table; the exit code fails if a step did, or if none ran.
     pub(super) fn summary(&self) -> ExitCode {
+        for Step { name, ending, .. } in &self.done {
+            if let Ending::Failed(why) = ending {
+                println!("\n== why {name} failed: {why}");
+            }
+        }
         println!("\n{}", self.table());
         if self.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
