@@ -15,7 +15,7 @@ use std::{
 
 use futures_util::TryStreamExt as _;
 use sqlx::{
-    AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool,
+    AssertSqlSafe, Either, Executor as _, PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
     sqlite::{
@@ -260,6 +260,23 @@ impl Connection {
         }
     }
 
+    /// Opens a transaction that may write, runs texts in it, and gives the rows of each; as [`fetch_all`](Self::fetch_all).
+    pub(crate) async fn begin_with(&mut self, texts: Vec<Text>) -> Result<Vec<Vec<Row>>, StorageError> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut all = vec![("BEGIN IMMEDIATE".to_owned(), Vec::new())];
+                all.extend(texts);
+                let mut found = self.fetch_all(all).await?;
+                found.remove(0);
+                Ok(found)
+            }
+            Self::Postgres(_) => {
+                self.begin().await?;
+                self.fetch_all(texts).await
+            }
+        }
+    }
+
     /// Makes the transaction durable.
     pub(crate) async fn commit(&mut self) -> Result<(), StorageError> {
         self.raw("COMMIT").await
@@ -287,9 +304,42 @@ impl Connection {
         }
     }
 
+    /// Runs expanded texts one after the other and gives the rows of each. In each its parameters stand once and in their
+    /// order. SQLite runs on a thread of its own, and going there and back costs more than most statements, so it is gone
+    /// to once for all of them.
+    pub(crate) async fn fetch_all(&mut self, texts: Vec<Text>) -> Result<Vec<Vec<Row>>, StorageError> {
+        let mut found = Vec::with_capacity(texts.len());
+        match self {
+            Self::Sqlite(_) if texts.is_empty() => {}
+            Self::Sqlite(connection) => {
+                let (mut joined, mut values) = (String::new(), Vec::new());
+                for (text, of_text) in texts {
+                    push_without_names(&mut joined, &text);
+                    joined.push(';');
+                    values.extend(of_text);
+                }
+                let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(joined), sqlite_arguments(values)?);
+                let mut results = (&mut **connection).fetch_many(query);
+                let mut rows = Vec::new();
+                while let Some(result) = results.try_next().await? {
+                    match result {
+                        Either::Left(_) => found.push(std::mem::take(&mut rows)),
+                        Either::Right(row) => rows.push(Row::Sqlite(row)),
+                    }
+                }
+            }
+            Self::Postgres(connection) => {
+                for (text, values) in texts {
+                    found.push(fetch_postgres(&mut **connection, text, values).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Asks the engine whether a text is valid, without running it, and how many parameters it takes.
     pub(crate) async fn prepare(&mut self, text: String) -> Result<usize, StorageError> {
-        use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
+        use sqlx::{SqlSafeStr as _, Statement as _};
         let text = AssertSqlSafe(text).into_sql_str();
         let count = |parameters: Option<Either<usize, usize>>| match parameters {
             Some(Either::Left(count) | Either::Right(count)) => count,
@@ -312,10 +362,21 @@ fn unassigned_position() -> StorageError {
     StorageError::Corrupt("a position was bound outside of a write".to_owned())
 }
 
-async fn fetch_sqlite<'c, E>(executor: E, text: String, values: Vec<Value>) -> Result<Vec<Row>, StorageError>
-where
-    E: sqlx::Executor<'c, Database = Sqlite>,
-{
+/// An expanded text and its parameters.
+pub(crate) type Text = (String, Vec<Value>);
+
+/// Appends a text whose parameters stand once and in their order, without their names: of several texts together, SQLite
+/// counts the parameters through.
+fn push_without_names(joined: &mut String, text: &str) {
+    let mut pieces = text.split('$');
+    joined.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        joined.push('?');
+        joined.push_str(piece.trim_start_matches(|letter: char| letter.is_ascii_digit()));
+    }
+}
+
+fn sqlite_arguments(values: Vec<Value>) -> Result<SqliteArguments, StorageError> {
     use sqlx::Arguments as _;
     let mut arguments = SqliteArguments::default();
     for value in values {
@@ -328,7 +389,15 @@ where
         }
         .map_err(sqlx::Error::Encode)?;
     }
-    let rows = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(text), arguments).fetch(executor);
+    Ok(arguments)
+}
+
+async fn fetch_sqlite<'c, E>(executor: E, text: String, values: Vec<Value>) -> Result<Vec<Row>, StorageError>
+where
+    E: sqlx::Executor<'c, Database = Sqlite>,
+{
+    let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(text), sqlite_arguments(values)?);
+    let rows = query.fetch(executor);
     Ok(rows.map_ok(Row::Sqlite).try_collect().await?)
 }
 
@@ -354,4 +423,17 @@ where
     }
     let rows = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), arguments).fetch(executor);
     Ok(rows.map_ok(Row::Postgres).try_collect().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_without_names;
+
+    #[test]
+    fn parameters_of_joined_texts_go_by_their_order() {
+        let mut joined = String::new();
+        push_without_names(&mut joined, "SELECT a FROM t WHERE b IN ($1,$2) AND c = $10");
+        push_without_names(&mut joined, "; COMMIT");
+        assert_eq!(joined, "SELECT a FROM t WHERE b IN (?,?) AND c = ?; COMMIT");
+    }
 }

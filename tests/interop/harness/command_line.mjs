@@ -7,8 +7,8 @@ import { parseArgs, promisify } from "node:util";
 const RESTART_LIMIT_MS = 120_000;
 
 /**
- * `given`: what the chapters need to know; `does`: what can be done to the server; `browser`: the program to play in, if not in Node; `rust`: the clients of those who
- * use matrix-sdk, and whether they sync in windows, as Element X does.
+ * `given`: what the chapters need to know; `does`: what can be done to the server; `browser`: the program to play in, if
+ * not in Node; `rust`: the clients of those who use matrix-sdk, and whether they sync in windows, as Element X does.
  */
 export function readArguments() {
   const { values } = parseArgs({

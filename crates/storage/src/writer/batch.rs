@@ -35,6 +35,10 @@ statements! {
 /// How many parameters one statement takes at most: below the limits of both engines.
 const PARAMETERS: usize = 30_000;
 
+/// Up to how many rows are written by one text for all tables. Of more, so many different texts would be made that none is
+/// ever used again.
+const TOGETHER: usize = 64;
+
 /// Rows gathered for multi-row statements, in the order in which their statements first appeared.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -123,18 +127,24 @@ impl Batch {
 
     /// Writes what was gathered.
     pub(super) async fn flush(&mut self, connection: &mut Connection) -> Result<(), StorageError> {
+        let rows: usize = self.tables.iter().map(|(_, table)| table.rows.len()).sum();
+        let mut together = Vec::with_capacity(self.tables.len());
         for (statement, table) in self.tables.drain(..) {
-            let mut rows = table.rows.into_iter();
+            let mut rows_left = table.rows.into_iter();
             let at_once = PARAMETERS / statement.columns;
             loop {
-                let values: Vec<Vec<Value>> = rows.by_ref().take(at_once).collect();
+                let values: Vec<Vec<Value>> = rows_left.by_ref().take(at_once).collect();
                 if values.is_empty() {
                     break;
                 }
                 let text = dialect::insert_rows(connection, statement, values.len());
-                connection.fetch(text, values.into_iter().flatten().collect()).await?;
+                together.push((text, values.into_iter().flatten().collect()));
+                if rows > TOGETHER {
+                    connection.fetch_all(std::mem::take(&mut together)).await?;
+                }
             }
         }
+        connection.fetch_all(together).await?;
         Ok(())
     }
 }

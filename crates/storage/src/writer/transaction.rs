@@ -70,15 +70,12 @@ pub(super) async fn write_in_transaction(
     sets: &mut [Box<WriteSet>],
 ) -> Result<Written, StorageError> {
     let working = engine.turn(Work::Write).await;
-    connection.begin().await?;
-    let refusals = check_guards(connection, engine, sets).await?;
-    let surviving = || sets.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
-    let count: usize = surviving().map(|(set, _)| set.changes.len()).sum();
-    let mut next = 0;
-    if count > 0 {
-        let taken = i64::try_from(count).unwrap_or(i64::MAX);
-        let rows = connection.fetch(TAKE_POSITIONS.text.to_owned(), vec![taken.into()]).await?;
-        next = only_int(&rows)? - taken;
+    let Begun { used, versions, mut next } = begin(connection, engine, sets).await?;
+    let refusals = check_guards(connection, sets, used, versions).await?;
+    let refused = sets.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_some());
+    let unneeded = changes_in(refused.map(|(set, _)| set));
+    if unneeded > 0 {
+        connection.fetch(TAKE_POSITIONS.text.to_owned(), vec![(-unneeded).into()]).await?;
     }
     let mut written = Written {
         refusals: Vec::new(),
@@ -107,14 +104,72 @@ pub(super) async fn write_in_transaction(
     Ok(written)
 }
 
-/// Decides which sets may be written, as if they were written one after another.
-async fn check_guards(
+/// What a transaction begins with.
+struct Begun {
+    /// The events of those client transactions of the sets that are known.
+    used: HashMap<Vec<u8>, EventSn>,
+    /// The versions of the heads of the sets' rooms.
+    versions: HashMap<RoomSn, i64>,
+    /// The position before the first of those that are taken for all sets.
+    next: i64,
+}
+
+/// Opens a transaction: asks what the guards need to know, and takes a position for each change.
+async fn begin(
     connection: &mut Connection,
     engine: &Engine,
     sets: &[Box<WriteSet>],
+) -> Result<Begun, StorageError> {
+    let keys: Vec<Value> =
+        sets.iter().filter_map(|set| Some(set.transaction.as_ref()?.key.hash().into())).collect();
+    let moved = sets.iter().filter_map(|set| set.room.as_ref());
+    let mut rooms: Vec<RoomSn> = moved.filter(|room| room.expected.is_some()).map(|room| room.room).collect();
+    rooms.sort_unstable();
+    rooms.dedup();
+    let taken = changes_in(sets);
+    let (asks_keys, asks_rooms) = (!keys.is_empty(), !rooms.is_empty());
+    let mut texts = Vec::with_capacity(3);
+    if asks_keys {
+        texts.push((FIND_TRANSACTIONS.expand(keys.len()), keys));
+    }
+    if asks_rooms {
+        let text = dialect::lock_rows(engine, HEAD_VERSIONS.expand(rooms.len()));
+        texts.push((text, rooms.into_iter().map(Value::from).collect()));
+    }
+    if taken > 0 {
+        texts.push((TAKE_POSITIONS.text.to_owned(), vec![taken.into()]));
+    }
+    let mut found = connection.begin_with(texts).await?.into_iter();
+    let mut rows_if = |asked: bool| if asked { found.next().unwrap_or_default() } else { Vec::new() };
+    let used = rows_if(asks_keys);
+    let versions = rows_if(asks_rooms);
+    let next = if taken > 0 { only_int(&rows_if(true))? - taken } else { 0 };
+    Ok(Begun {
+        used: used
+            .iter()
+            .map(|row| Ok((row.bytes(0)?, EventSn(row.int(1)?))))
+            .collect::<Result<_, StorageError>>()?,
+        versions: versions
+            .iter()
+            .map(|row| Ok((RoomSn(row.int(0)?), row.int(1)?)))
+            .collect::<Result<_, StorageError>>()?,
+        next,
+    })
+}
+
+/// How many changes there are in these sets.
+fn changes_in<'s>(sets: impl IntoIterator<Item = &'s Box<WriteSet>>) -> i64 {
+    let count: usize = sets.into_iter().map(|set| set.changes.len()).sum();
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Decides which sets may be written, as if they were written one after another.
+async fn check_guards(
+    connection: &mut Connection,
+    sets: &[Box<WriteSet>],
+    mut used: HashMap<Vec<u8>, EventSn>,
+    mut versions: HashMap<RoomSn, i64>,
 ) -> Result<Vec<Option<CommitError>>, StorageError> {
-    let mut used = used_transactions(connection, sets).await?;
-    let mut versions = head_versions(connection, engine, sets).await?;
     let mut refusals = Vec::with_capacity(sets.len());
     for set in sets {
         let refusal = match refusal_of(set, &used, &versions) {
@@ -158,34 +213,4 @@ async fn failed_guard(
         }
     }
     Ok(None)
-}
-
-async fn used_transactions(
-    connection: &mut Connection,
-    sets: &[Box<WriteSet>],
-) -> Result<HashMap<Vec<u8>, EventSn>, StorageError> {
-    let guards = sets.iter().filter_map(|set| set.transaction.as_ref());
-    let keys: Vec<Value> = guards.map(|guard| guard.key.hash().into()).collect();
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = connection.fetch(FIND_TRANSACTIONS.expand(keys.len()), keys).await?;
-    rows.iter().map(|row| Ok((row.bytes(0)?, EventSn(row.int(1)?)))).collect()
-}
-
-async fn head_versions(
-    connection: &mut Connection,
-    engine: &Engine,
-    sets: &[Box<WriteSet>],
-) -> Result<HashMap<RoomSn, i64>, StorageError> {
-    let moved = sets.iter().filter_map(|set| set.room.as_ref());
-    let mut rooms: Vec<RoomSn> = moved.filter(|room| room.expected.is_some()).map(|room| room.room).collect();
-    rooms.sort_unstable();
-    rooms.dedup();
-    if rooms.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let text = dialect::lock_rows(engine, HEAD_VERSIONS.expand(rooms.len()));
-    let rows = connection.fetch(text, rooms.into_iter().map(Value::from).collect()).await?;
-    rows.iter().map(|row| Ok((RoomSn(row.int(0)?), row.int(1)?))).collect()
 }

@@ -200,12 +200,20 @@ async fn write_on_a_head_that_has_moved_is_refused_and_leaves_nothing() {
         store.commit(first).await.unwrap();
         let stale = room.head.clone();
         let (second, _) = room.message(store, "second").await;
-        room.head = stale;
+        room.head = stale.clone();
         let (rival, rival_sn) = room.message(store, "rival").await;
         store.commit(second).await.unwrap();
         let head = store.head();
         assert!(matches!(store.commit(rival).await, Err(CommitError::RoomMoved)));
         assert_eq!(store.head(), head, "a refused set takes no position");
+        // Two that are written together, of which the first is refused.
+        let (next, _) = TestRoom::new(store, room_id!("!other:parvis.test").to_owned()).await.message(store, "x").await;
+        let before = store.head();
+        room.head = stale;
+        let (again, _) = room.message(store, "rival again").await;
+        let (again, next) = (store.submit(again).await, store.submit(next).await);
+        assert!(matches!(again.done().await, Err(CommitError::RoomMoved)));
+        assert_eq!(next.done().await.unwrap().position.0, before.0 + 1, "nor does it leave a gap");
         assert!(store.event(rival_sn).await.is_err(), "a refused event does not exist");
     })
     .await;

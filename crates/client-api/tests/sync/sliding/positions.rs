@@ -129,6 +129,37 @@ async fn position_is_forgotten_when_it_is_not_used_for_a_week() {
 }
 
 #[tokio::test]
+async fn position_that_was_stored_for_days_is_told_what_came_into_its_window_meanwhile() {
+    on_each_engine(async |world: World| {
+        let alice = world.register("alice").await;
+        let mut halls = Vec::new();
+        for name in ["oldest", "older", "newer", "newest"] {
+            halls.push(room(&world, &alice, name).await);
+        }
+        let [oldest, older, newer, newest] = halls.as_slice() else { unreachable!() };
+        let mut connection = Connection::new(&alice, all(1, 5, json!([["m.room.name", ""]])));
+        let mut both = vec![newer.as_str(), newest.as_str()];
+        both.sort_unstable();
+        assert_eq!(rooms(&connection.next(&world).await), both);
+        // An event of any kind brings a room to the top, a message or another name; what nobody wrote in stays below.
+        send(&world, &alice, oldest, "while away").await;
+        world.wait(5 * 86_400);
+        set_state(&world, &alice, newer, "m.room.name", "", json!({ "name": "renamed" })).await;
+        let news = connection.next(&world).await;
+        let mut both = vec![oldest.as_str(), newer.as_str()];
+        both.sort_unstable();
+        assert_eq!((rooms(&news), &news["lists"]["all"]["count"]), (both, &json!(4)));
+        let (oldest, renamed) = (&news["rooms"][oldest], &news["rooms"][newer]);
+        assert_eq!((bodies(oldest).last(), &oldest["initial"]), (Some(&"while away"), &json!(true)));
+        assert_eq!((&renamed["name"], &renamed["initial"]), (&json!("renamed"), &json!(null)));
+        assert_eq!(renamed["timeline"].as_array().map(Vec::len), Some(1));
+        send(&world, &alice, older, "back").await;
+        assert_eq!(rooms(&connection.next(&world).await), [older.as_str()]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_was_away_is_told_of_a_hundred_rooms_but_begins_anew_with_more() {
     let world = World::new().await;
     let alice = world.register("alice").await;
