@@ -207,7 +207,8 @@ async fn write_on_a_head_that_has_moved_is_refused_and_leaves_nothing() {
         assert!(matches!(store.commit(rival).await, Err(CommitError::RoomMoved)));
         assert_eq!(store.head(), head, "a refused set takes no position");
         // Two that are written together, of which the first is refused.
-        let (next, _) = TestRoom::new(store, room_id!("!other:parvis.test").to_owned()).await.message(store, "x").await;
+        let (next, _) =
+            TestRoom::new(store, room_id!("!other:parvis.test").to_owned()).await.message(store, "x").await;
         let before = store.head();
         room.head = stale;
         let (again, _) = room.message(store, "rival again").await;
