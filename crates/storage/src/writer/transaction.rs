@@ -130,11 +130,12 @@ async fn begin(
     let (asks_keys, asks_rooms) = (!keys.is_empty(), !rooms.is_empty());
     let mut texts = Vec::with_capacity(3);
     if asks_keys {
+        let keys = padded(keys);
         texts.push((FIND_TRANSACTIONS.expand(keys.len()), keys));
     }
     if asks_rooms {
-        let text = dialect::lock_rows(engine, HEAD_VERSIONS.expand(rooms.len()));
-        texts.push((text, rooms.into_iter().map(Value::from).collect()));
+        let rooms = padded(rooms.into_iter().map(Value::from).collect());
+        texts.push((dialect::lock_rows(engine, HEAD_VERSIONS.expand(rooms.len())), rooms));
     }
     if taken > 0 {
         texts.push((TAKE_POSITIONS.text.to_owned(), vec![taken.into()]));
@@ -155,6 +156,14 @@ async fn begin(
             .collect::<Result<_, StorageError>>()?,
         next,
     })
+}
+
+/// A list whose last element is repeated up to the next power of two, so that there are few different texts.
+fn padded(mut list: Vec<Value>) -> Vec<Value> {
+    if let Some(last) = list.last().cloned() {
+        list.resize(list.len().next_power_of_two(), last);
+    }
+    list
 }
 
 /// How many changes there are in these sets.
