@@ -15,12 +15,20 @@ const MESSAGE: &str = "A message of some eighty letters, about what people write
 const TURNS: usize = 16;
 /// How long is waited, in real time and uncounted, for what has begun to come to rest.
 const SETTLE: Duration = Duration::from_millis(500);
-/// The same after the start, when the search looks at what there is.
-const START: Duration = Duration::from_secs(6);
+/// The same after the start, and once more as soon as the search has looked at what there is, which takes longer on a
+/// busy machine.
+const START: Duration = Duration::from_secs(3);
+/// How often it is seen whether the search has.
+const LOOKS: u32 = 240;
 
 /// Walks the paths. What comes back is looked into before the count; during it, its status and size must do.
 pub(crate) fn walk(script: &mut Script, world: &World) {
     let (few, many) = (world.client(&world.cast.few), world.client(&world.cast.many));
+    rest(world, START);
+    assert!((0..LOOKS).any(|_| {
+        rest(world, SETTLE);
+        world.is_searched()
+    }));
     rest(world, START);
     script.count("GET /versions", 20, |_| drop(fetch(world, &few, "/_matrix/client/versions")));
     empty_polls(script, world, &few, "10");

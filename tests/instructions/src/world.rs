@@ -134,6 +134,12 @@ async fn populate(client: &Client) -> Cast {
 }
 
 impl World {
+    /// Whether the search has looked at all that was there at the start.
+    pub(crate) fn is_searched(&self) -> bool {
+        let status = self.homeserver.search_status();
+        status.filled >= 1.0 && status.unread_changes == 0
+    }
+
     /// Starts the homeserver that was prepared.
     pub(crate) fn open(directory: &Path) -> Self {
         let runtime = single_thread();
