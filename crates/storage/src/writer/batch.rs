@@ -35,9 +35,9 @@ statements! {
 /// How many parameters one statement takes at most: below the limits of both engines.
 const PARAMETERS: usize = 30_000;
 
-/// Up to how many rows are written by one text for all tables. Of more, so many different texts would be made that none is
-/// ever used again.
-const TOGETHER: usize = 64;
+/// Up to how many rows are written by one text for all tables: those of one message. Of more, so many different texts would
+/// be made that the engine seldom has one of them ready.
+const TOGETHER: usize = 12;
 
 /// Rows gathered for multi-row statements, in the order in which their statements first appeared.
 #[derive(Default)]
