@@ -108,6 +108,7 @@ async function playRust({ checks, url, reader, program, callback }) {
   });
   let again;
   await check("started anew with what it has stored, it goes on, also with an expired token", async () => {
+    await app.does("rest"); // or it refreshes after it has told what it has
     const session = await app.does("session");
     await app.end();
     await later(LIFETIME_MS + 1_000);

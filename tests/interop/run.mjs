@@ -1,11 +1,11 @@
 // Runs the stories against a Parvis of its own, in one command:
 //
 //   node run.mjs --parvis PATH/TO/parvis [--database sqlite|postgres:URL]
-//                [--browser PATH/TO/chromium | --rust PATH/TO/parvis-interop-rust] [--story NAME]
+//                [--browser PATH/TO/chromium | --rust PATH/TO/parvis-interop-rust] [--clock PATH/TO/libfaketime] [--story NAME]
 //
 // With a browser only the story of encryption is played, and the clients run there instead of in Node. With --rust too:
 // by clients of matrix-sdk, and by them together with those of matrix-js-sdk. With a story's name, or what is printed above
-// it, only that one is played.
+// it, only that one is played. With libfaketime (Debian's package libfaketime) days pass for the server where a story wants.
 // Installs the npm packages where they are missing. Exit code 0: everything passed.
 
 import { spawn } from "node:child_process";
@@ -21,6 +21,8 @@ import { Parvis } from "./harness/parvis.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const LOG_LINES = 40;
+/** How many days pass when a story lets days pass. */
+const DAYS = 5;
 const STORIES = [["staff_chat"], ["whole_day"], ["encrypted_chat"]];
 
 /** The story that is played in a browser. */
@@ -38,7 +40,7 @@ function readArguments() {
   const { values } = parseArgs({
     options: {
       parvis: { type: "string" }, database: { type: "string", default: "sqlite" },
-      browser: { type: "string" }, rust: { type: "string" }, story: { type: "string" },
+      browser: { type: "string" }, rust: { type: "string" }, clock: { type: "string" }, story: { type: "string" },
     },
   });
   if (!values.parvis) throw new Error("--parvis is missing: the path of the parvis binary");
@@ -46,7 +48,8 @@ function readArguments() {
   if (database !== "sqlite" && !/^postgres(ql)?:\/\//.test(database)) {
     throw new Error(`--database is "sqlite" or "postgres:URL", not "${values.database}"`);
   }
-  return { binary: resolve(values.parvis), database, stories: storiesFor(values) };
+  const clockLibrary = values.clock && resolve(values.clock);
+  return { binary: resolve(values.parvis), database, clockLibrary, stories: storiesFor(values) };
 }
 
 /** Each with its own arguments. */
@@ -73,13 +76,14 @@ async function newAccounts(parvis) {
 /** The process that plays a story just now. It ends with us, and its browser with it. */
 let playing;
 
-async function play([story, ...more], parvis, { restart, kill }) {
+async function play([story, ...more], parvis, { restart, kill, days }) {
   console.log(`# ${title([story, ...more])}`);
   const [a, b, c] = await newAccounts(parvis);
   const program = [
     join(HERE, `${story}.mjs`), "--url", parvis.url, "--user-a", a, "--user-b", b, "--user-c", c,
     "--mail-port", String(parvis.mailPort),
-    "--restart-command", restart, "--kill-command", kill, "--expect-presence", "--expect-gateway", ...more,
+    "--restart-command", restart, "--kill-command", kill, ...(days ? ["--days-command", days] : []),
+    "--expect-presence", "--expect-gateway", ...more,
   ];
   playing = spawn(node22(), program, { stdio: "inherit" });
   const code = await new Promise((ended) => playing.once("exit", ended));
@@ -89,13 +93,14 @@ async function play([story, ...more], parvis, { restart, kill }) {
 async function playAll(parvis) {
   await parvis.start();
   const commands = { restart: await parvis.offerRestart(), kill: await parvis.offerKill() };
+  if (parvis.clock) commands.days = await parvis.offerDays(DAYS);
   for (const story of stories) await play(story, parvis, commands);
 }
 
-const { binary, database, stories } = readArguments();
+const { binary, database, clockLibrary, stories } = readArguments();
 installPackages();
 const directory = await mkdtemp(join(tmpdir(), "parvis-interop-"));
-const parvis = await Parvis.prepare({ binary, database, directory });
+const parvis = await Parvis.prepare({ binary, database, directory, clockLibrary });
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => {
     playing?.kill();

@@ -118,6 +118,14 @@ issuer = ${toml(issuer)}
 client_id = "parvis"
 client_secret = "a secret & more"
 required_groups = ["chat"]
+[[sign_on.providers]]
+id = "mail"
+name = "Account of an Address"
+issuer = ${toml(issuer)}
+client_id = "parvis"
+client_secret = "a secret & more"
+existing_accounts = "by_mail"
+makes_no_accounts = true
 `;
 
 /** Signs in at the provider, on its own pages. */
@@ -164,10 +172,10 @@ class App {
   }
 }
 
-/** Goes to the provider from the page for signing in. */
-async function goThere(browser, login) {
-  const link = unescaped(/href="([^"]*\/account\/provider\?[^"]*)"/.exec(login.text)[1]);
-  return browser.open(link);
+/** Goes to the provider from the page for signing in, by the link of this entry in the configuration. */
+async function goThere(browser, login, id = "company") {
+  const links = [...login.text.matchAll(/href="([^"]*\/account\/provider\?[^"]*)"/g)].map(([, link]) => unescaped(link));
+  return browser.open(links.find((link) => new URL(link, login.url).searchParams.get("provider") === id));
 }
 
 async function play({ url, checks, issuer }) {
@@ -251,6 +259,23 @@ async function play({ url, checks, issuer }) {
     const login = await other.open(metadata.account_management_uri);
     const account = await signInThere(other, await goThere(other, login), "1001");
     assert.match(account.text, /@alice:localhost/);
+    assert.match(account.text, /bob@example\.org/, "their new address is known");
+  });
+  await check("where accounts are found by mail address, one that has changed, or is not proved, is refused with a page that says so", async () => {
+    const alice = PEOPLE.get("1001");
+    for (const [changed, expected] of [
+      [{ email: "changed@example.org" }, 403],
+      [{ email: "alice@example.org", email_verified: false }, 403],
+      [{ email: "alice@example.org" }, 200],
+    ]) {
+      PEOPLE.set("1001", { ...alice, ...changed });
+      const other = new Browser();
+      const login = await other.open(metadata.account_management_uri);
+      const page = await signInThere(other, await goThere(other, login, "mail"), "1001");
+      assert.equal(page.status, expected, JSON.stringify(changed));
+      assert.match(page.text, expected === 403 ? /You have no account here/ : /@alice:localhost/);
+    }
+    PEOPLE.set("1001", alice);
   });
   await check("somebody who is not in the group any more is refused with a page that says so", async () => {
     PEOPLE.set("1001", { ...PEOPLE.get("1001"), groups: ["staff"] });

@@ -23,7 +23,7 @@ const SLAPD: &str = "PARVIS_TEST_SLAPD";
 
 /// How many simulated worlds are played. In about two of three, some of the servers lie. `cargo xtask simulate` plays
 /// others.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 300;
 /// How many of them may end badly if they end well when they are played once more.
 const UNSTEADY: u64 = 1;
 

@@ -12,6 +12,7 @@ const CHANGED = 100;
 /** A poll waits for 30 seconds: what comes sooner has woken it. */
 const WOKEN_MS = 20_000;
 const LONG_MS = 300_000;
+const DAY_MS = 86_400_000;
 
 const SYNC = /\/org\.matrix\.simplified_msc3575\/sync$/;
 
@@ -110,7 +111,7 @@ export async function windows(report, world) {
     await phone.sees("what is unread", async () => (await found("unread")).join() === "Room 0");
     await phone.sees("how much is unread", async () => (await rows("unread"))[0]?.unread > 0);
     await says(rooms[0], "read this");
-    const read = await newest(desk, rooms[0]);
+    const { event_id: read } = await newestEvent(desk, rooms[0]);
     await request(desk, "POST", `rooms/${encodeURIComponent(rooms[0])}/receipt/m.read/${encodeURIComponent(read)}`, {});
     await phone.sees("that nothing is unread", async () => (await found("unread")).length === 0);
   });
@@ -169,6 +170,27 @@ export async function windows(report, world) {
     assert.ok(told.every(([, room]) => !room.initial), "nothing was told anew");
     assert.equal((await phone.command("count_rooms")).server, ROOMS);
   }, LONG_MS);
+  const days = "a position that was kept for days is good: of what changed meanwhile the phone is told, and of nothing else";
+  if (!world.passDays) return report.skip(days, "the server's clock cannot be moved");
+  return report.check(days, async () => {
+    await phone.command("close");
+    const [before, refused] = [lists(phone).length, unknown(phone)];
+    const [first, last, said] = [order.at(-1), order.at(-2), Date.now()];
+    await writes(first, "on the first day");
+    await world.passDays();
+    await writes(last, "days later");
+    const event = (await newestEvent(desk, last)).origin_server_ts;
+    assert.ok(event - said > DAY_MS, `the server's clock has moved by ${event - said} ms`);
+    await phone.command("open_again");
+    await seesList();
+    assert.equal(unknown(phone), refused, "the position was good");
+    const told = lists(phone).slice(before).flatMap(({ answer }) => Object.entries(answer.rooms ?? {}));
+    assert.deepEqual(new Set(told.map(([room]) => room)), new Set([first, last]), "the rooms that were told");
+    assert.ok(told.every(([, room]) => !room.initial), "nothing was told anew");
+    assert.equal((await phone.command("count_rooms")).server, ROOMS);
+    await writes(rooms[500], "and it goes on");
+    await seesList();
+  }, LONG_MS);
 }
 
 /** What went over the phone's wire to sliding sync, and was answered. */
@@ -187,10 +209,10 @@ const waitsWithAll = (phone) => phone.wire.exchanges.some(({ path, query, reques
 
 const unknown = (phone) => exchanges(phone).filter(({ answer }) => answer.errcode === "M_UNKNOWN_POS").length;
 
-/** The id of the newest event of a room. */
-async function newest(person, room) {
+/** The newest event of a room. */
+async function newestEvent(person, room) {
   const page = await request(person, "GET", `rooms/${encodeURIComponent(room)}/messages?dir=b&limit=1`);
-  return page.chunk[0].event_id;
+  return page.chunk[0];
 }
 
 /** A request without the SDK, which would keep each room. */

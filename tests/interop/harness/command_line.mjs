@@ -20,6 +20,7 @@ export function readArguments() {
       "mail-port": { type: "string" },
       "restart-command": { type: "string" },
       "kill-command": { type: "string" },
+      "days-command": { type: "string" },
       "expect-presence": { type: "boolean", default: false },
       "expect-gateway": { type: "boolean", default: false },
       "url-b": { type: "string" },
@@ -51,7 +52,8 @@ export function readArguments() {
   };
   const restartServer = run(values["restart-command"]);
   const killServer = values["kill-command"] ? run(values["kill-command"]) : restartServer;
-  return { given, does: { restartServer, killServer }, browser: values.browser, rust };
+  const passDays = values["days-command"] && run(values["days-command"]);
+  return { given, does: { restartServer, killServer, passDays }, browser: values.browser, rust };
 }
 
 function account(text) {

@@ -1,11 +1,11 @@
-// A door on the loopback through which a command can restart a server.
+// A door on the loopback through which a command can do something to a server, such as restart it.
 
 import { createServer } from "node:http";
 
-/** Opens the door; `restart` is called for each request. Returns the command to use, and how to close the door. */
-export async function openRestartDoor(restart) {
+/** Opens the door; `deed` is called for each request. Returns the command to use, and how to close the door. */
+export async function openDoor(deed) {
   const server = createServer((request, response) => {
-    restart().then(
+    deed().then(
       () => response.writeHead(204).end(),
       (error) => response.writeHead(500).end(error.message),
     );

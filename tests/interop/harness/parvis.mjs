@@ -5,11 +5,14 @@ import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { openRestartDoor } from "./door.mjs";
+import { env as environment } from "node:process";
+import { openDoor } from "./door.mjs";
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
 const POLL_MS = 50;
+/** How often a moved clock looks for how far it was moved. */
+const OFFSET_READ_S = 1;
 
 /** What Parvis limits the rate of. */
 const LIMITED = ["login", "registration", "messages", "joins", "invites", "reports", "mails", "searches"];
@@ -78,32 +81,62 @@ const listen = (server) =>
     server.listen(0, "127.0.0.1", () => resolve(server.address()));
   });
 
+/** The clock of a process, moved by libfaketime. What measures how long something takes goes on as it was. */
+class MovedClock {
+  #offset;
+  #days = 0;
+
+  constructor(library, offset) {
+    this.#offset = offset;
+    /** What the process must be started with. */
+    this.environment = {
+      LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: offset, FAKETIME_CACHE_DURATION: String(OFFSET_READ_S),
+      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+    };
+  }
+
+  /** Moves it on; returns once the process must have seen that. */
+  async move(days) {
+    this.#days += days;
+    await writeFile(this.#offset, `+${this.#days}d\n`);
+    await new Promise((resolve) => setTimeout(resolve, 2_000 * OFFSET_READ_S));
+  }
+}
+
 export class Parvis {
   #process;
   #ended;
   #doors = [];
 
-  /** Writes the configuration into `directory`, which also takes the data and the log. */
-  static async prepare({ binary, database, directory }) {
+  /**
+   * Writes the configuration into `directory`, which also takes the data and the log. `clockLibrary`, if given, is
+   * libfaketime, by which the server's clock can be moved.
+   */
+  static async prepare({ binary, database, directory, clockLibrary }) {
     const [port, mailPort] = [await freePort(), await freePort()];
     const config = join(directory, "parvis.toml");
     await writeFile(config, configuration({ port, mailPort, database, directory }));
-    return new Parvis(binary, config, directory, port, mailPort);
+    const clock = clockLibrary && new MovedClock(clockLibrary, join(directory, "clock"));
+    await clock?.move(0);
+    return new Parvis(binary, config, directory, port, mailPort, clock);
   }
 
-  constructor(binary, config, directory, port, mailPort) {
+  constructor(binary, config, directory, port, mailPort, clock) {
     this.binary = binary;
     this.config = config;
     this.logPath = join(directory, "server.log");
     this.url = `http://127.0.0.1:${port}`;
     /** Where it hands over its mails, if somebody listens there. */
     this.mailPort = mailPort;
+    this.clock = clock;
   }
 
   /** Starts the process and returns once it answers. */
   async start() {
     const log = createWriteStream(this.logPath, { flags: "a" });
-    const process = spawn(this.binary, serveArguments(this.config), { stdio: ["ignore", "pipe", "pipe"] });
+    const process = spawn(this.binary, serveArguments(this.config), {
+      stdio: ["ignore", "pipe", "pipe"], env: { ...environment, ...this.clock?.environment },
+    });
     process.stdout.pipe(log, { end: false });
     process.stderr.pipe(log, { end: false });
     this.#process = process;
@@ -162,8 +195,13 @@ export class Parvis {
     return this.#offer(() => this.#kill().then(() => this.start()));
   }
 
-  async #offer(restart) {
-    const door = await openRestartDoor(restart);
+  /** The same for a command that moves the server's clock, which runs on, by some days. */
+  offerDays(days) {
+    return this.#offer(() => this.clock.move(days));
+  }
+
+  async #offer(deed) {
+    const door = await openDoor(deed);
     this.#doors.push(door);
     return door.command;
   }

@@ -31,7 +31,16 @@ pub(super) fn run(steps: &mut Steps, postgres: Option<&Postgres>) {
     browse(steps);
     steps.run("interop-rust", || {
         let client = rust_client::build()?;
-        let play = |database: &str| runner(database)?.argument("--rust").argument(&client).run_and_recall();
+        let clock =
+            clock_library().map_err(|failure| println!("{failure}: NO DAYS PASS IN THE STORIES")).ok();
+        let play = |database: &str| {
+            let story = runner(database)?.argument("--rust").argument(&client);
+            match &clock {
+                Some(library) => story.argument("--clock").argument(library),
+                None => story,
+            }
+            .run_and_recall()
+        };
         play("sqlite")?;
         match chromium() {
             Ok(browser) => {
@@ -62,6 +71,20 @@ fn browse(steps: &mut Steps) {
             steps.skip(name, "Chromium cannot be installed: ENCRYPTION IN A BROWSER IS NOT TESTED");
         }
     }
+}
+
+/// Where Debian's libfaketime is, which moves the clock of a process; installed if it is missing and we may.
+fn clock_library() -> Outcome<PathBuf> {
+    let find = || {
+        let architectures = std::fs::read_dir("/usr/lib").ok()?;
+        let libraries = architectures.flatten().map(|one| one.path().join("faketime/libfaketimeMT.so.1"));
+        libraries.into_iter().find(|library| library.is_file())
+    };
+    if let Some(library) = find() {
+        return Ok(library);
+    }
+    shell::install(&["libfaketime"])?;
+    find().ok_or_else(|| Failure::new("the package libfaketime has no libfaketimeMT.so.1"))
 }
 
 /// Where Debian's browser is, installed if it is missing and we may.

@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { openRestartDoor } from "../../harness/door.mjs";
+import { openDoor } from "../../harness/door.mjs";
 import { node22 } from "../../harness/node22.mjs";
 
 const STORY = fileURLToPath(new URL("../../encrypted_chat.mjs", import.meta.url));
@@ -18,7 +18,7 @@ export async function encryption(report, { host, guest, rust }) {
 async function play(report, { host, guest }, clients, clientArguments) {
   const [anna, ben] = [await host.person("anna"), await guest.person("ben")];
   for (const person of [anna, ben]) person.unfollow(); // their clients do
-  const door = await openRestartDoor(() => host.process.stop().then(() => host.process.start()));
+  const door = await openDoor(() => host.process.stop().then(() => host.process.start()));
   try {
     const program = [
       STORY, "--url", host.url, "--url-b", guest.url, "--user-a", anna.credentials(), "--user-b", ben.credentials(),

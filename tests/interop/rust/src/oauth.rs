@@ -59,6 +59,8 @@ enum Order {
     Arrive {
         url: Url,
     },
+    /// Ends the syncing.
+    Rest,
     /// What is stored when the client ends.
     Session,
     Whoami,
@@ -112,6 +114,7 @@ struct Linking {
 pub(crate) struct App {
     client: Client,
     changes: broadcast::Receiver<SessionChange>,
+    syncing: Option<JoinHandle<()>>,
     linking: Option<Linking>,
 }
 
@@ -132,7 +135,7 @@ impl App {
             let session = OAuthSession { client_id, user };
             client.oauth().restore_session(session, RoomLoadSettings::default()).await?;
         }
-        Ok(Self { client, changes, linking: None })
+        Ok(Self { client, changes, syncing: None, linking: None })
     }
 
     /// Does what a line says.
@@ -180,10 +183,18 @@ impl App {
                 self.client.sync_once(SyncSettings::new().timeout(Duration::ZERO)).await?;
                 let client = self.client.clone();
                 // It ends when the session does.
-                tokio::spawn(async move {
+                self.syncing = Some(tokio::spawn(async move {
                     let settings = SyncSettings::new().timeout(SYNC_TIMEOUT);
                     while client.sync_once(settings.clone()).await.is_ok() {}
-                });
+                }));
+                Value::Null
+            }
+            Order::Rest => {
+                if let Some(syncing) = self.syncing.take() {
+                    syncing.abort();
+                    // That it was ended is no fault.
+                    let _ = syncing.await;
+                }
                 Value::Null
             }
             Order::SeeEnd => tokio::time::timeout(PATIENCE, self.see_end()).await??,
