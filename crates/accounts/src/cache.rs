@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use parvis_ambient::Timestamp;
+use parvis_cache::Cache;
 use tokio::sync::watch;
 
 use crate::{secret::TokenHash, session::Session};
@@ -68,11 +68,7 @@ impl SessionCache {
         let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         *generation += 1;
         // Sessions end rarely, and going over all of them in memory is quick.
-        for (hash, known) in &self.sessions {
-            if gone(&known.session) {
-                self.sessions.invalidate(&*hash);
-            }
-        }
+        self.sessions.retain(|_, known| !gone(&known.session));
         drop(generation);
         self.forgotten.send_replace(());
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use jsonwebtoken::jwk::Jwk;
-use moka::sync::Cache;
 use parvis_ambient::Timestamp;
+use parvis_cache::Cache;
 use serde_json::{Map, Value};
 
 use crate::{

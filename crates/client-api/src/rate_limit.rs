@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use parvis_accounts::Session;
 use parvis_ambient::Clock;
+use parvis_cache::Cache;
 use parvis_wire::MatrixError;
 
 /// How many are counted at a time by one limiter. Those who have not asked for the longest time are forgotten.

@@ -6,8 +6,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, header};
-use moka::sync::Cache;
 use parvis_ambient::Timestamp;
+use parvis_cache::Cache;
 use parvis_peers::{Limits, Page, PageWish, PeerError, Transport};
 
 use crate::error::UploadError;
@@ -68,7 +68,7 @@ impl Previews {
         let weigh = |key: &(String, String), (_, text): &(Timestamp, Arc<str>)| {
             u32::try_from(key.0.len() + key.1.len() + text.len()).unwrap_or(u32::MAX)
         };
-        let known = Cache::builder().max_capacity(KEEP_BYTES).weigher(weigh).build();
+        let known = Cache::weighed(KEEP_BYTES, weigh);
         Self { network, settings: Arc::new(settings), known }
     }
 

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use moka::sync::Cache;
 use parvis_ambient::{Ambient, Timestamp};
+use parvis_cache::Cache;
 use parvis_events::ServerKey;
 use parvis_peers::{Federation, KeyBook, Limits, PeerError, ServerKeys, VerifyKey, WantedKeys};
 use parvis_storage::{StorageError, Store, WriteSet};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Of how many places it is known how many exchanges run.
@@ -30,7 +30,7 @@ impl Slots {
     /// A place among those that run, once there is one.
     pub(crate) async fn take(&self, place: &str) -> Slot {
         let new = || Arc::new(Semaphore::new(self.per_place));
-        let of_place = self.by_place.get_with_by_ref(place, new);
+        let of_place = self.by_place.get_with(place.to_owned(), new);
         // The semaphores are never closed, so each gives a permit in the end.
         Slot {
             _of_place: of_place.acquire_owned().await.ok(),

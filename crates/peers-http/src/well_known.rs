@@ -10,8 +10,8 @@ use http::{
     HeaderMap,
     header::{CACHE_CONTROL, EXPIRES},
 };
-use moka::sync::Cache;
 use parvis_ambient::{Clock, Timestamp};
+use parvis_cache::Cache;
 use parvis_peers::{Limits, PeerError};
 use ruma::{OwnedServerName, ServerName};
 

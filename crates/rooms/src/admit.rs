@@ -594,7 +594,7 @@ impl Turn<'_> {
         self.state.clear();
         self.head = head;
         self.prev_events = vec![end.owned_event_id().clone()];
-        self.rooms.graphs.invalidate(&self.head.room);
+        self.rooms.graphs.remove(&self.head.room);
     }
 
     async fn take_slot(&mut self, kind: TypeSn, state_key: &str) -> Result<Slot, RoomError> {

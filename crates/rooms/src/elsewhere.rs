@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use moka::sync::Cache;
+use parvis_ambient::Timestamp;
+use parvis_cache::Cache;
 use parvis_peers::Limits;
 use ruma::{
     OwnedRoomId, OwnedServerName, OwnedUserId, RoomAliasId, ServerName, UInt, UserId,
@@ -28,13 +29,13 @@ const PROFILE_BYTES: usize = 128 << 10;
 /// A profile, by field.
 type ProfileFields = Map<String, Value>;
 
-/// Profiles of others' users that were asked for lately.
+/// Profiles of others' users that were asked for lately, and when.
 #[derive(Clone, Debug)]
-pub(crate) struct Profiles(Cache<OwnedUserId, Arc<ProfileFields>>);
+pub(crate) struct Profiles(Cache<OwnedUserId, (Timestamp, Arc<ProfileFields>)>);
 
 impl Default for Profiles {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST_PROFILES).time_to_live(PROFILE_AGE).build())
+        Self(Cache::new(MOST_PROFILES))
     }
 }
 
@@ -88,14 +89,16 @@ impl Rooms {
     /// # Errors
     /// What that server says.
     pub async fn profile_elsewhere(&self, user_id: &UserId) -> Result<ProfileFields, RoomError> {
-        if let Some(known) = self.profiles.0.get(user_id) {
+        if let Some((told, known)) = self.profiles.0.get(user_id)
+            && self.ambient.now().since(told) < PROFILE_AGE
+        {
             return Ok((*known).clone());
         }
         let request = get_profile_information::v1::Request::new(user_id.to_owned());
         let limits = Limits { max_bytes: PROFILE_BYTES, ..person() };
         let answer = self.others.federation.call(user_id.server_name(), request, limits).await?;
         let profile: ProfileFields = answer.into_iter().collect();
-        self.profiles.0.insert(user_id.to_owned(), Arc::new(profile.clone()));
+        self.profiles.0.insert(user_id.to_owned(), (self.ambient.now(), Arc::new(profile.clone())));
         Ok(profile)
     }
 }

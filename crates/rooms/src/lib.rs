@@ -36,17 +36,14 @@ mod state;
 mod take_in;
 mod upgrade;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
-use moka::sync::Cache;
-use parvis_ambient::Ambient;
+use parvis_ambient::{Ambient, Timestamp};
 use parvis_application_services::{ApplicationService, ApplicationServices};
+use parvis_cache::Cache;
 use parvis_events::{RoomVersion, ServerKey};
 use parvis_policy::{ClientKind, Standing};
 use parvis_storage::{DeviceSn, StateRoot, Store, UserSn};
@@ -163,8 +160,8 @@ pub struct Rooms {
     graphs: Cache<RoomSn, Graph>,
     /// What states were resolved to.
     resolutions: Cache<Vec<StateRoot>, Resolved>,
-    /// Events that the policy server of their room would not sign lately.
-    unwelcome: Cache<OwnedEventId, ()>,
+    /// Events that the policy server of their room would not sign, and when it was asked.
+    unwelcome: Cache<OwnedEventId, Timestamp>,
     counters: Arc<Counters>,
     delayed: Arc<Delayed>,
     /// Held by whoever says something to a user for the server.
@@ -184,8 +181,6 @@ const RESOLUTIONS: u64 = 4_096;
 const UNWELCOME: u64 = 10_000;
 /// How many rooms are kept ready for the next event.
 const DESKS: u64 = 4_096;
-/// How long a room is kept ready that nobody writes to.
-const DESK_IDLE: Duration = Duration::from_secs(600);
 
 impl Rooms {
     /// The rooms in a store, of a homeserver that meets `others`.
@@ -196,20 +191,15 @@ impl Rooms {
         others: Others,
         settings: RoomSettings,
     ) -> Self {
-        let desks = Cache::builder().max_capacity(DESKS).time_to_idle(DESK_IDLE).build();
-        let graphs = Cache::builder()
-            .max_capacity(GRAPHS)
-            .weigher(|_, graph: &Graph| u32::try_from(graph.1).unwrap_or(u32::MAX))
-            .time_to_idle(DESK_IDLE)
-            .build();
+        let weigh = |_: &RoomSn, graph: &Graph| u32::try_from(graph.1).unwrap_or(u32::MAX);
         Self {
             store,
             ambient,
             identity,
             others,
             settings: Arc::new(settings),
-            desks,
-            graphs,
+            desks: Cache::new(DESKS),
+            graphs: Cache::weighed(GRAPHS, weigh),
             resolutions: Cache::new(RESOLUTIONS),
             counters: Arc::default(),
             delayed: Arc::default(),
@@ -219,7 +209,7 @@ impl Rooms {
             hierarchies: Hierarchies::default(),
             receiving: Arc::default(),
             filling: Filling::default(),
-            unwelcome: Cache::builder().max_capacity(UNWELCOME).time_to_live(DESK_IDLE).build(),
+            unwelcome: Cache::new(UNWELCOME),
             newest: Arc::default(),
         }
     }
@@ -264,8 +254,8 @@ impl Rooms {
     pub fn status(&self) -> RoomsStatus {
         RoomsStatus {
             workers: self.receiving.workers(),
-            graph_bytes: self.graphs.weighted_size(),
-            remembered_resolutions: self.resolutions.entry_count(),
+            graph_bytes: self.graphs.weight(),
+            remembered_resolutions: self.resolutions.weight(),
             ..self.counters.status()
         }
     }

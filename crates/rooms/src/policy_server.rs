@@ -24,6 +24,8 @@ use crate::{RoomError, Rooms};
 
 /// How long it may take to look at an event. The next event of the room waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For how long it is believed that it would not sign an event.
+const REFUSAL_AGE: Duration = Duration::from_secs(600);
 /// About how many events it is asked at the same time.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -106,14 +108,15 @@ impl Rooms {
     }
 
     async fn policed(&self, server: &PolicyServer, pdu: Pdu) -> (Pdu, bool) {
-        if self.unwelcome.contains_key(pdu.event_id()) {
+        let refused = self.unwelcome.get(pdu.event_id());
+        if refused.is_some_and(|refused| self.ambient.now().since(refused) < REFUSAL_AGE) {
             return (pdu, false);
         }
         match self.have_signed_by(Some(server), pdu.clone()).await {
             Ok(signed) => (signed, true),
             Err(error) => {
                 tracing::info!(event = %pdu.event_id(), room = %pdu.room_id(), %error, "not signed by the policy server");
-                self.unwelcome.insert(pdu.owned_event_id().clone(), ());
+                self.unwelcome.insert(pdu.owned_event_id().clone(), self.ambient.now());
                 (pdu, false)
             }
         }

@@ -16,7 +16,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use tokio::sync::Notify;
 
@@ -82,15 +82,11 @@ impl Shared {
             device_states: DeviceStates::new(),
             pending: Pending::default(),
             search_pending: Notify::new(),
-            events: Cache::builder()
-                .max_capacity(cache_bytes / 2)
-                .weigher(|_, event: &Arc<StoredEvent>| event.weight())
-                .build(),
+            events: Cache::weighed(cache_bytes / 2, |_, event: &Arc<StoredEvent>| event.weight()),
             rewrites: AtomicU64::new(0),
-            nodes: Cache::builder()
-                .max_capacity(cache_bytes / 4)
-                .weigher(|_, node: &Arc<Node>| u32::try_from(node.weight()).unwrap_or(u32::MAX))
-                .build(),
+            nodes: Cache::weighed(cache_bytes / 4, |_, node: &Arc<Node>| {
+                u32::try_from(node.weight()).unwrap_or(u32::MAX)
+            }),
         }
     }
 
@@ -127,7 +123,7 @@ impl Shared {
     pub(crate) fn cache_event(&self, event: &Arc<StoredEvent>, rewrites: u64) {
         self.events.insert(event.sn, Arc::clone(event));
         if self.rewrites() != rewrites {
-            self.events.invalidate(&event.sn);
+            self.events.remove(&event.sn);
         }
     }
 
@@ -172,7 +168,7 @@ impl Shared {
         }
         if !set.rewritten.is_empty() {
             self.rewrites.fetch_add(1, Ordering::AcqRel);
-            set.rewritten.iter().for_each(|event| self.events.invalidate(event));
+            set.rewritten.iter().for_each(|event| self.events.remove(event));
             self.aggregations.forget_all();
         }
     }

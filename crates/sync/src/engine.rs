@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use parvis_ambient::{Ambient, Timestamp};
+use parvis_cache::Cache;
 use parvis_storage::{CommitError, StorageError, Store, Token, UserSn, WriteSet};
 use ruma::api::client::filter::FilterDefinition;
 use tokio::sync::{Notify, broadcast, watch};

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_storage::{DeviceSn, EventSn, Position, RoomSn};
 
 /// How many (device, filter) pairs are remembered.
@@ -78,7 +78,7 @@ impl LazyMemory {
 
     /// Forgets what a device has been told: it begins anew.
     pub(crate) fn forget(&self, reader: (DeviceSn, u64)) {
-        self.0.invalidate(&reader);
+        self.0.remove(&reader);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every kind of sync is put together from.
 
-use moka::sync::Cache;
 use parvis_ambient::{Ambient, Timestamp};
+use parvis_cache::Cache;
 use parvis_events::Membership;
 use parvis_storage::{
     EventSn, Member, Position, RoomSn, StateRoot, StorageError, Store, StoredEvent, UserSn,

@@ -4,9 +4,9 @@
 //! Rules are parsed once for as long as they do not change, and kept once for all who have the same; an event is taken
 //! apart once for all its readers, and what a rule asks about a room is found once for each state of the room.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_events::current_push_rules;
 use parvis_storage::{AccountData, EventSn, RoomSn, StateRoot, StorageError, Store, StoredEvent, UserSn};
 use ruma::{
@@ -29,7 +29,7 @@ const RULES: u64 = 10_000;
 /// How many rules are kept that users may have alike.
 const ALIKE: u64 = 2_000;
 /// How many bytes of events are kept taken apart, about: those that arrive while their readers are told.
-const EVENTS: u64 = 16 << 20;
+const EVENTS: u64 = 4 << 20;
 /// How many users' names are kept, each for one state of a room.
 const NAMES: u64 = 50_000;
 /// Of how many states of rooms the power levels are kept.
@@ -68,11 +68,9 @@ impl PushRules {
             store,
             rules: Cache::new(RULES),
             alike: Cache::new(ALIKE),
-            events: Cache::builder()
-                .max_capacity(EVENTS)
-                .weigher(|_, (_, length): &Flattened| length.saturating_mul(4).saturating_add(1_000))
-                .time_to_live(Duration::from_secs(60))
-                .build(),
+            events: Cache::weighed(EVENTS, |_, (_, length): &Flattened| {
+                length.saturating_mul(4).saturating_add(1_000)
+            }),
             names: Cache::new(NAMES),
             levels: Cache::new(LEVELS),
         }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_events::Membership;
 use parvis_storage::{
     Change, Direction, EventSn, Position, RoomSn, StorageError, Store, StoredEvent, UserSn,

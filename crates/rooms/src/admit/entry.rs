@@ -127,7 +127,7 @@ impl Turn<'_> {
         if let Some(outlier) = &entry.outlier {
             if outlier.auth.len() != entry.auth.len() {
                 // It came before what authorises it: the graph has it without its edges.
-                self.rooms.graphs.invalidate(&self.head.room);
+                self.rooms.graphs.remove(&self.head.room);
             }
             return Ok(outlier.slot.map(|slot| Setting { slot, index: None }));
         }

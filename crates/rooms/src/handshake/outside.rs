@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_events::{Membership, Pdu, RoomVersion, stripped_state};
 use parvis_storage::{CommitError, OutsideView, Position, RoomHead, RoomSn, StateRoot, UserSn};
 use ruma::{OwnedRoomId, RoomId};

@@ -4,7 +4,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use moka::sync::Cache;
+use parvis_ambient::Timestamp;
+use parvis_cache::Cache;
 use parvis_peers::Limits;
 use ruma::{
     OwnedRoomId, OwnedServerName, RoomId, ServerName,
@@ -36,8 +37,9 @@ pub(crate) struct ShownElsewhere {
     pub(crate) inaccessible: Vec<OwnedRoomId>,
 }
 
-/// What a room and those below it show, if any server told; by room, and by whether only suggested children count.
-type Answers = Cache<(OwnedRoomId, bool), Option<Arc<ShownElsewhere>>>;
+/// What a room and those below it show, if any server told, and when; by room, and by whether only suggested children
+/// count.
+type Answers = Cache<(OwnedRoomId, bool), (Timestamp, Option<Arc<ShownElsewhere>>)>;
 
 /// What other servers said lately.
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ pub(crate) struct Hierarchies(Answers);
 
 impl Default for Hierarchies {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(AGE).build())
+        Self(Cache::new(MOST_REMEMBERED))
     }
 }
 
@@ -56,7 +58,8 @@ impl Rooms {
         room_id: &RoomId,
         suggested_only: bool,
     ) -> Option<Option<Arc<ShownElsewhere>>> {
-        self.hierarchies.0.get(&(room_id.to_owned(), suggested_only))
+        let (told, answer) = self.hierarchies.0.get(&(room_id.to_owned(), suggested_only))?;
+        (self.ambient.now().since(told) < AGE).then_some(answer)
     }
 
     /// Asks servers for a room and those right below it, one after the other until one tells.
@@ -75,7 +78,7 @@ impl Rooms {
             }
         }
         let found = found.map(Arc::new);
-        self.hierarchies.0.insert((room_id.to_owned(), suggested_only), found.clone());
+        self.hierarchies.0.insert((room_id.to_owned(), suggested_only), (self.ambient.now(), found.clone()));
         found
     }
 

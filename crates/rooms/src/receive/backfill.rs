@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
 use parvis_storage::{Direction, EventFlags, EventSn, MissingEvent, Place, RoomSn};

@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use parvis_ambient::Timestamp;
+use parvis_cache::Cache;
 use parvis_dag::topological_order;
 use parvis_events::Pdu;
 use parvis_storage::{EventFlags, InboxEvent, RoomHead, RoomSn, StorageError};

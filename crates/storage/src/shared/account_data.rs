@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 
 use crate::{
     model::{AccountData, AccountDataChange},
@@ -29,10 +29,7 @@ impl AccountDataCache {
             let content = data.as_ref().map_or(0, |data| data.content.get().len());
             u32::try_from(content + 2 * key.2.len() + 100).unwrap_or(u32::MAX)
         };
-        Self {
-            pieces: Cache::builder().max_capacity(bytes).weigher(weigh).build(),
-            generation: AtomicU64::new(0),
-        }
+        Self { pieces: Cache::weighed(bytes, weigh), generation: AtomicU64::new(0) }
     }
 
     /// A piece of data, or that there is none, if memory knows.
@@ -60,7 +57,7 @@ impl AccountDataCache {
     pub(crate) fn keep(&self, key: Key, data: Option<Arc<AccountData>>, generation: u64) {
         self.pieces.insert(key.clone(), data);
         if self.generation() != generation {
-            self.pieces.invalidate(&key);
+            self.pieces.remove(&key);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use ruma::{EventId, OwnedEventId};
 
 use crate::model::{Aggregation, StoredEvent};
@@ -22,10 +22,7 @@ impl AggregationCache {
     /// A cache of at most so many bytes, about.
     pub(crate) fn new(bytes: u64) -> Self {
         Self {
-            by_target: Cache::builder()
-                .max_capacity(bytes)
-                .weigher(|_, aggregation: &Arc<Aggregation>| aggregation.weight())
-                .build(),
+            by_target: Cache::weighed(bytes, |_, aggregation: &Arc<Aggregation>| aggregation.weight()),
             no_children: Arc::default(),
             generation: AtomicU64::new(0),
         }
@@ -45,7 +42,7 @@ impl AggregationCache {
     pub(crate) fn keep(&self, target: OwnedEventId, aggregation: &Arc<Aggregation>, generation: u64) {
         self.by_target.insert(target.clone(), Arc::clone(aggregation));
         if self.generation() != generation {
-            self.by_target.invalidate(&target);
+            self.by_target.remove(&target);
         }
     }
 
@@ -58,13 +55,13 @@ impl AggregationCache {
             && let Ok(target) = <&EventId>::try_from(target.as_ref())
         {
             self.generation.fetch_add(1, Ordering::AcqRel);
-            self.by_target.invalidate(target);
+            self.by_target.remove(target);
         }
     }
 
     /// Notes that events were redacted, which are children no longer.
     pub(crate) fn forget_all(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.by_target.invalidate_all();
+        self.by_target.clear();
     }
 }

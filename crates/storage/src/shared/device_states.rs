@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 
 use crate::{model::DeviceState, numbers::DeviceSn};
 
@@ -41,14 +41,14 @@ impl DeviceStates {
             return;
         }
         self.generation.fetch_add(1, Ordering::AcqRel);
-        touched.iter().for_each(|device| self.states.invalidate(device));
+        touched.iter().for_each(|device| self.states.remove(device));
     }
 
     /// Keeps what was read, unless something changed since before the reading.
     pub(crate) fn keep(&self, device: DeviceSn, state: &Arc<DeviceState>, generation: u64) {
         self.states.insert(device, Arc::clone(state));
         if self.generation() != generation {
-            self.states.invalidate(&device);
+            self.states.remove(&device);
         }
     }
 }

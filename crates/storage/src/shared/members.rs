@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use ruma::OwnedUserId;
 
 use crate::{
@@ -22,14 +22,8 @@ impl MemberCache {
     /// A cache of at most so many bytes for each of the two views, about.
     pub(crate) fn new(bytes: u64) -> Self {
         Self {
-            rooms_of_user: Cache::builder()
-                .max_capacity(bytes)
-                .weigher(|_, rooms: &Arc<UserRooms>| rooms.weight())
-                .build(),
-            members_of_room: Cache::builder()
-                .max_capacity(bytes)
-                .weigher(|_, members: &Arc<RoomMembers>| members.weight())
-                .build(),
+            rooms_of_user: Cache::weighed(bytes, |_, rooms: &Arc<UserRooms>| rooms.weight()),
+            members_of_room: Cache::weighed(bytes, |_, members: &Arc<RoomMembers>| members.weight()),
             generation: Mutex::new(0),
         }
     }

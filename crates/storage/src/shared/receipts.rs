@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 
 use crate::{
     model::{Receipt, ReceiptChange, RoomReceipts},
@@ -20,7 +20,7 @@ impl ReceiptCache {
     /// A cache of at most so many bytes, about.
     pub(crate) fn new(bytes: u64) -> Self {
         let weigh = |_: &RoomSn, receipts: &Arc<RoomReceipts>| receipts.weight();
-        Self { rooms: Cache::builder().max_capacity(bytes).weigher(weigh).build(), generation: Mutex::new(0) }
+        Self { rooms: Cache::weighed(bytes, weigh), generation: Mutex::new(0) }
     }
 
     /// Brings the cache up to date with a commit whose first change stands after `first`.

@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use parvis_ambient::Timestamp;
+use parvis_cache::Cache;
 use parvis_storage::{DeviceState, Ephemeral, Position, RoomSn, Slot, Token};
 
 use super::{SlidingError, request::StateWanted, windows::Asked};
@@ -187,10 +187,7 @@ impl Connections {
         let weigh = |_: &Reader, device: &Arc<OfDevice>| {
             u32::try_from(device.weight.load(Ordering::Relaxed)).unwrap_or(u32::MAX)
         };
-        Self {
-            by_reader: Cache::builder().max_capacity(MEMORY).weigher(weigh).build(),
-            numbers: AtomicU64::new(0),
-        }
+        Self { by_reader: Cache::weighed(MEMORY, weigh), numbers: AtomicU64::new(0) }
     }
 
     /// A connection of a device, and when it was used last: a new one where no position is named, which takes the

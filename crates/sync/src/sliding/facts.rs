@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_events::Membership;
 use parvis_storage::{AccountData, EventSn, RoomSn, Slot, StateRoot, StorageError, Store, UserSn};
 use ruma::{OwnedRoomId, UserId};

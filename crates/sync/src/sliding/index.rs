@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_dag::InvitePermission;
 use parvis_events::Membership;
 use parvis_storage::{Change, EventSn, Member, Position, RoomSn, StorageError, UserSn};
@@ -73,7 +73,7 @@ impl RoomIndexes {
     /// Nothing is indexed.
     pub(crate) fn new() -> Self {
         let weigh = |_: &UserSn, of_user: &Arc<OfUser>| of_user.rooms.load(Ordering::Relaxed) + 10;
-        Self { by_user: Cache::builder().max_capacity(ROOMS).weigher(weigh).build(), shapes: Arc::default() }
+        Self { by_user: Cache::weighed(ROOMS, weigh), shapes: Arc::default() }
     }
 
     /// The index of a user, however far it is.

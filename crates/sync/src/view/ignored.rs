@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_storage::{AccountData, StorageError, Store, UserSn};
 use ruma::OwnedUserId;
 use serde::{Deserialize, de::IgnoredAny};

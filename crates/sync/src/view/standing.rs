@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use moka::sync::Cache;
+use parvis_cache::Cache;
 use parvis_dag::{HistoryVisibility, Standing};
 use parvis_events::Membership;
 use parvis_storage::{
