@@ -136,8 +136,10 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
             let handler = handler.clone();
             Box::pin(async move {
                 let answer = async {
-                    let call = receive::<S, T>(&state, request, body_limit_bytes).await?;
-                    handler(state, call).await.map_err(Into::into)
+                    let received =
+                        receive::<S, T::Authentication>(&state, request, &T::METHOD, body_limit_bytes)
+                            .await?;
+                    handler(state, received.into_call()?).await.map_err(Into::into)
                 };
                 answer.await.unwrap_or_else(IntoResponse::into_response)
             })
@@ -269,33 +271,46 @@ pub fn json_response(body: &impl Serialize) -> Response {
     }
 }
 
-/// Authenticates, reads and parses. In this order: a stranger's body is not read.
-async fn receive<S, T>(
+/// A request whose caller is known and whose body was read; of what type it is does not matter yet.
+struct Received<P> {
+    path: Vec<String>,
+    principal: P,
+    body: Bytes,
+    parts: Parts,
+}
+
+/// Authenticates and reads. In this order: a stranger's body is not read. The program has this once for each way of
+/// authentication, and not for each endpoint.
+async fn receive<S, A: Scheme<S>>(
     state: &S,
     request: Request,
+    method: &Method,
     body_limit_bytes: usize,
-) -> Result<Call<T, <T::Authentication as Scheme<S>>::Principal>, MatrixError>
-where
-    T: IncomingRequest,
-    T::Authentication: Scheme<S>,
-{
+) -> Result<Received<A::Principal>, MatrixError> {
     let (mut parts, body) = request.into_parts();
-    let claim = T::Authentication::admit(state, &parts).await?;
+    let claim = A::admit(state, &parts).await?;
     let path = path_arguments(&mut parts).await?;
-    let mut body = read_json_body(&T::METHOD, body, body_limit_bytes).await?;
-    let principal = T::Authentication::confirm(state, claim, &parts, &body).await?;
-    if body.is_empty() && T::METHOD != Method::GET {
+    let mut body = read_json_body(method, body, body_limit_bytes).await?;
+    let principal = A::confirm(state, claim, &parts, &body).await?;
+    if body.is_empty() && method != Method::GET {
         body = Bytes::from_static(b"{}");
     }
+    Ok(Received { path, principal, body, parts })
+}
 
-    let mut http_request = http::Request::new(&*body);
-    *http_request.method_mut() = parts.method.clone();
-    *http_request.uri_mut() = parts.uri.clone();
-    *http_request.headers_mut() = parts.headers.clone();
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let request =
-        T::try_from_http_request(http_request, &path).map_err(|error| from_request_error(&error))?;
-    Ok(Call { request, principal, body, parts })
+impl<P> Received<P> {
+    /// Parses it.
+    fn into_call<T: IncomingRequest>(self) -> Result<Call<T, P>, MatrixError> {
+        let Self { path, principal, body, parts } = self;
+        let mut http_request = http::Request::new(&*body);
+        *http_request.method_mut() = parts.method.clone();
+        *http_request.uri_mut() = parts.uri.clone();
+        *http_request.headers_mut() = parts.headers.clone();
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let request =
+            T::try_from_http_request(http_request, &path).map_err(|error| from_request_error(&error))?;
+        Ok(Call { request, principal, body, parts })
+    }
 }
 
 /// A JSON object as it came; empty where there is none, or the method has none.
