@@ -71,7 +71,8 @@ impl Accounts {
     pub async fn until_ended(&self, token: &str) -> AuthError {
         let mut forgotten = self.sessions.follow();
         loop {
-            match self.authenticate(token, None).await {
+            // Boxed, since thousands wait here, and none of them needs room for the question while it waits.
+            match Box::pin(self.authenticate(token, None)).await {
                 // A database that fails for a moment ends no session.
                 Ok(_) | Err(AuthError::Storage(_)) => {}
                 Err(error) => return error,

@@ -85,6 +85,24 @@ impl Federation {
         R::IncomingResponse::try_from_http_response(response).map_err(|error| malformed(error.to_string()))
     }
 
+    /// As [`call`](Self::call), and gives the body of the answer: for those so large that what is in them should not
+    /// be copied.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_for_body<R>(
+        &self,
+        destination: &ServerName,
+        request: R,
+        limits: Limits,
+    ) -> Result<Bytes, PeerError>
+    where
+        R: OutgoingRequest + Metadata<PathBuilder = SinglePath>,
+    {
+        let response = self.exchange(destination, into_http(request)?, limits).await?;
+        response.into_body().collect(destination, limits.max_bytes).await
+    }
+
     /// Asks by the first version of an endpoint that has a second, for servers that know no other: the same
     /// request, at the path of old. Gives the body of the answer, which is another than that of the second version.
     ///

@@ -26,6 +26,7 @@ mod sent;
 mod stripped;
 mod template;
 mod third_party;
+mod told;
 mod verify;
 
 pub use self::{
@@ -34,4 +35,4 @@ pub use self::{
     offer::Template,
     third_party::{Bound, ThirdPartyInvite},
 };
-pub(crate) use self::{joining::Wish, outside::Doors};
+pub(crate) use self::{joining::Wish, outside::Doors, verify::bytes_of};

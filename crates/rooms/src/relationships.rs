@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::{Actor, RoomError, Rooms, admit::in_turn};
+use crate::{Actor, RoomError, Rooms, admit::in_turn, handshake::bytes_of};
 
 /// The most events that are given.
 const MOST_EVENTS: usize = 100;
@@ -158,8 +158,8 @@ impl Rooms {
         let Response { mut events, mut auth_chain, .. } = answer;
         events.truncate(MOST_EVENTS);
         auth_chain.truncate(MOST_AUTHORITIES);
-        let events = self.verify_many(events, version).await?;
-        let authorities = self.verify_many(auth_chain, version).await?;
+        let events = self.verify_many(events.into_iter().map(bytes_of).collect(), version).await?;
+        let authorities = self.verify_many(auth_chain.into_iter().map(bytes_of).collect(), version).await?;
         let pdus: Vec<_> = authorities.into_iter().chain(events).collect();
         in_turn!(self, room, |turn| {
             turn.add_outliers(pdus.clone()).await?;

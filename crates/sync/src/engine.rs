@@ -15,7 +15,7 @@ use std::{
 
 use parvis_ambient::{Ambient, Timestamp};
 use parvis_cache::Cache;
-use parvis_storage::{CommitError, StorageError, Store, Token, UserSn, WriteSet};
+use parvis_storage::{CommitError, DeviceSn, Position, StorageError, Store, Token, UserSn, WriteSet};
 use ruma::api::client::filter::FilterDefinition;
 use tokio::sync::{Notify, broadcast, watch};
 
@@ -159,7 +159,9 @@ impl SyncEngine {
         let at_once = since.is_none() || request.full_state || request.timeout.is_zero();
         loop {
             let next = inner.place();
-            let answer = Classic::answer(&inner.parts, request, reader, since, next).await?;
+            // Looking needs a lot more than waiting, and a waiting client is to hold no more than it needs.
+            let look = Box::pin(Classic::answer(&inner.parts, request, reader, since, next));
+            let answer = look.await?;
             if at_once || *closing.borrow() {
                 return Ok(answer);
             }
@@ -202,14 +204,19 @@ impl Inner {
         let told = since.to_device_told();
         let waiting = store.device_state(reader.device).await?.waiting;
         if waiting.is_some_and(|oldest| oldest <= told && told <= store.head()) {
-            let mut set = WriteSet::new();
-            set.delete_to_device(reader.device, told);
-            store.commit(set).await.map_err(|error| match error {
-                CommitError::Storage(error) => error,
-                other => StorageError::Corrupt(format!("a write without guards was refused: {other}")),
-            })?;
+            // Boxed, since it is seldom needed, and every sync that waits would have room for it.
+            Box::pin(self.delete_to_device(reader.device, told)).await?;
         }
         Ok(())
+    }
+
+    async fn delete_to_device(&self, device: DeviceSn, told: Position) -> Result<(), StorageError> {
+        let mut set = WriteSet::new();
+        set.delete_to_device(device, told);
+        self.parts.store.commit(set).await.map(drop).map_err(|error| match error {
+            CommitError::Storage(error) => error,
+            other => StorageError::Corrupt(format!("a write without guards was refused: {other}")),
+        })
     }
 
     fn now(&self) -> Timestamp {

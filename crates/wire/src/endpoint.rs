@@ -10,6 +10,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, TryFutureExt};
 use http::{HeaderMap, Method, header, request::Parts};
 use ruma::api::{
     IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponse, OutgoingResponseExt,
@@ -117,8 +118,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         E: Into<MatrixError> + 'static,
     {
         let endpoint = Self::with_own_reply(move |state, call| {
-            let answer = handler(state, call);
-            async move { typed_response(answer.await.map_err(Into::into)?) }
+            handler(state, call).map(|answer| typed_response(answer.map_err(Into::into)?))
         });
         Self { handler: type_name::<F>(), ..endpoint }
     }
@@ -134,14 +134,10 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     {
         Self::of_type::<T, F>(Arc::new(move |state: S, request, body_limit_bytes| {
             let handler = handler.clone();
-            Box::pin(async move {
-                let answer = async {
-                    let received =
-                        receive::<S, T::Authentication>(&state, request, &T::METHOD, body_limit_bytes)
-                            .await?;
-                    handler(state, received.into_call()?).await.map_err(Into::into)
-                };
-                answer.await.unwrap_or_else(IntoResponse::into_response)
+            reply_of(async move {
+                let received =
+                    receive::<S, T::Authentication>(&state, request, &T::METHOD, body_limit_bytes).await?;
+                handler(state, received.into_call()?).await.map_err(Into::into)
             })
         }))
     }
@@ -158,15 +154,12 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     {
         Self::of_type::<T, F>(Arc::new(move |state: S, request, _| {
             let handler = handler.clone();
-            Box::pin(async move {
-                let answer = async {
-                    let (mut parts, body) = request.into_parts();
-                    let claim = T::Authentication::admit(&state, &parts).await?;
-                    let principal = T::Authentication::confirm(&state, claim, &parts, b"").await?;
-                    let path = path_arguments(&mut parts).await?;
-                    handler(state, Stream { path, principal, body, parts }).await.map_err(Into::into)
-                };
-                answer.await.unwrap_or_else(IntoResponse::into_response)
+            reply_of(async move {
+                let (mut parts, body) = request.into_parts();
+                let claim = T::Authentication::admit(&state, &parts).await?;
+                let principal = T::Authentication::confirm(&state, claim, &parts, b"").await?;
+                let path = path_arguments(&mut parts).await?;
+                handler(state, Stream { path, principal, body, parts }).await.map_err(Into::into)
             })
         }))
     }
@@ -182,16 +175,13 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     {
         let run: Run<S> = Arc::new(move |state: S, request, body_limit_bytes| {
             let handler = handler.clone();
-            Box::pin(async move {
-                let answer = async {
-                    let (mut parts, body) = request.into_parts();
-                    let principal = AccessToken::admit(&state, &parts).await?;
-                    let path = path_arguments(&mut parts).await?;
-                    let body = read_json_body(&parts.method, body, body_limit_bytes).await?;
-                    let call = Call { request: path, principal, body, parts };
-                    handler(state, call).await.map_err(Into::into)
-                };
-                answer.await.unwrap_or_else(IntoResponse::into_response)
+            reply_of(async move {
+                let (mut parts, body) = request.into_parts();
+                let principal = AccessToken::admit(&state, &parts).await?;
+                let path = path_arguments(&mut parts).await?;
+                let body = read_json_body(&parts.method, body, body_limit_bytes).await?;
+                let call = Call { request: path, principal, body, parts };
+                handler(state, call).await.map_err(Into::into)
             })
         });
         Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, handler: type_name::<F>(), run }
@@ -206,13 +196,10 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     {
         let run: Run<S> = Arc::new(move |state: S, request, _| {
             let handler = handler.clone();
-            Box::pin(async move {
-                let answer = async {
-                    let (mut parts, body) = request.into_parts();
-                    let path = path_arguments(&mut parts).await?;
-                    handler(state, Stream { path, principal: (), body, parts }).await.map_err(Into::into)
-                };
-                answer.await.unwrap_or_else(IntoResponse::into_response)
+            reply_of(async move {
+                let (mut parts, body) = request.into_parts();
+                let path = path_arguments(&mut parts).await?;
+                handler(state, Stream { path, principal: (), body, parts }).await.map_err(Into::into)
             })
         });
         Self { method, paths: vec![path.to_owned()], body_limit_bytes: None, handler: type_name::<F>(), run }
@@ -417,6 +404,12 @@ fn answer_with<S: Clone + Send + Sync + 'static>(
 #[expect(clippy::expect_used, reason = "the methods of ruma's types are those of HTTP")]
 fn filter(method: &Method) -> MethodFilter {
     MethodFilter::try_from(method.clone()).expect("endpoints use the methods of HTTP")
+}
+
+/// The answer of a handler; an error becomes the answer that tells of it. There is one such future for each request, so
+/// nothing in it stands there twice.
+fn reply_of(answer: impl Future<Output = Result<Response, MatrixError>> + Send + 'static) -> Answer {
+    Box::pin(answer.unwrap_or_else(IntoResponse::into_response))
 }
 
 /// The path with the names of its variables left out: `/rooms/{}/state`.

@@ -8,6 +8,7 @@ pub(crate) mod server;
 mod synapse;
 pub(crate) mod table;
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -36,16 +37,30 @@ pub(crate) struct Arguments {
     /// Servers to measure, in this order.
     #[arg(long, value_delimiter = ',', default_value = "parvis-sqlite,parvis-postgres,synapse-postgres")]
     servers: Vec<Kind>,
+    /// How often each server is measured, from a fresh start: the table has the medians [default: 3, quick 1].
+    #[arg(long)]
+    rounds: Option<NonZero<usize>>,
+    /// How often Synapse is measured, which takes long; a ratio of fifty needs no median [default: as --rounds].
+    #[arg(long)]
+    synapse_rounds: Option<NonZero<usize>>,
     /// The Markdown file to write [default: bench/report.md where cargo builds]; each server's full report goes
     /// beside it as JSON.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Measure this program instead of a release build of Parvis.
+    /// Measure this program instead of one that is built as it is packaged.
     #[arg(long)]
     parvis: Option<PathBuf>,
     /// Handed to the load generator as they are.
     #[arg(last = true)]
     generator: Vec<String>,
+}
+
+impl Arguments {
+    /// How often this server is measured.
+    fn rounds(&self, kind: Kind) -> usize {
+        let synapse = self.synapse_rounds.filter(|_| kind == Kind::SynapsePostgres);
+        synapse.or(self.rounds).map_or(if self.quick { 1 } else { 3 }, NonZero::get)
+    }
 }
 
 /// A server on a database.
@@ -85,17 +100,28 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let mut measured = Vec::new();
     let mut failed = false;
     for kind in &arguments.servers {
-        println!("== {} ==", kind.name());
-        match measure(*kind, arguments, &generator, parvis.as_deref(), &out) {
-            Ok(report) => {
-                failed |= !report.is_complete();
-                measured.push(Measured { kind: *kind, report });
-            }
-            Err(failure) => {
-                eprintln!("{}: {failure}", kind.name());
-                failed = true;
+        let of = arguments.rounds(*kind);
+        let mut rounds = Vec::with_capacity(of);
+        for round in 1..=of {
+            println!("== {}, round {round} of {of} ==", kind.name());
+            let json = out.with_extension(format!("{}.{round}.json", kind.name()));
+            match measure(*kind, arguments, &generator, parvis.as_deref(), &json) {
+                Ok(report) => {
+                    failed |= !report.is_complete();
+                    rounds.push(report);
+                }
+                Err(failure) => {
+                    eprintln!("{}: {failure}", kind.name());
+                    failed = true;
+                }
             }
         }
+        let rounds_measured = rounds.len();
+        measured.extend(Report::median(rounds).map(|report| Measured {
+            kind: *kind,
+            rounds: rounds_measured,
+            report,
+        }));
     }
     let text = table::markdown(&measured, busy_percent);
     std::fs::write(&out, &text).map_err(Failure::at(&out))?;
@@ -109,7 +135,7 @@ fn parvis_program(arguments: &Arguments) -> Outcome<Option<PathBuf>> {
     }
     match &arguments.parvis {
         Some(program) => Ok(Some(program.clone())),
-        None => server::build_release("parvis-server", "parvis").map(Some),
+        None => server::build_dist("parvis-server", "parvis").map(Some),
     }
 }
 
@@ -119,19 +145,18 @@ fn measure(
     arguments: &Arguments,
     generator: &Path,
     parvis: Option<&Path>,
-    out: &Path,
+    json: &Path,
 ) -> Outcome<Report> {
     let running = start(kind, parvis, None)?;
-    let json = out.with_extension(format!("{}.json", kind.name()));
     // An earlier run's report must not pass for this one's.
-    let _ = std::fs::remove_file(&json);
+    let _ = std::fs::remove_file(json);
     let mut program = server::mortal()
         .argument("--")
         .argument(generator)
         .arguments(["--url", &running.url(), "--register-dummy"])
         .arguments(running.pids().iter().flat_map(|pid| ["--pid".to_owned(), pid.to_string()]))
         .argument("--json")
-        .argument(&json);
+        .argument(json);
     if arguments.quick {
         program = program.argument("--quick");
     }
@@ -143,7 +168,7 @@ fn measure(
     if !complete {
         eprintln!("the load generator failed; the server said last:\n{}", running.last_words());
     }
-    let text = std::fs::read_to_string(&json).map_err(Failure::at(&json))?;
+    let text = std::fs::read_to_string(json).map_err(Failure::at(json))?;
     serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", json.display())))
 }
 

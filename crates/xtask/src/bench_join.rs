@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// The Markdown file to write [default: bench/join.md where cargo builds].
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Measure this program instead of a release build of Parvis.
+    /// Measure this program instead of one that is built as it is packaged.
     #[arg(long)]
     parvis: Option<PathBuf>,
 }
@@ -65,7 +65,8 @@ impl Arguments {
         if self.servers.iter().all(|kind| *kind == Kind::SynapsePostgres) {
             return Ok(None);
         }
-        self.parvis.clone().map_or_else(|| self.build("parvis-server", "parvis"), Ok).map(Some)
+        let build = if self.quick { server::build_debug } else { server::build_dist };
+        self.parvis.clone().map_or_else(|| build("parvis-server", "parvis"), Ok).map(Some)
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// The Markdown file to write.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Measure this program instead of a release build of Parvis.
+    /// Measure this program instead of one that is built as it is packaged.
     #[arg(long)]
     parvis: Option<PathBuf>,
 }
@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let build = if arguments.quick { server::build_debug } else { server::build_release };
     let parvis = match &arguments.parvis {
         Some(program) => program.clone(),
-        None => build("parvis-server", "parvis")?,
+        None if arguments.quick => server::build_debug("parvis-server", "parvis")?,
+        None => server::build_dist("parvis-server", "parvis")?,
     };
     let bench = build("parvis-start-bench", "parvis-start-bench")?;
     let messages = arguments.messages.unwrap_or(if arguments.quick { 5_000 } else { 1_000_000 });

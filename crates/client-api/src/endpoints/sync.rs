@@ -4,6 +4,7 @@ mod sliding_request;
 mod sliding_sync;
 mod sliding_sync_v4;
 mod sync_events;
+mod waiting;
 
 use http::Method;
 use parvis_wire::{Endpoint, Endpoints};

@@ -7,8 +7,8 @@ use parvis_dag::{Known, authorise, judge_outlier};
 use parvis_events::{Membership, Pdu, RoomVersion};
 use parvis_storage::{EventFlags, EventSn, NewEvent, RoomHead, Slot, StateRoot, TypeSn, UserSn};
 use ruma::{EventId, OwnedEventId, OwnedUserId, UserId};
-use serde_json::value::RawValue;
 
+use super::told::Told;
 use crate::{
     RoomError, Rooms,
     admit::{Attempts, Turn},
@@ -18,12 +18,6 @@ use crate::{
 const MOST_EVENTS: usize = 1_000_000;
 /// How many events are written at once: their rows are held in memory until they are.
 const PIECE: usize = 2_000;
-
-/// What a resident tells of a room.
-pub(super) struct Told {
-    pub(super) state: Vec<Box<RawValue>>,
-    pub(super) auth_chain: Vec<Box<RawValue>>,
-}
 
 /// A room that has come with a join, checked.
 pub(super) struct Arrival {
@@ -52,8 +46,7 @@ impl Rooms {
         let state = self.verify_many(told.state, version).await?;
         let state_ids: HashSet<OwnedEventId> =
             state.iter().map(|event| event.owned_event_id().clone()).collect();
-        let chain = told.auth_chain.into_iter();
-        let chain = self.verify_many(chain.collect(), version).await?;
+        let chain = self.verify_many(told.auth_chain, version).await?;
         let mut events = state;
         events.extend(chain.into_iter().filter(|event| !state_ids.contains(event.event_id())));
         if events.len() < in_state {

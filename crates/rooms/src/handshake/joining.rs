@@ -8,10 +8,10 @@ use parvis_storage::{EventFlags, RoomSn};
 use ruma::{
     OwnedRoomId, OwnedServerName, RoomVersionId, ServerName, api::federation::membership::prepare_join_event,
 };
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
 use super::{
-    import::{Arrival, Told},
+    import::Arrival,
     inviting::json,
     residents::{ASK, Refusals},
     template::Given,
@@ -131,16 +131,15 @@ impl Rooms {
         let join = given.complete(self, room_id, user_id, wish.content.clone())?;
 
         let _passing = self.doors.pass(room_id).await;
-        let answer = self.send_own_join(server, &join).await?;
-        let join = match answer.event {
-            Some(signed) => self.with_more_signatures(join, &signed, version).await?,
+        let told = self.send_own_join(server, &join).await?;
+        let join = match &told.event {
+            Some(signed) => self.with_more_signatures(join, signed, version).await?,
             None => join,
         };
         if let Some(room) = self.residence(room_id).await? {
             // Others of this server are in the room already; only somebody elsewhere could let this user in.
             return self.enter_among_others(server, room, join).await.map(|()| Reply::LetIn);
         }
-        let told = Told { state: answer.state, auth_chain: answer.auth_chain };
         let arrival = self.check_arrival(join, version, told).await?;
         self.import(wish.actor.user, arrival).await.map(|()| Reply::LetIn)
     }
@@ -173,10 +172,10 @@ impl Rooms {
     async fn with_more_signatures(
         &self,
         join: Pdu,
-        signed: &RawValue,
+        signed: &[u8],
         version: RoomVersion,
     ) -> Result<Pdu, RoomError> {
-        let event = RawPdu::parse_raw(signed, version).and_then(RawPdu::check_format);
+        let event = RawPdu::parse(signed, version).and_then(RawPdu::check_format);
         match event.ok().filter(|event| event.event_id() == join.event_id()) {
             Some(event) => self.verify_one(event).await,
             None => Ok(join),

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use parvis_events::{Pdu, RawPdu, RoomVersion, SignedPdu, WellFormedPdu};
 use parvis_peers::{WantedKeys, want_keys};
 use ruma::OwnedEventId;
@@ -33,16 +34,15 @@ impl Rooms {
     /// is left out.
     pub(crate) async fn verify_many(
         &self,
-        events: Vec<Box<RawValue>>,
+        events: Vec<Bytes>,
         version: RoomVersion,
     ) -> Result<Vec<Pdu>, RoomError> {
         // An event that was taken apart is many times larger than its text. So each is taken apart twice, once for the
         // keys that it wants and once to be verified, and none waits so for the others.
-        let parse =
-            move |event: &RawValue| RawPdu::parse_raw(event, version).and_then(RawPdu::check_format).ok();
+        let parse = move |event: &[u8]| RawPdu::parse(event, version).and_then(RawPdu::check_format).ok();
         let keys = Arc::new(Mutex::new(WantedKeys::new()));
         let to_fill = Arc::clone(&keys);
-        let look_at = move |event: Box<RawValue>| {
+        let look_at = move |event: Bytes| {
             let parsed = parse(&event)?;
             want_keys(&mut to_fill.lock().unwrap_or_else(PoisonError::into_inner), &parsed);
             Some((parsed.event_id().to_owned(), event))
@@ -53,13 +53,18 @@ impl Rooms {
         drop(seen);
         let keys = std::mem::take(&mut *keys.lock().unwrap_or_else(PoisonError::into_inner));
         let book = Arc::new(self.others.keys.keys(&keys).await);
-        let verify = move |event: Box<RawValue>| {
+        let verify = move |event: Bytes| {
             let event = parse(&event)?;
             let usable = book.usable_for(&event);
             event.verify(&usable).ok().map(SignedPdu::into_pdu)
         };
         in_parallel(events, verify).await
     }
+}
+
+/// The bytes of an event that stands by itself.
+pub(crate) fn bytes_of(event: Box<RawValue>) -> Bytes {
+    Bytes::from(Box::<str>::from(event).into_boxed_bytes())
 }
 
 /// Does the same with many things on several threads; what gives nothing is left out, the order stays.

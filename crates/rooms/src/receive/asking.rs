@@ -22,7 +22,7 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
-use crate::{RoomError, Rooms};
+use crate::{RoomError, Rooms, handshake::bytes_of};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -132,7 +132,8 @@ impl Asking<'_> {
     /// Those of the events that are well-formed, signed, and of this room.
     async fn verify(&self, mut events: Vec<Box<RawValue>>) -> Result<Vec<Pdu>, RoomError> {
         events.truncate(MOST_EVENTS);
-        let mut pdus = self.rooms.verify_many(events, self.head.version).await?;
+        let mut pdus =
+            self.rooms.verify_many(events.into_iter().map(bytes_of).collect(), self.head.version).await?;
         pdus.retain(|pdu| *pdu.room_id() == *self.head.room_id);
         Ok(pdus)
     }

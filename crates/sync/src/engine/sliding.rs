@@ -30,7 +30,8 @@ impl SyncEngine {
         let mut is_over = request.pos.is_none() || request.timeout.is_zero();
         loop {
             is_over |= *closing.borrow();
-            let answer = inner.sliding.answer(&inner.parts, reader, request, &attached, is_over).await?;
+            let look = Box::pin(inner.sliding.answer(&inner.parts, reader, request, &attached, is_over));
+            let answer = look.await?;
             if let Some(answer) = answer {
                 return Ok(answer);
             }

@@ -215,3 +215,18 @@ async fn first_window_costs_what_it_shows_and_not_what_lies_below() {
     })
     .await;
 }
+
+/// Thousands wait at the same time, each in such a future.
+#[tokio::test]
+async fn waiting_holds_little_memory() {
+    const MOST_BYTES: usize = 2_048;
+    on_each_engine(async |world: World| {
+        let reader = world.person("alice").await.reader();
+        let classic = request(None, lazy());
+        let classic = size_of_val(&world.engine.sync(reader, &classic));
+        let sliding = window(19, None);
+        let sliding = size_of_val(&world.engine.slide(reader, &sliding));
+        assert!(classic <= MOST_BYTES && sliding <= MOST_BYTES, "classic {classic}, sliding {sliding} bytes");
+    })
+    .await;
+}

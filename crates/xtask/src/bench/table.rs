@@ -15,6 +15,8 @@ const OTHERS_TOLERATED_PERCENT: f64 = 5.0;
 pub(crate) struct Measured {
     /// Which server.
     pub(crate) kind: Kind,
+    /// How often it was measured; the report has the medians.
+    pub(crate) rounds: usize,
     /// What the generator wrote.
     pub(crate) report: Report,
 }
@@ -33,6 +35,27 @@ impl Report {
     pub(crate) fn is_complete(&self) -> bool {
         self.not_measured.is_empty()
     }
+
+    /// One report of several rounds: of each figure the median. `None` where there are none.
+    pub(crate) fn median(rounds: Vec<Self>) -> Option<Self> {
+        let mut outcomes: Vec<Vec<Outcome>> = Vec::new();
+        let mut rounds = rounds.into_iter();
+        let mut whole = rounds.next()?;
+        for outcome in std::mem::take(&mut whole.outcomes).into_iter().chain(rounds.flat_map(|mut round| {
+            whole.not_measured.append(&mut round.not_measured);
+            round.outcomes
+        })) {
+            match outcomes
+                .iter_mut()
+                .find(|of| of[0].scenario == outcome.scenario && of[0].shape == outcome.shape)
+            {
+                Some(of) => of.push(outcome),
+                None => outcomes.push(vec![outcome]),
+            }
+        }
+        whole.outcomes = outcomes.into_iter().filter_map(Outcome::median).collect();
+        Some(whole)
+    }
 }
 
 #[derive(Deserialize)]
@@ -46,6 +69,46 @@ struct Outcome {
     latency_ms: Latency,
     server: Option<Server>,
     others_cpu_percent: f64,
+}
+
+impl Outcome {
+    /// The same shape, measured several times.
+    fn median(times: Vec<Self>) -> Option<Self> {
+        let of = |figure: fn(&Self) -> f64| median(times.iter().map(figure).collect());
+        let latency =
+            |figure: fn(&Latency) -> f64| median(times.iter().map(|one| figure(&one.latency_ms)).collect());
+        let servers: Vec<&Server> = times.iter().filter_map(|one| one.server.as_ref()).collect();
+        let server = |figure: fn(&Server) -> f64| median(servers.iter().map(|one| figure(one)).collect());
+        let mut failures = BTreeMap::new();
+        for (why, count) in times.iter().flat_map(|one| &one.failures) {
+            *failures.entry(why.clone()).or_insert(0) += count;
+        }
+        let first = times.first()?;
+        Some(Self {
+            scenario: first.scenario.clone(),
+            shape: first.shape.clone(),
+            unit: first.unit.clone(),
+            operations: times.iter().map(|one| one.operations).max()?,
+            failures,
+            per_second: of(|one| one.per_second)?,
+            latency_ms: Latency {
+                p50: latency(|one| one.p50)?,
+                p95: latency(|one| one.p95)?,
+                p99: latency(|one| one.p99)?,
+            },
+            server: server(|one| one.cpu_ms_per_operation)
+                .zip(server(|one| one.peak_mib))
+                .map(|(cpu_ms_per_operation, peak_mib)| Server { cpu_ms_per_operation, peak_mib }),
+            others_cpu_percent: of(|one| one.others_cpu_percent)?,
+        })
+    }
+}
+
+/// The one in the middle; of an even number the mean of the two there.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let (below, above) = (values.get(values.len().saturating_sub(1) / 2)?, values.get(values.len() / 2)?);
+    Some(f64::midpoint(*below, *above))
 }
 
 #[derive(Deserialize)]
@@ -96,6 +159,9 @@ pub(crate) fn markdown(measured: &[Measured], busy_percent: f64) -> String {
              by others before the run.",
             first.report.cores
         );
+    }
+    for one in measured.iter().filter(|one| one.rounds > 1) {
+        let _ = writeln!(out, "{}: medians of {} rounds.", one.kind.name(), one.rounds);
     }
     if measured.iter().any(|one| one.report.quick) {
         out.push_str("**A quick run: it shows that everything works; its figures mean nothing.**\n");
@@ -181,19 +247,30 @@ fn times(one: &Measured, measured: &[Measured], scenario: &str, shape: &str, mea
     rounded(if measure.more_is_better { ours / theirs } else { theirs / ours })
 }
 
-/// What a delivery costs beside a request that does nothing.
+/// Whether a shape is compared with a request that does nothing, and what one operation of it is called.
+fn beside_nothing(outcome: &Outcome) -> Option<&'static str> {
+    match outcome.scenario.as_str() {
+        "fanout" => Some("a delivery"),
+        "empty-poll" => Some("an empty poll"),
+        "sliding-sync" if outcome.shape.starts_with("nothing new") => Some("an empty poll"),
+        _ => None,
+    }
+}
+
+/// What a delivery, and a poll that finds nothing, cost beside a request that does nothing.
 fn floors(out: &mut String, measured: &[Measured]) {
     for one in measured {
         let cpu = |outcome: &Outcome| outcome.server.as_ref().map(|server| server.cpu_ms_per_operation);
         let floor =
             one.report.outcomes.iter().filter(|o| o.scenario == "versions").filter_map(cpu).reduce(f64::min);
         let Some(floor) = floor.filter(|floor| *floor > 0.0) else { continue };
-        for outcome in one.report.outcomes.iter().filter(|o| o.scenario == "fanout") {
-            let Some(cost) = cpu(outcome) else { continue };
+        for outcome in &one.report.outcomes {
+            let (Some(cost), Some(what)) = (cpu(outcome), beside_nothing(outcome)) else { continue };
             let (kind, shape, ratio) = (one.kind.name(), &outcome.shape, rounded(cost / floor));
+            let scenario = &outcome.scenario;
             let _ = write!(
                 out,
-                "\n{kind}, {shape}: CPU of a delivery is {ratio} times that of `GET /versions`.\n"
+                "\n{kind}, {scenario}, {shape}: CPU of {what} is {ratio} times that of `GET /versions`.\n"
             );
         }
     }
@@ -245,7 +322,7 @@ fn processor_ticks() -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Measured, markdown};
+    use super::{Kind, Measured, Report, markdown};
 
     fn measured(kind: Kind, per_second: f64, cpu: f64) -> Measured {
         let report = serde_json::json!({
@@ -256,7 +333,7 @@ mod tests {
                 "server": { "cpu_ms_per_operation": cpu, "peak_mib": 10.0 }, "others_cpu_percent": 0.0,
             }],
         });
-        Measured { kind, report: serde_json::from_value(report).unwrap() }
+        Measured { kind, rounds: 1, report: serde_json::from_value(report).unwrap() }
     }
 
     #[test]
@@ -267,6 +344,17 @@ mod tests {
         );
         assert!(text.contains("| send | 1 room | messages per second | 300 | 30.0 | 10.0 |"), "{text}");
         assert!(text.contains("| send | 1 room | CPU ms each | 0.500 | 20.0 | 40.0 |"), "{text}");
+    }
+
+    #[test]
+    fn of_several_rounds_each_figure_is_the_one_in_the_middle() {
+        let rounds = [(300.0, 0.3), (100.0, 0.1), (200.0, 0.9)];
+        let rounds = rounds.map(|(per_second, cpu)| measured(Kind::ParvisSqlite, per_second, cpu).report);
+        let report = Report::median(rounds.into()).unwrap();
+        let text = markdown(&[Measured { kind: Kind::ParvisSqlite, rounds: 3, report }], 0.0);
+        assert!(text.contains("| messages per second | 200 |\n"), "{text}");
+        assert!(text.contains("| CPU ms each | 0.300 |\n"), "{text}");
+        assert!(Report::median(Vec::new()).is_none());
     }
 
     #[test]

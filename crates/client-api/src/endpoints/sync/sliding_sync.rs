@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use axum::response::Response;
 use parvis_sync::{SlidingAnswer, SlidingRequest};
-use parvis_wire::{Call, access_token, parse_json};
+use parvis_wire::{Call, parse_json};
 use ruma::presence::PresenceState;
 use serde::Deserialize;
 
-use super::sliding_request::{Body, Envelope};
+use super::{
+    sliding_request::{Body, Envelope},
+    waiting::Waiting,
+};
 use crate::{
     ApiError, ClientApi, Session,
-    actor::reader,
     query::parse_query,
     reply::{SlidingForm, sliding},
 };
@@ -37,28 +39,21 @@ pub(super) async fn handle(api: ClientApi, call: Call<Vec<String>, Session>) -> 
         set_presence: asked.set_presence.unwrap_or(PresenceState::Online),
         most_timeline_events: api.bounds.most_timeline_events,
     })?;
-    let answer = slide(&api, &call, &request).await?;
+    let waiting = Waiting::of(&call)?;
+    drop(call);
+    let answer = slide(&api, &waiting, &request).await?;
     Ok(sliding(&answer, SlidingForm::Unstable, transaction.as_deref()))
 }
 
 /// Waits for what is new, but not longer than the session lasts.
 pub(super) async fn slide(
     api: &ClientApi,
-    call: &Call<Vec<String>, Session>,
+    waiting: &Waiting,
     request: &SlidingRequest,
 ) -> Result<SlidingAnswer, ApiError> {
-    let token = access_token(&call.parts)?.unwrap_or_default();
-    let ended = async {
-        match call.principal.service.is_some() {
-            // A service's token is good for as long as the service is registered.
-            true => std::future::pending().await,
-            false => api.accounts.until_ended(&token).await,
-        }
-    };
     tokio::select! {
         biased;
-        answer = api.sync.slide(reader(&call.principal), request) => Ok(answer?),
-        // Who logs out on another device is told at once, and not when the wait is over.
-        ended = ended => Err(ended.into()),
+        answer = api.sync.slide(waiting.reader, request) => Ok(answer?),
+        ended = waiting.ended(api) => Err(ended.into()),
     }
 }

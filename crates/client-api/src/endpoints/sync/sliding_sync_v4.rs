@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::{
     sliding_request::{Envelope, Extensions, Filters, MOST_STATE, Parsed, bounded, ranges, size},
     sliding_sync::slide,
+    waiting::Waiting,
 };
 use crate::{
     ApiError, ClientApi, Session,
@@ -69,7 +70,9 @@ pub(super) async fn handle(api: ClientApi, call: Call<Vec<String>, Session>) -> 
     let body: Body = parse_json(&call.body)?;
     let most_timeline_events = api.bounds.most_timeline_events;
     let request = body.request(api.bounds.longest_sync_wait, most_timeline_events)?;
-    let answer = slide(&api, &call, &request).await?;
+    let waiting = Waiting::of(&call)?;
+    drop(call);
+    let answer = slide(&api, &waiting, &request).await?;
     Ok(sliding(&answer, SlidingForm::Accepted, None))
 }
 

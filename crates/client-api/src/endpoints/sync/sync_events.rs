@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use parvis_sync::{Filter, SyncRequest, Token};
-use parvis_wire::{Call, MatrixError, access_token};
+use parvis_wire::{Call, MatrixError};
 use ruma::api::client::sync::sync_events::v3::{Filter as AskedFilter, Request};
 
+use super::waiting::Waiting;
 use crate::{
     ApiError, ClientApi, Session,
-    actor::reader,
     reply::{StateField, sync},
 };
 
@@ -19,10 +19,11 @@ const UNSTABLE_STATE_AFTER: &str = "org.matrix.msc4222.use_state_after=true";
 
 /// What is new since the last sync. Where nothing is, waits for it as long as the client asks to.
 pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Result<Response, ApiError> {
-    let Request { filter, since, full_state, set_presence, timeout, use_state_after, .. } = call.request;
-    let reader = reader(&call.principal);
+    let waiting = Waiting::of(&call)?;
     let unstable =
         call.parts.uri.query().unwrap_or_default().split('&').any(|flag| flag == UNSTABLE_STATE_AFTER);
+    let Call { request, .. } = call;
+    let Request { filter, since, full_state, set_presence, timeout, use_state_after, .. } = request;
     let since = since.as_deref().map(str::parse::<Token>).transpose();
     let request = SyncRequest {
         since: since.map_err(|error| MatrixError::invalid_param(format!("`since` is {error}")))?,
@@ -33,7 +34,7 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
             None => Arc::default(),
             Some(AskedFilter::FilterDefinition(definition)) => Arc::new(Filter::from(&definition)),
             Some(AskedFilter::FilterId(id)) => {
-                let stored = api.sync.stored_filter(reader.user, &id).await?;
+                let stored = api.sync.stored_filter(waiting.reader.user, &id).await?;
                 stored.ok_or_else(|| MatrixError::invalid_param("no filter of yours has this id"))?
             }
             Some(_) => {
@@ -43,20 +44,10 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         state_after: use_state_after || unstable,
         set_presence,
     };
-    let token = access_token(&call.parts)?.unwrap_or_default();
-    let is_service = call.principal.service.is_some();
-    let ended = async {
-        match is_service {
-            // A service's token is good for as long as the service is registered.
-            true => std::future::pending().await,
-            false => api.accounts.until_ended(&token).await,
-        }
-    };
     let answer = tokio::select! {
         biased;
-        answer = api.sync.sync(reader, &request) => answer?,
-        // Who logs out on another device is told at once, and not when the wait is over.
-        ended = ended => return Err(ended.into()),
+        answer = api.sync.sync(waiting.reader, &request) => answer?,
+        ended = waiting.ended(&api) => return Err(ended.into()),
     };
     let state = match (use_state_after, unstable) {
         (true, _) => StateField::After,
