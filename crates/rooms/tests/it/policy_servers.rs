@@ -66,7 +66,10 @@ async fn carry(from: &Server, to: &Server, event_id: &EventId) -> std::sync::Arc
     let outcomes = to.rooms.receive(server_name!("b.test"), vec![raw]).await.unwrap();
     assert_eq!(outcomes[0].1, Ok(()));
     for _ in 0..500 {
-        if let Some(event) = to.store.event_by_id(event_id).await.unwrap() {
+        // It may be seen before, as one that waits to be judged.
+        if let Some(event) = to.store.event_by_id(event_id).await.unwrap()
+            && event.has_state()
+        {
             return event;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
