@@ -66,6 +66,20 @@ impl Samples {
         self.latencies_us.len()
     }
 
+    /// The median latency of the first tenth of the operations and of the last, in milliseconds: whether what grows makes
+    /// the work dearer. Only of one worker's, which stand in their order.
+    pub(crate) fn tenths_p50_ms(&self) -> Option<(f64, f64)> {
+        let tenth = self.latencies_us.len() / 10;
+        let median = |part: &[u32]| {
+            let mut part = part.to_vec();
+            part.sort_unstable();
+            part.get(part.len() / 2).map(|us| f64::from(*us) / 1000.0)
+        };
+        let first = self.latencies_us.get(..tenth)?;
+        let last = self.latencies_us.get(self.latencies_us.len() - tenth..)?;
+        median(first).zip(median(last))
+    }
+
     /// Percentiles so far.
     pub(crate) fn percentiles(&mut self) -> Percentiles {
         self.latencies_us.sort_unstable();
@@ -260,6 +274,16 @@ mod tests {
         }
         let found = samples.percentiles();
         assert_eq!((found.p50, found.p95, found.p99, found.max), (100.0, 190.0, 198.0, 200.0));
+    }
+
+    #[test]
+    fn tenths_tell_what_grows_dearer() {
+        let mut samples = Samples::default();
+        assert_eq!(samples.tenths_p50_ms(), None);
+        for ms in 1..=100 {
+            samples.succeeded(Duration::from_millis(ms));
+        }
+        assert_eq!(samples.tenths_p50_ms(), Some((6.0, 96.0)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `POST /rooms/{roomId}/join` by many users, one after the other, into one room that grows meanwhile.
+//! `POST /rooms/{roomId}/join` by many users, one after the other, into one room that grows meanwhile; then all its members,
+//! as a client asks for them.
 
 use std::sync::Arc;
 
@@ -6,9 +7,12 @@ use super::Ground;
 use crate::{
     connection::Failure,
     load::Worker,
-    matrix::{Account, Client},
+    matrix::{Account, Client, encoded},
     measure::{Name, Outcome},
 };
+
+/// How often the members are asked for.
+const LISTS: usize = 100;
 
 struct Joiner {
     client: Client,
@@ -26,12 +30,29 @@ impl Worker for Joiner {
     }
 }
 
+/// Who looks at the list of members.
+struct Reader {
+    client: Client,
+    path: String,
+}
+
+impl Worker for Reader {
+    async fn step(&mut self, _: usize) -> Result<(), Failure> {
+        self.client.get("members", &self.path).await.map(drop)
+    }
+}
+
 pub(super) async fn measure(ground: &mut Ground) -> Result<Vec<Outcome>, Failure> {
     let joins = ground.sizes.joins;
     let creator = ground.accounts.apart().await?;
     let users = ground.accounts.crowd(joins).await?;
     let room_id = ground.public_room(&creator).await?;
+    let path = format!("/_matrix/client/v3/rooms/{}/members", encoded(&room_id));
     let joiner = Joiner { client: ground.client(&creator), users, room_id };
     let name = Name { scenario: "join", shape: format!("{joins} users"), unit: "joins" };
-    Ok(vec![ground.closed_loop_cold(name, vec![joiner], ground.bound(joins)).await])
+    let joined = ground.closed_loop_cold(name, vec![joiner], ground.bound(joins)).await;
+    let reader = Reader { client: ground.client(&creator), path };
+    let name = Name { scenario: "members", shape: format!("{} members", joins + 1), unit: "lists" };
+    let listed = ground.closed_loop(name, vec![reader], ground.bound(LISTS)).await;
+    Ok(vec![joined, listed])
 }

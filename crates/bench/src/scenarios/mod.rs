@@ -131,8 +131,15 @@ impl Ground {
     /// Measures from the first operation on, for what can be done only once.
     async fn closed_loop_cold<W: Worker>(&self, name: Name, workers: Vec<W>, bound: Bound) -> Outcome {
         let meter = Meter::start(&self.watch).await;
+        let alone = workers.len() == 1;
         let loaded = load::closed_loop(workers, bound).await;
-        meter.finish(name, loaded.samples, loaded.active).await
+        let tenths = loaded.samples.tenths_p50_ms().filter(|_| alone);
+        let mut outcome = meter.finish(name, loaded.samples, loaded.active).await;
+        if let Some((first, last)) = tenths {
+            outcome.facts.insert("first_tenth_p50_ms".to_owned(), first);
+            outcome.facts.insert("last_tenth_p50_ms".to_owned(), last);
+        }
+        outcome
     }
 
     /// A room that anybody may join, with its creator in it.

@@ -22,7 +22,8 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
     let waiting = Waiting::of(&call)?;
     let unstable =
         call.parts.uri.query().unwrap_or_default().split('&').any(|flag| flag == UNSTABLE_STATE_AFTER);
-    let Call { request, .. } = call;
+    let Call { request, parts, .. } = call;
+    drop(parts);
     let Request { filter, since, full_state, set_presence, timeout, use_state_after, .. } = request;
     let since = since.as_deref().map(str::parse::<Token>).transpose();
     let request = SyncRequest {
