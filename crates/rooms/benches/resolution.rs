@@ -229,6 +229,7 @@ impl<'a> Filling<'a> {
         let mut event = self.event(&mut set, last, EventFlags::SEAM).await;
         let set_by_last = &self.changes[self.changes.len() - 1..];
         let after = store.change_state(&mut set, before, set_by_last).await.unwrap();
+        event.state_root = before;
         event.stand_at(before, after);
         let head = RoomHead {
             room: self.room.number,

@@ -11,7 +11,7 @@ use crate::{
     model::{EventFlags, NewEvent, StoredEvent},
     numbers::{pack, unpack},
     state_tree::StateRoot,
-    statement::statements,
+    statement::{Statement, statements},
     store::Store,
     value::{Row as StoredRow, Value},
     write_set::{PendingChange, TransactionKey, WriteSet},
@@ -27,6 +27,26 @@ macro_rules! event_columns {
          JOIN event_json j ON j.event_sn = e.event_sn
          JOIN rooms r ON r.room_sn = e.room_sn
          LEFT JOIN transactions t ON t.event_sn = e.event_sn"
+    };
+}
+
+/// The numbers of events in one row, separated by commas and in an order; nothing if there is none. Rows come one by one
+/// from the database's thread, which for a page of numbers costs more than finding them.
+macro_rules! numbers_of {
+    ($condition:literal, $order:literal, $limit:literal) => {
+        concat!(
+            "SELECT string_agg(CAST(event_sn AS TEXT), ',' ORDER BY ",
+            $order,
+            ")
+             FROM (SELECT event_sn, position, place FROM events ",
+            $condition,
+            "
+                 ORDER BY ",
+            $order,
+            " ",
+            $limit,
+            ") AS page"
+        )
     };
 }
 
@@ -50,18 +70,26 @@ statements! {
     REMOVE_RELATIONS_OF = "DELETE FROM relations WHERE event_sn = $1";
     EVENTS_BY_SN(list after 0) = concat!("SELECT ", event_columns!(), " WHERE e.event_sn IN ({list})");
     EVENTS_BY_ID(list after 0) = "SELECT event_id, event_sn FROM events WHERE event_id IN ({list})";
-    TIMELINE_AFTER =
-        "SELECT event_sn FROM events WHERE room_sn = $1 AND position > $2 AND position <= $3
-         ORDER BY position LIMIT $4";
-    TIMELINE_BEFORE =
-        "SELECT event_sn FROM events WHERE room_sn = $1 AND position <= $2 AND position > $3
-         ORDER BY position DESC LIMIT $4";
-    HISTORY_AFTER =
-        "SELECT event_sn FROM events WHERE room_sn = $1 AND place > $2 AND place <= $3
-         ORDER BY place LIMIT $4";
-    HISTORY_BEFORE =
-        "SELECT event_sn FROM events WHERE room_sn = $1 AND place <= $2 AND place > $3
-         ORDER BY place DESC LIMIT $4";
+    TIMELINE_AFTER = numbers_of!(
+        "WHERE room_sn = $1 AND position > $2 AND position <= $3",
+        "position",
+        "LIMIT $4"
+    );
+    TIMELINE_BEFORE = numbers_of!(
+        "WHERE room_sn = $1 AND position <= $2 AND position > $3",
+        "position DESC",
+        "LIMIT $4"
+    );
+    HISTORY_AFTER = numbers_of!(
+        "WHERE room_sn = $1 AND place > $2 AND place <= $3",
+        "place",
+        "LIMIT $4"
+    );
+    HISTORY_BEFORE = numbers_of!(
+        "WHERE room_sn = $1 AND place <= $2 AND place > $3",
+        "place DESC",
+        "LIMIT $4"
+    );
     ROOM_ROOT_AT =
         "SELECT room_root FROM events WHERE room_sn = $1 AND position <= $2 ORDER BY position DESC LIMIT 1";
     FIRST_ROOM_ROOTS =
@@ -331,9 +359,7 @@ impl Store {
             Direction::Backward => (&TIMELINE_BEFORE, until, after),
         };
         let values = vec![room.into(), first.into(), second.into(), limit.into()];
-        let rows = self.engine.fetch(statement, values).await?;
-        let sns: Vec<EventSn> = rows.iter().map(|row| row.int(0).map(EventSn)).collect::<Result<_, _>>()?;
-        self.events(&sns).await
+        self.events(&self.numbers(statement, values).await?).await
     }
 
     /// A room's history between two places (`after` excluded, `until` included), at most `limit` events: as
@@ -352,9 +378,18 @@ impl Store {
             Direction::Backward => (&HISTORY_BEFORE, until, after),
         };
         let values = vec![room.into(), first.0.into(), second.0.into(), limit.into()];
-        let rows = self.engine.fetch(statement, values).await?;
-        let sns: Vec<EventSn> = rows.iter().map(|row| row.int(0).map(EventSn)).collect::<Result<_, _>>()?;
-        self.events(&sns).await
+        self.events(&self.numbers(statement, values).await?).await
+    }
+
+    /// What a statement made by `numbers_of` finds.
+    async fn numbers(&self, statement: &Statement, values: Vec<Value>) -> Result<Vec<EventSn>, StorageError> {
+        let row = self.engine.fetch_one(statement, values).await?;
+        let Some(numbers) = row.map(|row| row.opt_text(0)).transpose()?.flatten() else {
+            return Ok(Vec::new());
+        };
+        let number = |text: &str| text.parse().map(EventSn);
+        let numbers = numbers.split(',').map(number).collect::<Result<_, _>>();
+        numbers.map_err(|_| StorageError::Corrupt("an event number".to_owned()))
     }
 
     /// The room's current state as it was at a position: after the last event at or before it.

@@ -16,6 +16,7 @@ statements! {
         "INSERT INTO missing_events (room_sn, event_id, place) VALUES {rows} ON CONFLICT DO NOTHING";
     FOUND_EVENT = "DELETE FROM missing_events WHERE room_sn = $1 AND event_id = $2";
     IS_MISSING = "SELECT place FROM missing_events WHERE room_sn = $1 AND event_id = $2";
+    HAS_MISSING_EVENTS = "SELECT 1 FROM missing_events WHERE room_sn = $1 LIMIT 1";
     MISSING_EVENTS =
         "SELECT event_id, place FROM missing_events WHERE room_sn = $1 AND place > $2 AND place <= $3
          ORDER BY place DESC, event_id LIMIT $4";
@@ -56,6 +57,7 @@ impl WriteSet {
         let place = Value::Place(self.next_change().saturating_sub(1));
         for event_id in event_ids {
             self.write(&ADD_MISSING_EVENT, vec![room.into(), event_id.as_str().into(), place.clone()]);
+            self.holes.push(room);
         }
     }
 
@@ -63,12 +65,14 @@ impl WriteSet {
     pub fn add_missing_past_events(&mut self, room: RoomSn, event_ids: &[OwnedEventId], place: Place) {
         for event_id in event_ids {
             self.write(&ADD_MISSING_EVENT, vec![room.into(), event_id.as_str().into(), place.0.into()]);
+            self.holes.push(room);
         }
     }
 
     /// Notes that an event is missing no more, or is not to be asked for again.
     pub fn found_missing_event(&mut self, room: RoomSn, event_id: &EventId) {
         self.write(&FOUND_EVENT, vec![room.into(), event_id.as_str().into()]);
+        self.holes.push(room);
     }
 
     /// Lets a redaction wait for its target.
@@ -98,7 +102,7 @@ impl Store {
     }
 
     /// The holes in a room's history right below the events between two places (`after` excluded, `until`
-    /// included), newest first.
+    /// included), newest first. Most rooms have none, which memory knows of those that were asked about lately.
     pub async fn missing_events(
         &self,
         room: RoomSn,
@@ -106,6 +110,9 @@ impl Store {
         until: Place,
         limit: usize,
     ) -> Result<Vec<MissingEvent>, StorageError> {
+        if !self.has_missing_events(room).await? {
+            return Ok(Vec::new());
+        }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = vec![room.into(), after.0.into(), until.0.into(), limit.into()];
         let rows = self.engine.fetch(&MISSING_EVENTS, values).await?;
@@ -115,6 +122,17 @@ impl Store {
             Ok(MissingEvent { event_id, place: Place(row.int(1)?) })
         });
         missing.collect()
+    }
+
+    /// Whether there is a hole anywhere in a room's history.
+    async fn has_missing_events(&self, room: RoomSn) -> Result<bool, StorageError> {
+        if let Some(known) = self.shared.holes.get(room) {
+            return Ok(known);
+        }
+        let generation = self.shared.holes.generation();
+        let found = self.engine.fetch_one(&HAS_MISSING_EVENTS, vec![room.into()]).await?.is_some();
+        self.shared.holes.keep(room, found, generation);
+        Ok(found)
     }
 
     /// Whether an event that is here follows this one, which was not here when it came.

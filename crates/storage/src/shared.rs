@@ -6,6 +6,7 @@
 mod account_data;
 mod aggregations;
 mod device_states;
+mod holes;
 mod members;
 mod number_block;
 mod pending;
@@ -24,7 +25,8 @@ pub(crate) use number_block::BLOCK;
 
 use self::{
     account_data::AccountDataCache, aggregations::AggregationCache, device_states::DeviceStates,
-    members::MemberCache, number_block::NumberBlock, pending::Pending, receipts::ReceiptCache,
+    holes::HoleCache, members::MemberCache, number_block::NumberBlock, pending::Pending,
+    receipts::ReceiptCache,
 };
 use crate::{
     changes::{Announced, Stream},
@@ -54,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) account_data: AccountDataCache,
     pub(crate) receipts: ReceiptCache,
     pub(crate) device_states: DeviceStates,
+    pub(crate) holes: HoleCache,
     pub(crate) pending: Pending,
     /// Told when something is left for the search to look at anew.
     pub(crate) search_pending: Notify,
@@ -80,6 +83,7 @@ impl Shared {
             account_data: AccountDataCache::new(cache_bytes / 16),
             receipts: ReceiptCache::new(cache_bytes / 8),
             device_states: DeviceStates::new(),
+            holes: HoleCache::new(NAMES),
             pending: Pending::default(),
             search_pending: Notify::new(),
             events: Cache::weighed(cache_bytes / 2, |_, event: &Arc<StoredEvent>| event.weight()),
@@ -163,6 +167,7 @@ impl Shared {
         self.members.apply(&set.members, first, &self.user_ids);
         self.receipts.apply(&set.receipts, first);
         self.device_states.apply(&set.touched_devices);
+        self.holes.apply(&set.holes);
         if set.search_is_pending {
             self.search_pending.notify_one();
         }

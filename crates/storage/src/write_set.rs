@@ -37,6 +37,8 @@ pub struct WriteSet {
     pub(crate) receipts: Vec<ReceiptChange>,
     /// Devices whose keys or messages this set changes, for the cache.
     pub(crate) touched_devices: Vec<DeviceSn>,
+    /// The rooms in whose history this set notes or fills holes, for the cache.
+    pub(crate) holes: Vec<RoomSn>,
     /// Whether this set leaves something for the search to look at anew.
     pub(crate) search_is_pending: bool,
 }

@@ -61,7 +61,7 @@ impl Writer {
     /// Starts the writing task. It ends, after finishing what waits, when every `Writer` is gone.
     pub(crate) fn start(engine: Engine, shared: Arc<Shared>) -> (Self, tokio::task::JoinHandle<()>) {
         let (requests, receiver) = mpsc::channel(QUEUE);
-        let task = WriterTask { engine, shared, connection: None };
+        let task = WriterTask { engine, shared, connection: None, newest: None };
         (Self { requests }, tokio::spawn(task.run(receiver)))
     }
 
@@ -85,6 +85,8 @@ struct WriterTask {
     engine: Engine,
     shared: Arc<Shared>,
     connection: Option<Connection>,
+    /// The newest position, if it is known.
+    newest: Option<i64>,
 }
 
 struct Waiting {
@@ -142,7 +144,7 @@ impl WriterTask {
     /// Writes a group in one transaction. After an error nothing is written and the sets are whole.
     async fn try_group(&mut self, sets: &mut [Box<WriteSet>]) -> Result<Vec<Answer>, StorageError> {
         let mut connection = self.take_connection().await?;
-        let outcome = write_in_transaction(&mut connection, &self.engine, sets).await;
+        let outcome = write_in_transaction(&mut connection, &self.engine, sets, &mut self.newest).await;
         match outcome {
             Ok(written) => {
                 self.connection = Some(connection);

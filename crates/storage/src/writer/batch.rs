@@ -6,7 +6,7 @@ use parvis_events::is_bumping;
 
 use crate::{
     dialect,
-    engine::Connection,
+    engine::{Connection, Text},
     error::StorageError,
     model::RoomHead,
     numbers::{Place, Position, RoomSn, pack},
@@ -37,7 +37,7 @@ const PARAMETERS: usize = 30_000;
 
 /// Up to how many rows are written by one text for all tables: those of one message. Of more, so many different texts would
 /// be made that the engine seldom has one of them ready.
-const TOGETHER: usize = 12;
+pub(super) const TOGETHER: usize = 12;
 
 /// Rows gathered for multi-row statements, in the order in which their statements first appeared.
 #[derive(Default)]
@@ -65,9 +65,7 @@ impl Batch {
         set: &WriteSet,
         first: i64,
     ) -> Result<(), StorageError> {
-        for (hash, node) in &set.nodes {
-            self.add(&ADD_NODE, vec![hash.as_slice().into(), node.encode().into()]);
-        }
+        self.add_nodes(set);
         for write in &set.writes {
             let values = write.values.iter().map(|value| place(value, first)).collect();
             if write.statement.is_rows() {
@@ -81,6 +79,27 @@ impl Batch {
                 }
             }
         }
+        self.add_guarded(set, first);
+        Ok(())
+    }
+
+    /// As [`add_set`](Self::add_set), for a set that writes nothing but rows.
+    pub(super) fn add_rows(&mut self, set: &WriteSet, first: i64) {
+        self.add_nodes(set);
+        for write in &set.writes {
+            self.add(write.statement, write.values.iter().map(|value| place(value, first)).collect());
+        }
+        self.add_guarded(set, first);
+    }
+
+    fn add_nodes(&mut self, set: &WriteSet) {
+        for (hash, node) in &set.nodes {
+            self.add(&ADD_NODE, vec![hash.as_slice().into(), node.encode().into()]);
+        }
+    }
+
+    /// Adds the client transaction of a set, and the head of its room.
+    fn add_guarded(&mut self, set: &WriteSet, first: i64) {
         if let Some(transaction) = &set.transaction {
             let key = &transaction.key;
             let id = key.transaction_id.as_str();
@@ -105,7 +124,6 @@ impl Batch {
             let row = head_row(&room.head, *newest, *bump);
             self.add(&PUT_ROOM, row);
         }
-        Ok(())
     }
 
     fn add(&mut self, statement: &'static Statement, row: Vec<Value>) {
@@ -127,8 +145,26 @@ impl Batch {
 
     /// Writes what was gathered.
     pub(super) async fn flush(&mut self, connection: &mut Connection) -> Result<(), StorageError> {
-        let rows: usize = self.tables.iter().map(|(_, table)| table.rows.len()).sum();
-        let mut together = Vec::with_capacity(self.tables.len());
+        let together = self.row_count() <= TOGETHER;
+        let texts = self.texts(connection);
+        if together {
+            connection.fetch_all(texts).await?;
+        } else {
+            for text in texts {
+                connection.fetch_all(vec![text]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many rows were gathered.
+    pub(super) fn row_count(&self) -> usize {
+        self.tables.iter().map(|(_, table)| table.rows.len()).sum()
+    }
+
+    /// The texts that write what was gathered.
+    pub(super) fn texts(&mut self, connection: &Connection) -> Vec<Text> {
+        let mut texts = Vec::with_capacity(self.tables.len());
         for (statement, table) in self.tables.drain(..) {
             let mut rows_left = table.rows.into_iter();
             let at_once = PARAMETERS / statement.columns;
@@ -138,14 +174,10 @@ impl Batch {
                     break;
                 }
                 let text = dialect::insert_rows(connection, statement, values.len());
-                together.push((text, values.into_iter().flatten().collect()));
-                if rows > TOGETHER {
-                    connection.fetch_all(std::mem::take(&mut together)).await?;
-                }
+                texts.push((text, values.into_iter().flatten().collect()));
             }
         }
-        connection.fetch_all(together).await?;
-        Ok(())
+        texts
     }
 }
 

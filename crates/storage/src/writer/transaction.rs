@@ -1,11 +1,17 @@
 //! One transaction: the guards of its sets, the positions of their changes, and their rows.
+//!
+//! Ordinarily the database is asked three times: for what the guards need to know and for positions, to write, and to
+//! commit. On SQLite a set that is alone is written by one text, since each way to SQLite's thread and back costs more than
+//! what is done there: the position is known from the last time, and the guards fail the text where they do not hold.
 
-use std::collections::HashMap;
+use std::{borrow::Borrow, collections::HashMap};
 
-use super::batch::Batch;
+use super::batch::{Batch, TOGETHER};
+use sqlx::error::{DatabaseError, ErrorKind};
+
 use crate::{
     dialect,
-    engine::{Connection, Engine},
+    engine::{Connection, Engine, EngineKind, Text},
     error::{CommitError, StorageError},
     numbers::{EventSn, Position, RoomSn},
     pace::Work,
@@ -16,6 +22,11 @@ use crate::{
 
 statements! {
     TAKE_POSITIONS = "UPDATE counters SET value = value + $1 WHERE name = 'position' RETURNING value";
+    MOVE_POSITION =
+        "UPDATE counters SET value = CASE WHEN value = $1 THEN CAST($2 AS BIGINT) END WHERE name = 'position'";
+    REFUSE_MOVED_ROOM =
+        "INSERT INTO counters (name, value) SELECT 'refused', NULL
+         WHERE NOT EXISTS (SELECT 1 FROM rooms WHERE room_sn = $1 AND head_version = $2)";
     FIND_TRANSACTIONS(list after 0) = "SELECT key, event_sn FROM transactions WHERE key IN ({list})";
     HEAD_VERSIONS(list after 0) =
         "SELECT room_sn, head_version FROM rooms WHERE room_sn IN ({list}) ORDER BY room_sn";
@@ -63,12 +74,22 @@ impl Written {
     }
 }
 
-/// Writes those sets whose guards hold, and commits.
+/// Writes those sets whose guards hold, and commits. `newest` is the newest position, if it is known, and known
+/// afterwards.
 pub(super) async fn write_in_transaction(
     connection: &mut Connection,
     engine: &Engine,
     sets: &mut [Box<WriteSet>],
+    newest: &mut Option<i64>,
 ) -> Result<Written, StorageError> {
+    // After an error it is not known any more.
+    let known = newest.take();
+    if let ([set], Some(first)) = (&*sets, known)
+        && let Some(written) = write_alone(connection, engine, set, first).await?
+    {
+        *newest = Some(first + changes_in(&*sets));
+        return Ok(written);
+    }
     let working = engine.turn(Work::Write).await;
     let Begun { used, versions, mut next } = begin(connection, engine, sets).await?;
     let refusals = check_guards(connection, sets, used, versions).await?;
@@ -101,7 +122,60 @@ pub(super) async fn write_in_transaction(
     drop(committing);
     engine.turn(Work::Committed).await;
     written.refusals = refusals;
+    *newest = if changes_in(&*sets) > 0 { Some(next) } else { known };
     Ok(written)
+}
+
+/// Writes a set by one text, if it can be: its guards are told in the text, and fail it. Then nothing is written and nothing
+/// is said, since only the ordinary way knows which of them it was.
+async fn write_alone(
+    connection: &mut Connection,
+    engine: &Engine,
+    set: &WriteSet,
+    first: i64,
+) -> Result<Option<Written>, StorageError> {
+    let writes_rows_only = set.writes.iter().all(|write| write.statement.is_rows());
+    if engine.kind() != EngineKind::Sqlite || !set.guards.is_empty() || !writes_rows_only {
+        return Ok(None);
+    }
+    let mut batch = Batch::default();
+    batch.add_rows(set, first);
+    if batch.row_count() > TOGETHER {
+        return Ok(None);
+    }
+    let changes = changes_in([set]);
+    let mut texts: Vec<Text> = Vec::new();
+    if let Some((room, expected)) = set.room.as_ref().and_then(|room| Some((room.room, room.expected?))) {
+        texts.push((REFUSE_MOVED_ROOM.text.to_owned(), vec![room.into(), expected.into()]));
+    }
+    if changes > 0 {
+        let values = vec![first.into(), (first + changes).into()];
+        texts.push((MOVE_POSITION.text.to_owned(), values));
+    }
+    texts.extend(batch.texts(connection));
+    texts.push(("COMMIT".to_owned(), Vec::new()));
+    drop(engine.turn(Work::Write).await);
+    let committing = engine.turn(Work::Commit).await;
+    match connection.begin_with(texts).await {
+        Ok(_) => {}
+        Err(StorageError::Database(sqlx::Error::Database(error))) if is_refusal(&*error) => {
+            connection.rollback().await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    }
+    drop(committing);
+    engine.turn(Work::Committed).await;
+    Ok(Some(Written {
+        refusals: vec![None],
+        first_positions: vec![Position(first)],
+        last_positions: vec![(changes > 0).then_some(Position(first + changes))],
+    }))
+}
+
+/// Whether a text failed because a guard in it does not hold.
+fn is_refusal(error: &dyn DatabaseError) -> bool {
+    matches!(error.kind(), ErrorKind::NotNullViolation | ErrorKind::UniqueViolation)
 }
 
 /// What a transaction begins with.
@@ -167,8 +241,11 @@ fn padded(mut list: Vec<Value>) -> Vec<Value> {
 }
 
 /// How many changes there are in these sets.
-fn changes_in<'s>(sets: impl IntoIterator<Item = &'s Box<WriteSet>>) -> i64 {
-    let count: usize = sets.into_iter().map(|set| set.changes.len()).sum();
+fn changes_in<'s, S>(sets: impl IntoIterator<Item = &'s S>) -> i64
+where
+    S: Borrow<WriteSet> + 's,
+{
+    let count: usize = sets.into_iter().map(|set| set.borrow().changes.len()).sum();
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

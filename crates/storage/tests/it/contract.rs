@@ -221,6 +221,28 @@ async fn write_on_a_head_that_has_moved_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn positions_that_were_taken_elsewhere_are_not_given_again() {
+    let World { store, settings, _directory } = World::sqlite().await;
+    let DatabaseSettings::Sqlite { path, .. } = &settings.database else { unreachable!() };
+    let mut room = TestRoom::new(&store, room_id!("!r:parvis.test").to_owned()).await;
+    for body in ["first", "second"] {
+        let (message, _) = room.message(&store, body).await;
+        store.commit(message).await.unwrap();
+    }
+    let before = store.head();
+    let url = format!("sqlite://{}", path.display());
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let take = "UPDATE counters SET value = value + 3 WHERE name = 'position'";
+    sqlx::raw_sql(take).execute(&mut other).await.unwrap();
+    for number in 1..=2 {
+        let (message, sn) = room.message(&store, "afterwards").await;
+        let position = store.commit(message).await.unwrap().position;
+        assert_eq!(position, Position(before.0 + 3 + number));
+        assert_eq!(store.event(sn).await.unwrap().position, position);
+    }
+}
+
+#[tokio::test]
 async fn transaction_id_makes_one_event_even_within_a_group() {
     on_each_engine(async |world: World| {
         let store = &world.store;

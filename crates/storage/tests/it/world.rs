@@ -11,7 +11,7 @@ use parvis_storage::{DatabaseSettings, Store, StoreSettings, fresh_schema};
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) settings: StoreSettings,
-    _directory: tempfile::TempDir,
+    pub(crate) _directory: tempfile::TempDir,
 }
 
 impl World {
