@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// How often this server is measured.
     fn rounds(&self, kind: Kind) -> usize {
-        let synapse = self.synapse_rounds.filter(|_| kind == Kind::SynapsePostgres);
+        let synapse = self.synapse_rounds.filter(|_| kind.is_synapse());
         synapse.or(self.rounds).map_or(if self.quick { 1 } else { 3 }, NonZero::get)
     }
 }
@@ -72,6 +72,8 @@ pub(crate) enum Kind {
     ParvisPostgres,
     /// Synapse on PostgreSQL.
     SynapsePostgres,
+    /// Synapse on SQLite, which its makers advise against; the smallest organisations have it.
+    SynapseSqlite,
 }
 
 impl Kind {
@@ -81,7 +83,13 @@ impl Kind {
             Self::ParvisSqlite => "parvis-sqlite",
             Self::ParvisPostgres => "parvis-postgres",
             Self::SynapsePostgres => "synapse-postgres",
+            Self::SynapseSqlite => "synapse-sqlite",
         }
+    }
+
+    /// Whether this is Synapse.
+    pub(crate) fn is_synapse(self) -> bool {
+        matches!(self, Self::SynapsePostgres | Self::SynapseSqlite)
     }
 }
 
@@ -89,7 +97,7 @@ impl Kind {
 pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let generator = server::build_release("parvis-bench", "parvis-bench")?;
     let parvis = parvis_program(arguments)?;
-    if arguments.servers.contains(&Kind::SynapsePostgres) {
+    if arguments.servers.iter().any(|kind| kind.is_synapse()) {
         crate::synapse::install()?;
     }
     let out = arguments.out.clone().unwrap_or_else(|| shell::target().join("bench/report.md"));
@@ -130,7 +138,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
 }
 
 fn parvis_program(arguments: &Arguments) -> Outcome<Option<PathBuf>> {
-    if arguments.servers.iter().all(|kind| *kind == Kind::SynapsePostgres) {
+    if arguments.servers.iter().all(|kind| kind.is_synapse()) {
         return Ok(None);
     }
     match &arguments.parvis {
@@ -178,6 +186,7 @@ pub(crate) fn start(kind: Kind, parvis: Option<&Path>, trust: Option<&Path>) -> 
     match kind {
         Kind::ParvisSqlite => parvis::start(program()?, None, trust),
         Kind::ParvisPostgres => parvis::start(program()?, Some(Cluster::start(Commits::Durable)?), trust),
-        Kind::SynapsePostgres => synapse::start(Cluster::start(Commits::Durable)?, trust),
+        Kind::SynapsePostgres => synapse::start(Some(Cluster::start(Commits::Durable)?), trust),
+        Kind::SynapseSqlite => synapse::start(None, trust),
     }
 }

@@ -62,7 +62,7 @@ impl Arguments {
 
     /// The program of Parvis, where it is measured.
     fn parvis(&self) -> Outcome<Option<PathBuf>> {
-        if self.servers.iter().all(|kind| *kind == Kind::SynapsePostgres) {
+        if self.servers.iter().all(|kind| kind.is_synapse()) {
             return Ok(None);
         }
         let build = if self.quick { server::build_debug } else { server::build_dist };
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let generator = arguments.build("parvis-bench", "parvis-bench")?;
     let resident = arguments.build("parvis-resident", "parvis-resident")?;
     let parvis = arguments.parvis()?;
-    if arguments.servers.contains(&Kind::SynapsePostgres) {
+    if arguments.servers.iter().any(|kind| kind.is_synapse()) {
         synapse::install()?;
     }
     let out = arguments.out.clone().unwrap_or_else(|| shell::target().join("bench/join.md"));
@@ -180,8 +180,8 @@ fn markdown(
          server and its database. {busy_percent:.0} % of the machine was in use by others before the run. Ratios say how many times \
          better than Synapse.\n\n| figure |"
     );
-    let synapse = found.iter().find(|(kind, ..)| *kind == Kind::SynapsePostgres);
-    let others = found.iter().filter(|(kind, ..)| *kind != Kind::SynapsePostgres);
+    let synapse = found.iter().find(|(kind, ..)| kind.is_synapse());
+    let others = found.iter().filter(|(kind, ..)| !kind.is_synapse());
     let compared: Vec<_> = others.filter(|_| synapse.is_some()).collect();
     for (kind, ..) in found {
         // Writing to a String cannot fail, here and below.

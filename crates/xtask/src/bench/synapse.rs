@@ -21,9 +21,7 @@ listeners:
     tls: false
     bind_addresses: ["127.0.0.1"]
     resources: [{ names: [client], compress: false }]
-database:
-  name: psycopg2
-  args: { host: "127.0.0.1", port: @DATABASE@, user: parvis, dbname: synapse, cp_min: 5, cp_max: 10 }
+database: @DATABASE@
 log_config: "@DIRECTORY@/log.yaml"
 media_store_path: "@DIRECTORY@/media"
 signing_key_path: "@DIRECTORY@/signing.key"
@@ -45,6 +43,11 @@ rc_invites: { per_room: *off, per_user: *off, per_issuer: *off }
 rc_room_creation: *off
 "#;
 
+const POSTGRES: &str = r#"{ name: psycopg2, args:
+  { host: "127.0.0.1", port: @PORT@, user: parvis, dbname: synapse, cp_min: 5, cp_max: 10 } }"#;
+
+const SQLITE: &str = r#"{ name: sqlite3, args: { database: "@DIRECTORY@/homeserver.db" } }"#;
+
 const ALONE: &str = "federation_domain_whitelist: []";
 
 /// It federates with servers on the loopback, which show this certificate.
@@ -61,19 +64,25 @@ root: { level: WARNING, handlers: [console] }
 disable_existing_loggers: false
 "#;
 
-/// Starts it on this cluster.
-pub(crate) fn start(cluster: Cluster, trust: Option<&Path>) -> Outcome<Running> {
+/// Starts it on this cluster, or on SQLite.
+pub(crate) fn start(cluster: Option<Cluster>, trust: Option<&Path>) -> Outcome<Running> {
     let environment = synapse::environment()?;
     let directory = server::directory()?;
     let path = directory.path().display().to_string();
     let port = postgres::free_port()?;
-    cluster.create("synapse")?;
+    let database = match &cluster {
+        Some(cluster) => {
+            cluster.create("synapse")?;
+            POSTGRES.replace("@PORT@", &cluster.port().to_string())
+        }
+        None => SQLITE.replace("@DIRECTORY@", &path),
+    };
     let federation = trust
         .map_or_else(|| ALONE.to_owned(), |trust| TRUSTING.replace("@TRUST@", &trust.display().to_string()));
     let configuration = CONFIGURATION
         .replace("@FEDERATION@", &federation)
         .replace("@PORT@", &port.to_string())
-        .replace("@DATABASE@", &cluster.port().to_string())
+        .replace("@DATABASE@", &database)
         .replace("@DIRECTORY@", &path)
         .replace("@ROOM_VERSION@", ROOM_VERSION);
     std::fs::write(directory.path().join("homeserver.yaml"), configuration)?;
@@ -83,5 +92,5 @@ pub(crate) fn start(cluster: Cluster, trust: Option<&Path>) -> Outcome<Running> 
         .capture()?;
     let python = environment.join("bin/python");
     let arguments = ["-m", "synapse.app.homeserver", "-c", &format!("{path}/homeserver.yaml")];
-    Running::start(&python, &arguments, directory, Some(cluster), port)
+    Running::start(&python, &arguments, directory, cluster, port)
 }

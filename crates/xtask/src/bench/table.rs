@@ -207,12 +207,18 @@ fn table(out: &mut String, measured: &[Measured]) {
 
 /// The servers that are compared with Synapse: none when it was not measured.
 fn compared(measured: &[Measured]) -> Vec<&Measured> {
-    let others = measured.iter().filter(|one| one.kind != Kind::SynapsePostgres);
-    if synapse(measured).is_some() { others.collect() } else { Vec::new() }
+    let others = measured.iter().filter(|one| !one.kind.is_synapse());
+    others.filter(|one| synapse(one, measured).is_some()).collect()
 }
 
-fn synapse(measured: &[Measured]) -> Option<&Measured> {
-    measured.iter().find(|one| one.kind == Kind::SynapsePostgres)
+/// The Synapse that a server is compared with: the one on the same engine, if there are two.
+fn synapse<'a>(one: &Measured, measured: &'a [Measured]) -> Option<&'a Measured> {
+    let same = match one.kind {
+        Kind::ParvisSqlite | Kind::SynapseSqlite => Kind::SynapseSqlite,
+        Kind::ParvisPostgres | Kind::SynapsePostgres => Kind::SynapsePostgres,
+    };
+    let of_synapse = || measured.iter().filter(|other| other.kind.is_synapse());
+    of_synapse().find(|other| other.kind == same).or_else(|| of_synapse().next())
 }
 
 /// All shapes in the order of the first report that has them.
@@ -241,7 +247,7 @@ fn cell(outcome: Option<&Outcome>, measure: &Measure) -> String {
 
 fn times(one: &Measured, measured: &[Measured], scenario: &str, shape: &str, measure: &Measure) -> String {
     let value = |one| find(one, scenario, shape).and_then(measure.of).filter(|value| *value > 0.0);
-    let (Some(ours), Some(theirs)) = (value(one), synapse(measured).and_then(value)) else {
+    let (Some(ours), Some(theirs)) = (value(one), synapse(one, measured).and_then(value)) else {
         return "–".to_owned();
     };
     rounded(if measure.more_is_better { ours / theirs } else { theirs / ours })
@@ -355,6 +361,21 @@ mod tests {
         assert!(text.contains("| messages per second | 200 |\n"), "{text}");
         assert!(text.contains("| CPU ms each | 0.300 |\n"), "{text}");
         assert!(Report::median(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn each_engine_is_compared_with_synapse_on_the_same() {
+        let text = markdown(
+            &[
+                measured(Kind::ParvisSqlite, 300.0, 0.5),
+                measured(Kind::ParvisPostgres, 300.0, 0.5),
+                measured(Kind::SynapsePostgres, 30.0, 20.0),
+                measured(Kind::SynapseSqlite, 60.0, 10.0),
+            ],
+            0.0,
+        );
+        let line = "| send | 1 room | messages per second | 300 | 300 | 30.0 | 60.0 | 5.00 | 10.0 |";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]
