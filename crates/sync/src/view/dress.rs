@@ -6,7 +6,7 @@ use std::{
 };
 
 use parvis_events::Pdu;
-use parvis_storage::{Aggregation, EventSn, Position, StorageError, StoredEvent, ThreadPart, UserSn};
+use parvis_storage::{Aggregation, EventSn, Position, RoomSn, StorageError, StoredEvent, ThreadPart, UserSn};
 use ruma::OwnedUserId;
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -117,13 +117,19 @@ impl View {
 
     /// Those of the events that have children of which something can be said.
     async fn parents(&self, reading: &Reading, seen: &[Seen]) -> Result<Vec<Parent>, StorageError> {
+        let mut ends: BTreeMap<RoomSn, Option<Position>> = BTreeMap::new();
         let mut by_end: BTreeMap<Option<Position>, Vec<&Arc<StoredEvent>>> = BTreeMap::new();
         for seen in seen.iter().filter(|seen| may_have_children(&seen.event.pdu)) {
             // Who has left sees what was said until then.
             let event = &seen.event;
-            let until =
-                self.standings.joined_until(reading.reader.user, &reading.user_id, event.room).await?;
-            let until = (until.0 != i64::MAX).then_some(until);
+            let until = match ends.get(&event.room) {
+                Some(until) => *until,
+                None => {
+                    let (user, user_id) = (reading.reader.user, &reading.user_id);
+                    let until = self.standings.joined_until(user, user_id, event.room).await?;
+                    *ends.entry(event.room).or_insert((until.0 != i64::MAX).then_some(until))
+                }
+            };
             by_end.entry(until).or_default().push(event);
         }
         let mut parents = Vec::new();
