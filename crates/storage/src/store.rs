@@ -153,14 +153,14 @@ impl Store {
         self.commit(set).await.map(drop)
     }
 
-    /// Finishes the writes that wait, then closes the database. Call it when nothing else uses the store.
+    /// Finishes the writes that wait, then closes the database. Clones that are still there find it closed.
     pub async fn close(self) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Self { engine, writer, .. } = self;
-        drop(writer);
+        writer.close().await;
         if let Some(task) = task {
-            // Ends once the last clone of the store is gone; a clone that is kept longer must not hang a shutdown.
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), task).await;
+            // It fails only if the task panicked; then there is nothing to wait for.
+            let _ = task.await;
         }
         engine.close().await;
     }

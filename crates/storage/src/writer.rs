@@ -36,6 +36,8 @@ const QUEUE: usize = 1024;
 enum Request {
     Commit(Box<WriteSet>, oneshot::Sender<Answer>),
     Numbers(i64, oneshot::Sender<Result<i64, StorageError>>),
+    /// Nothing that comes after this is written.
+    Close,
 }
 
 /// The way to the writing task.
@@ -58,7 +60,7 @@ impl Submitted {
 }
 
 impl Writer {
-    /// Starts the writing task. It ends, after finishing what waits, when every `Writer` is gone.
+    /// Starts the writing task. It ends, after finishing what waits, when it is closed or every `Writer` is gone.
     pub(crate) fn start(engine: Engine, shared: Arc<Shared>) -> (Self, tokio::task::JoinHandle<()>) {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let task = WriterTask { engine, shared, connection: None, newest: None };
@@ -71,6 +73,12 @@ impl Writer {
         // If the task is gone the reply is dropped with the request, and waiting for it says so.
         let _ = self.requests.send(Request::Commit(Box::new(set), reply)).await;
         Submitted(answer)
+    }
+
+    /// Lets the task finish what waits, and end. Who writes afterwards is told that the store is closed.
+    pub(crate) async fn close(&self) {
+        // If the task is gone, it is closed.
+        let _ = self.requests.send(Request::Close).await;
     }
 
     /// Reserves numbers; gives the last one of the block.
@@ -110,6 +118,7 @@ impl WriterTask {
                     Request::Numbers(count, reply) => {
                         let _ = reply.send(self.take_numbers(count).await);
                     }
+                    Request::Close => receiver.close(),
                 }
             }
             self.write_group(group).await;

@@ -502,6 +502,26 @@ async fn numbers_are_never_given_twice() {
 }
 
 #[tokio::test]
+async fn store_closes_though_clones_of_it_are_kept() {
+    on_each_engine(async |world: World| {
+        let kept = world.store.clone();
+        let mut room = TestRoom::new(&kept, room_id!("!r:parvis.test").to_owned()).await;
+        let (message, sn) = room.message(&kept, "written before it closed").await;
+        let written = kept.submit(message).await;
+        let (late, _) = room.message(&kept, "too late").await;
+        let close = world.store.close();
+        tokio::time::timeout(Duration::from_secs(60), close).await.expect("it waits for nobody");
+        written.done().await.unwrap();
+        assert!(matches!(kept.commit(late).await, Err(CommitError::Storage(StorageError::Closed))));
+        assert!(kept.rooms_with_inbox().await.is_err(), "nor does it read");
+        let again = Store::open(&world.settings).await.unwrap();
+        assert_eq!(again.event(sn).await.unwrap().sn, sn);
+        again.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_a_killed_process_was_committing_lies_before_the_head_of_the_next() {
     let Some(world) = postgres_if_any().await else { return };
     let DatabaseSettings::Postgres { url, .. } = &world.settings.database else { unreachable!() };
