@@ -163,8 +163,7 @@ impl Rooms {
         if summary.room_type.as_deref() == Some("m.space")
             && let Some(kind) = self.store.find_type("m.space.child").await?
         {
-            let slots = self.store.slots_of_type(room, kind).await?;
-            let slots: Vec<_> = slots.into_iter().map(|slot| slot.0).collect();
+            let slots = self.store.slot_numbers_of_type(room, kind).await?;
             let events = self.store.state_slots(head.state_root, &slots).await?;
             let events = self.store.events(&events).await?;
             children = events.iter().filter_map(|event| SpaceChild::of(&event.pdu)).collect();

@@ -117,8 +117,7 @@ impl Rooms {
 
     async fn members_in(&self, room: RoomSn, root: StateRoot) -> Result<Vec<Arc<StoredEvent>>, RoomError> {
         let Some(kind) = self.store.find_type("m.room.member").await? else { return Ok(Vec::new()) };
-        let slots = self.store.slots_of_type(room, kind).await?;
-        let slots: Vec<_> = slots.into_iter().map(|slot| slot.0).collect();
+        let slots = self.store.slot_numbers_of_type(room, kind).await?;
         let events = self.store.state_slots(root, &slots).await?;
         Ok(self.store.events(&events).await?)
     }

@@ -30,8 +30,7 @@ macro_rules! event_columns {
     };
 }
 
-/// The numbers of events in one row, separated by commas and in an order; nothing if there is none. Rows come one by one
-/// from the database's thread, which for a page of numbers costs more than finding them.
+/// The numbers of events, in an order and in one row.
 macro_rules! numbers_of {
     ($condition:literal, $order:literal, $limit:literal) => {
         concat!(
@@ -384,12 +383,8 @@ impl Store {
     /// What a statement made by `numbers_of` finds.
     async fn numbers(&self, statement: &Statement, values: Vec<Value>) -> Result<Vec<EventSn>, StorageError> {
         let row = self.engine.fetch_one(statement, values).await?;
-        let Some(numbers) = row.map(|row| row.opt_text(0)).transpose()?.flatten() else {
-            return Ok(Vec::new());
-        };
-        let number = |text: &str| text.parse().map(EventSn);
-        let numbers = numbers.split(',').map(number).collect::<Result<_, _>>();
-        numbers.map_err(|_| StorageError::Corrupt("an event number".to_owned()))
+        let numbers = row.map_or(Ok(Vec::new()), |row| row.numbers(0))?;
+        Ok(numbers.into_iter().map(EventSn).collect())
     }
 
     /// The room's current state as it was at a position: after the last event at or before it.

@@ -18,6 +18,8 @@ statements! {
     NODES(list after 0) = "SELECT hash, body FROM state_nodes WHERE hash IN ({list})";
     SLOT = "SELECT slot FROM slots WHERE room_sn = $1 AND type_sn = $2 AND state_key = $3";
     SLOTS_OF_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn = $2 ORDER BY slot";
+    SLOT_NUMBERS_OF_TYPE =
+        "SELECT string_agg(CAST(slot AS TEXT), ',' ORDER BY slot) FROM slots WHERE room_sn = $1 AND type_sn = $2";
     SLOTS_IN_ROOMS(list after 2) =
         "SELECT room_sn, slot FROM slots WHERE type_sn = $1 AND state_key = $2 AND room_sn IN ({list})";
     SLOTS_OF_TYPE_IN_ROOMS(list after 1) =
@@ -183,6 +185,13 @@ impl Store {
     ) -> Result<Vec<(Slot, String)>, StorageError> {
         let rows = self.engine.fetch(&SLOTS_OF_TYPE, vec![room.into(), kind.into()]).await?;
         rows.iter().map(|row| Ok((slot_from(row.int(0)?)?, row.text(1)?))).collect()
+    }
+
+    /// As [`slots_of_type`](Self::slots_of_type), without the state keys, in one row.
+    pub async fn slot_numbers_of_type(&self, room: RoomSn, kind: TypeSn) -> Result<Vec<Slot>, StorageError> {
+        let row = self.engine.fetch_one(&SLOT_NUMBERS_OF_TYPE, vec![room.into(), kind.into()]).await?;
+        let numbers = row.map_or(Ok(Vec::new()), |row| row.numbers(0))?;
+        numbers.into_iter().map(slot_from).collect()
     }
 
     /// The slots of one (type, state key) pair in each of these rooms that has ever had such an event.

@@ -99,4 +99,12 @@ impl Row {
         opt_bytes -> Option<Vec<u8>>);
     getter!(/// A BOOLEAN.
         bool -> bool);
+
+    /// Numbers in one text, separated by commas; none where it is null. Rows come one by one from the database's thread,
+    /// which for a list of numbers costs more than finding them.
+    pub(crate) fn numbers(&self, column: usize) -> Result<Vec<i64>, StorageError> {
+        let Some(text) = self.opt_text(column)? else { return Ok(Vec::new()) };
+        let numbers = text.split(',').map(str::parse).collect::<Result<_, _>>();
+        numbers.map_err(|_| StorageError::Corrupt("a list of numbers".to_owned()))
+    }
 }

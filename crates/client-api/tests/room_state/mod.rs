@@ -57,3 +57,28 @@ async fn members_and_joined_members_and_joined_rooms_are_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_is_in_a_room_is_told_of_all_who_are_whatever_its_history_shows() {
+    on_each_engine(async |world: World| {
+        let alice = world.register("alice").await;
+        let visibility =
+            json!({ "type": "m.room.history_visibility", "content": { "history_visibility": "joined" } });
+        let room = json!({ "preset": "public_chat", "initial_state": [visibility] });
+        let room = world.post_as(&alice, "v3/createRoom", room).await.ok()["room_id"].clone();
+        let room = room.as_str().unwrap().to_owned();
+        let mut newest = alice;
+        for name in ["bob", "carol"] {
+            newest = world.register(name).await;
+            world.post_as(&newest, &format!("v3/join/{room}"), json!({})).await.ok();
+        }
+        let since = world.get_as(&newest, "v3/sync?timeout=0").await.ok()["next_batch"].clone();
+        for query in [String::new(), format!("?at={}", since.as_str().unwrap())] {
+            let answer = world.get_as(&newest, &format!("v3/rooms/{room}/members{query}")).await.ok();
+            let key = |event: &Value| event["state_key"].as_str().unwrap().to_owned();
+            let members: Vec<String> = answer["chunk"].as_array().unwrap().iter().map(key).collect();
+            assert_eq!(members, ["@alice:parvis.test", "@bob:parvis.test", "@carol:parvis.test"], "{query}");
+        }
+    })
+    .await;
+}

@@ -235,8 +235,7 @@ async fn children(
     }
     let Some(kind) = store.find_type("m.space.child").await? else { return Ok(Vec::new()) };
     let Some(standing) = store.room_standings(&[room]).await?.pop() else { return Ok(Vec::new()) };
-    let slots = store.slots_of_type(room, kind).await?;
-    let slots: Vec<Slot> = slots.into_iter().map(|(slot, _)| slot).collect();
+    let slots = store.slot_numbers_of_type(room, kind).await?;
     let events = store.state_slots(standing.state_root, &slots).await?;
     let children = store.events(&events).await?;
     let valid = children
