@@ -30,17 +30,13 @@ macro_rules! event_columns {
     };
 }
 
-/// The numbers of events, in an order and in one row.
+/// The numbers of the first events in an order, in one row; they do not stand there in that order.
 macro_rules! numbers_of {
     ($condition:literal, $order:literal, $limit:literal) => {
         concat!(
-            "SELECT string_agg(CAST(event_sn AS TEXT), ',' ORDER BY ",
-            $order,
-            ")
-             FROM (SELECT event_sn, position, place FROM events ",
+            "SELECT string_agg(CAST(event_sn AS TEXT), ',') FROM (SELECT event_sn FROM events ",
             $condition,
-            "
-                 ORDER BY ",
+            " ORDER BY ",
             $order,
             " ",
             $limit,
@@ -358,7 +354,9 @@ impl Store {
             Direction::Backward => (&TIMELINE_BEFORE, until, after),
         };
         let values = vec![room.into(), first.into(), second.into(), limit.into()];
-        self.events(&self.numbers(statement, values).await?).await
+        let mut events = self.events(&self.numbers(statement, values).await?).await?;
+        events.sort_unstable_by_key(|event| event.position);
+        Ok(directed(events, direction))
     }
 
     /// A room's history between two places (`after` excluded, `until` included), at most `limit` events: as
@@ -377,7 +375,9 @@ impl Store {
             Direction::Backward => (&HISTORY_BEFORE, until, after),
         };
         let values = vec![room.into(), first.0.into(), second.0.into(), limit.into()];
-        self.events(&self.numbers(statement, values).await?).await
+        let mut events = self.events(&self.numbers(statement, values).await?).await?;
+        events.sort_unstable_by_key(|event| event.place);
+        Ok(directed(events, direction))
     }
 
     /// What a statement made by `numbers_of` finds.
@@ -465,6 +465,14 @@ impl Store {
             None => Ok(None),
         }
     }
+}
+
+/// Events that stand oldest first, as a direction wants them.
+fn directed(mut events: Vec<Arc<StoredEvent>>, direction: Direction) -> Vec<Arc<StoredEvent>> {
+    if direction == Direction::Backward {
+        events.reverse();
+    }
+    events
 }
 
 /// An event from a row of [`EVENTS_BY_SN`].

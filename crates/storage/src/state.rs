@@ -19,7 +19,7 @@ statements! {
     SLOT = "SELECT slot FROM slots WHERE room_sn = $1 AND type_sn = $2 AND state_key = $3";
     SLOTS_OF_TYPE = "SELECT slot, state_key FROM slots WHERE room_sn = $1 AND type_sn = $2 ORDER BY slot";
     SLOT_NUMBERS_OF_TYPE =
-        "SELECT string_agg(CAST(slot AS TEXT), ',' ORDER BY slot) FROM slots WHERE room_sn = $1 AND type_sn = $2";
+        "SELECT string_agg(CAST(slot AS TEXT), ',') FROM slots WHERE room_sn = $1 AND type_sn = $2";
     SLOTS_IN_ROOMS(list after 2) =
         "SELECT room_sn, slot FROM slots WHERE type_sn = $1 AND state_key = $2 AND room_sn IN ({list})";
     SLOTS_OF_TYPE_IN_ROOMS(list after 1) =
@@ -190,7 +190,8 @@ impl Store {
     /// As [`slots_of_type`](Self::slots_of_type), without the state keys, in one row.
     pub async fn slot_numbers_of_type(&self, room: RoomSn, kind: TypeSn) -> Result<Vec<Slot>, StorageError> {
         let row = self.engine.fetch_one(&SLOT_NUMBERS_OF_TYPE, vec![room.into(), kind.into()]).await?;
-        let numbers = row.map_or(Ok(Vec::new()), |row| row.numbers(0))?;
+        let mut numbers = row.map_or(Ok(Vec::new()), |row| row.numbers(0))?;
+        numbers.sort_unstable();
         numbers.into_iter().map(slot_from).collect()
     }
 
