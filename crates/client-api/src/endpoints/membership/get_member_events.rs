@@ -23,10 +23,11 @@ pub(super) async fn handle(api: ClientApi, call: Call<Request, Session>) -> Resu
         |text: &String| HistoryToken::parse(text).ok_or_else(|| MatrixError::invalid_param("bad `at`"));
     let at = at.as_ref().map(token).transpose()?;
     let mut events = api.rooms.members(&actor(&call), room_id, at.map(HistoryToken::position)).await?;
-    let is_theirs =
-        |event: &&Arc<StoredEvent>| event.pdu.state_key() == Some(call.principal.user_id.as_str());
-    let theirs = events.iter().find(is_theirs).and_then(|event| event.pdu.membership());
-    let sees_all = at.is_none() || theirs == Some(Membership::Join);
+    let is_reader_in = |event: &Arc<StoredEvent>| {
+        event.pdu.state_key() == Some(call.principal.user_id.as_str())
+            && event.pdu.membership() == Some(Membership::Join)
+    };
+    let sees_all = at.is_none() || events.iter().any(is_reader_in);
     if membership.is_some() || not_membership.is_some() {
         events.retain(|event| {
             let is = |wanted: &MembershipState| {
