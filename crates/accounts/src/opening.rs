@@ -62,7 +62,7 @@ impl Accounts {
         more: impl Fn(&mut WriteSet, DeviceSn),
     ) -> Result<OpenedSession, CommitError> {
         let user = account.user;
-        let NewDevice { device_id, display_name, refreshable } = device;
+        let NewDevice { device_id, display_name, refreshable, from } = device;
         let device_id = device_id.unwrap_or_else(|| self.new_device_id());
         for _ in 0..TRIES {
             let mut set = WriteSet::new();
@@ -79,6 +79,9 @@ impl Accounts {
                     let name = display_name.as_deref();
                     set.add_device(user, device, &device_id, name, self.now().millis());
                 }
+            }
+            if let Some(from) = from {
+                set.see_device(device, self.now().millis(), Some(&from.to_string()));
             }
             let mut tokens = self.new_tokens(user, device, refreshable).await?;
             tokens.new.oauth_client = origin.oauth_client.map(str::to_owned);

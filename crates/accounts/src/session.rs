@@ -1,6 +1,6 @@
 //! Sessions: a user on a device, known by an access token.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use parvis_application_services::ApplicationService;
 use parvis_storage::{DeviceSn, SessionSn, UserSn};
@@ -80,4 +80,6 @@ pub struct NewDevice {
     pub display_name: Option<String>,
     /// Whether the client can refresh its token.
     pub refreshable: bool,
+    /// The address from which it is asked for, which is then the first from which the device was seen.
+    pub from: Option<IpAddr>,
 }

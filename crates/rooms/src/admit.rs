@@ -15,7 +15,7 @@ mod resolution;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc,
+        Arc, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -130,6 +130,8 @@ pub(crate) struct Turn<'a> {
     /// The ids of the head's events, in their order.
     prev_events: Vec<OwnedEventId>,
     slots: HashMap<(TypeSn, Box<str>), Slot>,
+    /// Pairs of a type and a state key that were looked for and have no slot. Nobody else gives one meanwhile.
+    without_slot: std::sync::Mutex<HashSet<(TypeSn, Box<str>)>>,
     /// Entries of the current state that this turn has set or, where [`met`](Self::met), looked up.
     state: Vec<(StateKey, Option<Numbered>)>,
     /// The state beneath those entries.
@@ -248,6 +250,7 @@ impl Rooms {
             base: head.state_root,
             head,
             slots: HashMap::new(),
+            without_slot: std::sync::Mutex::default(),
             state: Vec::new(),
             met: false,
             redacted_state: false,
@@ -410,11 +413,21 @@ impl Turn<'_> {
     async fn slot(&self, kind: TypeSn, state_key: &str) -> Result<Option<Slot>, RoomError> {
         let key = (kind, Box::from(state_key));
         let staged = self.slots.get(&key).or_else(|| self.tip.slots.get(&key));
-        match staged.copied() {
-            Some(slot) => Ok(Some(slot)),
-            None if self.expected.is_none() => Ok(None),
-            None => Ok(self.rooms.store.slot(self.room(), kind, state_key).await?),
+        if let Some(slot) = staged {
+            return Ok(Some(*slot));
         }
+        if self.expected.is_none() || self.without_slot().contains(&key) {
+            return Ok(None);
+        }
+        let found = self.rooms.store.slot(self.room(), kind, state_key).await?;
+        if found.is_none() {
+            self.without_slot().insert(key);
+        }
+        Ok(found)
+    }
+
+    fn without_slot(&self) -> MutexGuard<'_, HashSet<(TypeSn, Box<str>)>> {
+        self.without_slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Builds an event on what is staged, judges it, and stages it.

@@ -4,6 +4,7 @@
 //! writer, and a pool of reading ones; PostgreSQL has one pool.
 
 use std::{
+    fmt::Write as _,
     path::PathBuf,
     str::FromStr as _,
     sync::{
@@ -277,6 +278,31 @@ impl Connection {
         }
     }
 
+    /// Runs texts that insert or update as one transaction, and makes it durable, with one way to the database and back.
+    /// On PostgreSQL they are parts of one statement, of which none sees what the others have written. After an error nothing is
+    /// written; on SQLite the transaction is then still to be rolled back.
+    pub(crate) async fn write_at_once(&mut self, texts: Vec<Text>) -> Result<(), StorageError> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut all = texts;
+                all.push(("COMMIT".to_owned(), Vec::new()));
+                self.begin_with(all).await.map(drop)
+            }
+            Self::Postgres(connection) => {
+                let (mut joined, mut values) = ("WITH ".to_owned(), Vec::new());
+                for (part, (text, of_text)) in texts.into_iter().enumerate() {
+                    let separator = if part == 0 { "" } else { ", " };
+                    let _ = write!(joined, "{separator}part_{part} AS (");
+                    push_renumbered(&mut joined, &text, values.len());
+                    joined.push(')');
+                    values.extend(of_text);
+                }
+                joined.push_str(" SELECT 1");
+                fetch_postgres(&mut **connection, joined, values).await.map(drop)
+            }
+        }
+    }
+
     /// Makes the transaction durable.
     pub(crate) async fn commit(&mut self) -> Result<(), StorageError> {
         self.raw("COMMIT").await
@@ -373,6 +399,17 @@ fn push_without_names(joined: &mut String, text: &str) {
     for piece in pieces {
         joined.push('?');
         joined.push_str(piece.trim_start_matches(|letter: char| letter.is_ascii_digit()));
+    }
+}
+
+/// Appends a text whose parameters are counted from one, counting them from the one after `before`.
+fn push_renumbered(joined: &mut String, text: &str, before: usize) {
+    let mut pieces = text.split('$');
+    joined.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let digits = piece.len() - piece.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+        let number: usize = piece[..digits].parse().unwrap_or_default();
+        let _ = write!(joined, "${}{}", number + before, &piece[digits..]);
     }
 }
 

@@ -147,7 +147,15 @@ impl Store {
         if let Some(kind) = self.shared.types.get(name) {
             return Ok(Some(kind));
         }
-        let Some(row) = self.engine.fetch_one(&TYPE_SN, vec![name.into()]).await? else { return Ok(None) };
+        let absent = &self.shared.absent_types;
+        if absent.contains(name) {
+            return Ok(None);
+        }
+        let generation = absent.generation();
+        let Some(row) = self.engine.fetch_one(&TYPE_SN, vec![name.into()]).await? else {
+            absent.keep(name, generation);
+            return Ok(None);
+        };
         let kind = TypeSn(row.int(0)?);
         self.shared.types.insert(name.into(), kind);
         Ok(Some(kind))
@@ -162,6 +170,7 @@ impl Store {
             let mut set = WriteSet::new();
             set.write(&ADD_TYPE, vec![self.next_number().await?.into(), name.into()]);
             self.commit(set).await.map_err(plain)?;
+            self.shared.absent_types.apply(name);
         }
     }
 }

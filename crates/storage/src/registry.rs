@@ -84,7 +84,8 @@ fn parameters_named(text: &str) -> usize {
 /// many texts were prepared.
 ///
 /// # Errors
-/// Names the first statement that the engine refuses, or whose parameters it counts otherwise.
+/// Names the first statement that the engine refuses, or whose parameters it counts otherwise; or that inserts rows and
+/// reads others.
 pub async fn check_statements(store: &Store) -> Result<usize, String> {
     let mut connection = store.engine.writer().await.map_err(|error| error.to_string())?;
     let mut prepared = 0;
@@ -94,6 +95,10 @@ pub async fn check_statements(store: &Store) -> Result<usize, String> {
         // The writer gathers rows by the name of their statement.
         if !names.insert(statement.name) {
             return Err(format!("two statements are called {}", statement.name));
+        }
+        // Rows are written beside those of other tables, and do not see them.
+        if statement.is_rows() && reads(statement.text) {
+            return Err(format!("{} inserts rows and reads others", statement.name));
         }
         let expandable = statement.is_rows() || statement.has_list();
         for count in if expandable { &[1, 4][..] } else { &[1] } {
@@ -204,4 +209,11 @@ pub async fn fresh_schema(server: &str, schema: &str) -> Result<String, StorageE
     connection.close().await?;
     let separator = if server.contains('?') { '&' } else { '?' };
     Ok(format!("{server}{separator}options=-csearch_path%3D{schema}"))
+}
+
+/// Whether an insert of rows takes anything from a table.
+fn reads(text: &str) -> bool {
+    let text = text.replacen("FROM (VALUES {rows})", "", 1);
+    let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.any(|word| matches!(word, "FROM" | "JOIN" | "EXISTS"))
 }

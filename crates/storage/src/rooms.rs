@@ -115,8 +115,15 @@ impl Store {
 
     /// Where a room stands, as last committed.
     pub async fn room_head(&self, room: RoomSn) -> Result<Option<Arc<RoomHead>>, StorageError> {
-        let row = self.engine.fetch_one(&HEAD_BY_SN, vec![room.into()]).await?;
-        row.map(|row| head_from_row(&row).map(Arc::new)).transpose()
+        let heads = &self.shared.heads;
+        if let Some(head) = heads.get(room) {
+            return Ok(Some(head));
+        }
+        let generation = heads.generation();
+        let Some(row) = self.engine.fetch_one(&HEAD_BY_SN, vec![room.into()]).await? else { return Ok(None) };
+        let head = Arc::new(head_from_row(&row)?);
+        heads.keep(&head, generation);
+        Ok(Some(head))
     }
 
     /// Those of these rooms that have changed after a position. A room may be among them that has not, if what it

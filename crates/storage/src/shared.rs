@@ -3,9 +3,11 @@
 //! Memory is brought up to date with each commit ([`Shared::apply`]), never by the operations themselves.
 //! Nothing here asks the database: the tables' own modules read, and leave here what they have read.
 
+mod absent_types;
 mod account_data;
 mod aggregations;
 mod device_states;
+mod heads;
 mod holes;
 mod members;
 mod number_block;
@@ -24,9 +26,9 @@ use tokio::sync::Notify;
 pub(crate) use number_block::BLOCK;
 
 use self::{
-    account_data::AccountDataCache, aggregations::AggregationCache, device_states::DeviceStates,
-    holes::HoleCache, members::MemberCache, number_block::NumberBlock, pending::Pending,
-    receipts::ReceiptCache,
+    absent_types::AbsentTypes, account_data::AccountDataCache, aggregations::AggregationCache,
+    device_states::DeviceStates, heads::HeadCache, holes::HoleCache, members::MemberCache,
+    number_block::NumberBlock, pending::Pending, receipts::ReceiptCache,
 };
 use crate::{
     changes::{Announced, Stream},
@@ -49,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) user_sns: Cache<OwnedUserId, UserSn>,
     pub(crate) user_ids: Cache<UserSn, OwnedUserId>,
     pub(crate) types: Cache<Box<str>, TypeSn>,
+    pub(crate) absent_types: AbsentTypes,
     pub(crate) slots: Cache<(RoomSn, TypeSn, Box<str>), Slot>,
     pub(crate) event_sns: Cache<OwnedEventId, EventSn>,
     pub(crate) members: MemberCache,
@@ -56,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) account_data: AccountDataCache,
     pub(crate) receipts: ReceiptCache,
     pub(crate) device_states: DeviceStates,
+    pub(crate) heads: HeadCache,
     pub(crate) holes: HoleCache,
     pub(crate) pending: Pending,
     /// Told when something is left for the search to look at anew.
@@ -76,6 +80,7 @@ impl Shared {
             user_sns: Cache::new(NAMES),
             user_ids: Cache::new(NAMES),
             types: Cache::new(NAMES),
+            absent_types: AbsentTypes::new(),
             slots: Cache::new(NAMES),
             event_sns: Cache::new(NAMES),
             members: MemberCache::new(cache_bytes / 8),
@@ -83,6 +88,7 @@ impl Shared {
             account_data: AccountDataCache::new(cache_bytes / 16),
             receipts: ReceiptCache::new(cache_bytes / 8),
             device_states: DeviceStates::new(),
+            heads: HeadCache::new(),
             holes: HoleCache::new(NAMES),
             pending: Pending::default(),
             search_pending: Notify::new(),
@@ -160,8 +166,16 @@ impl Shared {
         for (room, kind, state_key, slot) in &set.slots {
             self.slots.insert((*room, *kind, state_key.clone()), *slot);
         }
-        if let Some(room) = set.room.as_ref().filter(|room| room.expected.is_none()) {
-            self.remember_room(room.room, &room.head.room_id);
+        if let Some(room) = &set.room {
+            if room.expected.is_none() {
+                self.remember_room(room.room, &room.head.room_id);
+                self.members.begin_room(room.room, &set.members);
+            }
+            let is_event = |change: &PendingChange| matches!(change, PendingChange::Event(_));
+            let has_events = set.changes.iter().any(is_event);
+            let newest =
+                has_events.then(|| Position(first.0 + i64::try_from(set.changes.len()).unwrap_or(0)));
+            self.heads.apply(&room.head, newest);
         }
         self.account_data.apply(&set.account_data);
         self.members.apply(&set.members, first, &self.user_ids);

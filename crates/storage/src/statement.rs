@@ -28,6 +28,12 @@ impl Statement {
         self.columns > 0
     }
 
+    /// The table into which rows are inserted.
+    pub(crate) fn table(&self) -> &'static str {
+        let behind = self.text.trim_start().strip_prefix("INSERT INTO ").unwrap_or_default();
+        behind.split_whitespace().next().unwrap_or_default()
+    }
+
     /// The text for `count` rows, or for a list of `count` elements.
     pub(crate) fn expand(&self, count: usize) -> String {
         if self.is_rows() {
@@ -106,6 +112,6 @@ mod tests {
     fn rows_become_parameter_groups() {
         assert_eq!(ROWS.expand(2), "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4)");
         assert_eq!(ROWS.expand_without_names(2), "INSERT INTO t (a, b) VALUES (?,?),(?,?)");
-        assert_eq!(STATEMENTS.len(), 2);
+        assert_eq!((ROWS.table(), STATEMENTS.len()), ("t", 2));
     }
 }

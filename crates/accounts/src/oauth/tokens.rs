@@ -195,8 +195,8 @@ impl Accounts {
         let account = self.store.account(user).await?;
         let account = account.filter(|account| !account.deactivated && !account.locked);
         let account = account.ok_or(CommitError::Guard(ACCOUNT_IS_OPEN_AS_BEFORE))?;
-        let device =
-            NewDevice { device_id: Some(device_id), display_name: Some(client.name()), refreshable: true };
+        let display_name = Some(client.name());
+        let device = NewDevice { device_id: Some(device_id), display_name, refreshable: true, from: None };
         let client_id = client.client_id.as_str();
         let now = self.now().millis();
         let origin = Origin { oauth_client: Some(client_id), upstream };

@@ -40,7 +40,7 @@ impl World {
 
 /// Logs Alice in.
 pub(crate) async fn login(accounts: &Accounts, device: &str, refreshable: bool) -> OpenedSession {
-    let device = NewDevice { device_id: Some(device.into()), display_name: None, refreshable };
+    let device = NewDevice { device_id: Some(device.into()), display_name: None, refreshable, from: None };
     accounts.login_by_password("alice", "password", device).await.unwrap()
 }
 

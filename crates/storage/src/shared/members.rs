@@ -10,6 +10,9 @@ use crate::{
     numbers::{Position, RoomSn, UserSn},
 };
 
+/// With how many changes of memberships a room may come whose members are remembered at once.
+const SMALL: usize = 32;
+
 /// The rooms of users and the members of rooms that were asked for lately.
 #[derive(Debug)]
 pub(crate) struct MemberCache {
@@ -63,6 +66,18 @@ impl MemberCache {
     /// Keeps the servers in a room that were read, unless some membership changed since before the reading.
     pub(crate) fn keep_servers(&self, members: &RoomMembers, servers: &Arc<RoomServers>, generation: u64) {
         self.keep_if_current(generation, || members.keep_servers(servers));
+    }
+
+    /// Begins with a room that a commit makes: nobody is in it but those whom these changes put there. A room that comes with
+    /// many is left to be read, since memory goes on taking it for as small as it was when it came there.
+    pub(crate) fn begin_room(&self, room: RoomSn, changes: &[MemberChange]) {
+        if changes.len() > SMALL {
+            return;
+        }
+        let _current = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+        let members = RoomMembers::default();
+        members.keep_servers(&Arc::default());
+        self.members_of_room.insert(room, Arc::new(members));
     }
 
     /// Changes the views after a commit whose first change stands after `first`.

@@ -1,6 +1,6 @@
 //! The rows of a group of sets, gathered so that each statement is run for many of them at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use parvis_events::is_bumping;
 
@@ -37,7 +37,7 @@ const PARAMETERS: usize = 30_000;
 
 /// Up to how many rows are written by one text for all tables: those of one message. Of more, so many different texts would
 /// be made that the engine seldom has one of them ready.
-pub(super) const TOGETHER: usize = 12;
+const TOGETHER: usize = 12;
 
 /// Rows gathered for multi-row statements, in the order in which their statements first appeared.
 #[derive(Default)]
@@ -160,6 +160,13 @@ impl Batch {
     /// How many rows were gathered.
     pub(super) fn row_count(&self) -> usize {
         self.tables.iter().map(|(_, table)| table.rows.len()).sum()
+    }
+
+    /// Whether what was gathered may be written by one statement of many parts, none of which sees what the others write:
+    /// each table is written to once.
+    pub(super) fn goes_at_once(&self) -> bool {
+        let names: HashSet<&str> = self.tables.iter().map(|(statement, _)| statement.table()).collect();
+        names.len() == self.tables.len()
     }
 
     /// The texts that write what was gathered.

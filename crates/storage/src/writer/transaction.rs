@@ -1,17 +1,17 @@
 //! One transaction: the guards of its sets, the positions of their changes, and their rows.
 //!
 //! Ordinarily the database is asked three times: for what the guards need to know and for positions, to write, and to
-//! commit. On SQLite a set that is alone is written by one text, since each way to SQLite's thread and back costs more than
-//! what is done there: the position is known from the last time, and the guards fail the text where they do not hold.
+//! commit. A set that is alone is written at once, since each way to the database and back costs more than what is done
+//! there: the position is known from the last time, and the guards fail the whole where they do not hold.
 
 use std::{borrow::Borrow, collections::HashMap};
 
-use super::batch::{Batch, TOGETHER};
+use super::batch::Batch;
 use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::{
     dialect,
-    engine::{Connection, Engine, EngineKind, Text},
+    engine::{Connection, Engine, Text},
     error::{CommitError, StorageError},
     numbers::{EventSn, Position, RoomSn},
     pace::Work,
@@ -31,6 +31,10 @@ statements! {
     HEAD_VERSIONS(list after 0) =
         "SELECT room_sn, head_version FROM rooms WHERE room_sn IN ({list}) ORDER BY room_sn";
 }
+
+/// Up to how many rows are written at once: those of a message, or of a room that is made. More are rare, and each number of
+/// them would be a text of its own.
+const AT_ONCE: usize = 48;
 
 /// Where the changes of a set landed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +130,8 @@ pub(super) async fn write_in_transaction(
     Ok(written)
 }
 
-/// Writes a set by one text, if it can be: its guards are told in the text, and fail it. Then nothing is written and nothing
-/// is said, since only the ordinary way knows which of them it was.
+/// Writes a set at once, if it can be: its guards are among what is written, and fail it. Then nothing is written and
+/// nothing is said, since only the ordinary way knows which of them it was.
 async fn write_alone(
     connection: &mut Connection,
     engine: &Engine,
@@ -135,12 +139,12 @@ async fn write_alone(
     first: i64,
 ) -> Result<Option<Written>, StorageError> {
     let writes_rows_only = set.writes.iter().all(|write| write.statement.is_rows());
-    if engine.kind() != EngineKind::Sqlite || !set.guards.is_empty() || !writes_rows_only {
+    if !set.guards.is_empty() || !writes_rows_only {
         return Ok(None);
     }
     let mut batch = Batch::default();
     batch.add_rows(set, first);
-    if batch.row_count() > TOGETHER {
+    if batch.row_count() > AT_ONCE || !batch.goes_at_once() {
         return Ok(None);
     }
     let changes = changes_in([set]);
@@ -153,11 +157,10 @@ async fn write_alone(
         texts.push((MOVE_POSITION.text.to_owned(), values));
     }
     texts.extend(batch.texts(connection));
-    texts.push(("COMMIT".to_owned(), Vec::new()));
     drop(engine.turn(Work::Write).await);
     let committing = engine.turn(Work::Commit).await;
-    match connection.begin_with(texts).await {
-        Ok(_) => {}
+    match connection.write_at_once(texts).await {
+        Ok(()) => {}
         Err(StorageError::Database(sqlx::Error::Database(error))) if is_refusal(&*error) => {
             connection.rollback().await?;
             return Ok(None);

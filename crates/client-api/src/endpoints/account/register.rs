@@ -47,6 +47,7 @@ pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Respons
             device_id: body.request.device_id,
             display_name: body.request.initial_device_display_name,
             refreshable: body.request.refresh_token,
+            from: address.filter(|_| service.is_none()),
         },
         log_in: !body.request.inhibit_login,
     };

@@ -3,6 +3,8 @@
 //!
 //! The body is read here: ruma's type cannot read one without a `type`.
 
+use std::net::IpAddr;
+
 use axum::response::Response;
 use parvis_accounts::{LoginError, NewDevice, OpenedSession};
 use parvis_wire::{MatrixError, Stream, parse_json, read_body, typed_response};
@@ -29,6 +31,9 @@ struct Request {
     initial_device_display_name: Option<String>,
     #[serde(default)]
     refresh_token: bool,
+    /// Where it came from.
+    #[serde(skip)]
+    from: Option<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -49,13 +54,14 @@ enum Named<'a> {
 /// Opens a session for whoever proves who they are.
 pub(super) async fn handle(api: ClientApi, stream: Stream<()>) -> Result<Response, ApiError> {
     let address = stream.client_address().map(|address| address.0);
-    let request: Request = parse_json(&read_body(stream.body, BODY_LIMIT_BYTES).await?)?;
+    let mut request: Request = parse_json(&read_body(stream.body, BODY_LIMIT_BYTES).await?)?;
     if request.kind == "m.login.application_service" {
         let service = calling_service(&api, &stream.parts)?;
         let session = api.accounts.login_for_service(&service, user(&request)?, device(&request)).await?;
         return answer(session);
     }
     api.limits.login.count(RateLimitKey::Address(address))?;
+    request.from = address;
     let session = match request.kind.as_str() {
         "m.login.password" if !api.passwords_in_apps() => {
             return Err(unknown("Sign in with your browser here.").into());
@@ -143,6 +149,7 @@ fn device(request: &Request) -> NewDevice {
         device_id: request.device_id.clone(),
         display_name: request.initial_device_display_name.clone(),
         refreshable: request.refresh_token,
+        from: request.from,
     }
 }
 
