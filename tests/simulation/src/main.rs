@@ -13,6 +13,7 @@ use std::{
 
 use clap::Parser;
 use parvis_simulation::{Planted, Report, Settings, Tally, run};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Worlds that are known to end badly, each with its cause.
 const KNOWN_OPEN: &str = include_str!("../known-open.txt");
@@ -91,9 +92,10 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .try_init();
+    let filter: Targets =
+        std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok()).unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer();
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     let arguments = Arguments::parse();
     let (first, count) = arguments.seed.map_or((arguments.first, arguments.seeds), |seed| (seed, 1));
     let next = AtomicU64::new(first);

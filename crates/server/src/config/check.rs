@@ -277,7 +277,7 @@ fn process(settings: &Settings, checker: &mut Checker<'_>) -> ProcessConfig {
     checker.require(listeners.max_connections > 0, "listeners.max_connections", "must be one at least");
     checker.require(listens, "listeners.client", "is off, and so is listeners.tls: nobody could connect");
     let level = &settings.logging.level;
-    if let Err(error) = tracing_subscriber::EnvFilter::try_new(level) {
+    if let Err(error) = level.parse::<tracing_subscriber::filter::Targets>() {
         checker.problem("logging.level", format!("`{level}` is not a level or filter: {error}"));
     }
     ProcessConfig {
