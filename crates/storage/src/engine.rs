@@ -134,7 +134,7 @@ impl Engine {
                     .clone()
                     .auto_vacuum(SqliteAutoVacuum::Incremental)
                     .page_size(8192)
-                    .pragma("cache_size", "-65536"),
+                    .pragma("cache_size", "-32768"),
             )
             .await?;
         let read = SqlitePoolOptions::new()
