@@ -143,7 +143,7 @@ fn parvis_program(arguments: &Arguments) -> Outcome<Option<PathBuf>> {
     }
     match &arguments.parvis {
         Some(program) => Ok(Some(program.clone())),
-        None => server::build_dist("parvis-server", "parvis").map(Some),
+        None => crate::dist::build().map(Some),
     }
 }
 

@@ -65,8 +65,9 @@ impl Arguments {
         if self.servers.iter().all(|kind| kind.is_synapse()) {
             return Ok(None);
         }
-        let build = if self.quick { server::build_debug } else { server::build_dist };
-        self.parvis.clone().map_or_else(|| build("parvis-server", "parvis"), Ok).map(Some)
+        let build =
+            || if self.quick { server::build_debug("parvis-server", "parvis") } else { crate::dist::build() };
+        self.parvis.clone().map_or_else(build, Ok).map(Some)
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let parvis = match &arguments.parvis {
         Some(program) => program.clone(),
         None if arguments.quick => server::build_debug("parvis-server", "parvis")?,
-        None => server::build_dist("parvis-server", "parvis")?,
+        None => crate::dist::build()?,
     };
     let bench = build("parvis-start-bench", "parvis-start-bench")?;
     let messages = arguments.messages.unwrap_or(if arguments.quick { 5_000 } else { 1_000_000 });

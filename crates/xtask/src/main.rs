@@ -10,6 +10,7 @@ mod bench_search;
 mod bench_start;
 mod complement;
 mod coverage;
+mod dist;
 mod federation;
 mod fuzz;
 mod instructions;
@@ -62,6 +63,8 @@ enum Task {
     BenchSearch(bench_search::Arguments),
     /// How long a start takes, and memory at rest, with a million messages.
     BenchStart(bench_start::Arguments),
+    /// Parvis as it is packaged: linked as one, and small.
+    Dist,
     /// Parvis with Synapse and with itself, over real TLS.
     Federation(federation::Arguments),
 }
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Task::BenchJoin(arguments) => bench_join::run(&arguments),
         Task::BenchSearch(arguments) => bench_search::run(&arguments),
         Task::BenchStart(arguments) => bench_start::run(&arguments),
+        Task::Dist => dist::run(),
         Task::Federation(arguments) => federation::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -85,11 +85,6 @@ pub(crate) fn build_release(package: &str, program: &str) -> Outcome<PathBuf> {
     build(package, program, &["--release"], "release")
 }
 
-/// Builds one package as it is packaged, and returns its program.
-pub(crate) fn build_dist(package: &str, program: &str) -> Outcome<PathBuf> {
-    build(package, program, &["--profile", "dist"], "dist")
-}
-
 /// Builds one package in the development profile and returns its program.
 pub(crate) fn build_debug(package: &str, program: &str) -> Outcome<PathBuf> {
     build(package, program, &[], "debug")
