@@ -5,4 +5,5 @@
 
 mod at_once;
 mod nodes;
+mod seen;
 mod world;

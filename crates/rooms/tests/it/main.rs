@@ -1,6 +1,7 @@
 //! What rooms do, on a real store.
 
 mod across;
+mod cost;
 mod creation;
 mod forks;
 mod handshakes;
