@@ -283,6 +283,7 @@ impl Connection {
     /// written; on SQLite the transaction is then still to be rolled back.
     pub(crate) async fn write_at_once(&mut self, texts: Vec<Text>) -> Result<(), StorageError> {
         match self {
+            _ if texts.is_empty() => Ok(()),
             Self::Sqlite(_) => {
                 let mut all = texts;
                 all.push(("COMMIT".to_owned(), Vec::new()));

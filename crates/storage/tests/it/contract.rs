@@ -222,24 +222,56 @@ async fn write_on_a_head_that_has_moved_is_refused_and_leaves_nothing() {
 
 #[tokio::test]
 async fn positions_that_were_taken_elsewhere_are_not_given_again() {
-    let World { store, settings, _directory } = World::sqlite().await;
-    let DatabaseSettings::Sqlite { path, .. } = &settings.database else { unreachable!() };
-    let mut room = TestRoom::new(&store, room_id!("!r:parvis.test").to_owned()).await;
-    for body in ["first", "second"] {
-        let (message, _) = room.message(&store, body).await;
-        store.commit(message).await.unwrap();
+    on_each_engine(async |World { store, settings, _directory }: World| {
+        let mut room = TestRoom::new(&store, room_id!("!r:parvis.test").to_owned()).await;
+        for body in ["first", "second"] {
+            let (message, _) = room.message(&store, body).await;
+            store.commit(message).await.unwrap();
+        }
+        let before = store.head();
+        take_positions(&settings.database, 3).await;
+        for number in 1..=2 {
+            let (message, sn) = room.message(&store, "afterwards").await;
+            let position = store.commit(message).await.unwrap().position;
+            assert_eq!(position, Position(before.0 + 3 + number));
+            assert_eq!(store.event(sn).await.unwrap().position, position);
+        }
+    })
+    .await;
+}
+
+/// Takes positions as another process would.
+async fn take_positions(database: &DatabaseSettings, count: i64) {
+    let take = format!("UPDATE counters SET value = value + {count} WHERE name = 'position'");
+    let take = sqlx::raw_sql(sqlx::AssertSqlSafe(take));
+    match database {
+        DatabaseSettings::Sqlite { path, .. } => {
+            let url = format!("sqlite://{}", path.display());
+            let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            take.execute(&mut other).await.unwrap();
+        }
+        DatabaseSettings::Postgres { url, .. } => {
+            let mut other = sqlx::PgConnection::connect(url).await.unwrap();
+            take.execute(&mut other).await.unwrap();
+        }
     }
-    let before = store.head();
-    let url = format!("sqlite://{}", path.display());
-    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    let take = "UPDATE counters SET value = value + 3 WHERE name = 'position'";
-    sqlx::raw_sql(take).execute(&mut other).await.unwrap();
-    for number in 1..=2 {
-        let (message, sn) = room.message(&store, "afterwards").await;
-        let position = store.commit(message).await.unwrap().position;
-        assert_eq!(position, Position(before.0 + 3 + number));
-        assert_eq!(store.event(sn).await.unwrap().position, position);
-    }
+}
+
+#[tokio::test]
+async fn set_that_writes_nothing_is_done_once_those_before_it_are() {
+    on_each_engine(async |world: World| {
+        let store = &world.store;
+        let mut room = TestRoom::new(store, room_id!("!r:parvis.test").to_owned()).await;
+        let (first, _) = room.message(store, "first").await;
+        let head = store.commit(first).await.unwrap().position;
+        assert_eq!(store.commit(WriteSet::new()).await.unwrap().position, head);
+        let (second, sn) = room.message(store, "second").await;
+        let second = store.submit(second).await;
+        store.settle().await.unwrap();
+        assert_eq!(store.event(sn).await.unwrap().position, Position(head.0 + 1));
+        second.done().await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
