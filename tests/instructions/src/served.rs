@@ -49,9 +49,18 @@ pub(crate) fn walk(script: &mut Script, world: &World) {
     deliveries(script, world, &many);
     let join = format!("v3/rooms/{}/join", world.cast.crowded);
     let newcomers: Vec<Client> = world.cast.newcomers.iter().map(|token| world.client(token)).collect();
+    // With the first request of a device is written from where it was seen, and a while after a message the index of the
+    // search, and how far servers and phones were told: not along with the joins.
+    for newcomer in &newcomers {
+        get(world, newcomer, "v3/account/whoami");
+    }
+    rest(world, Duration::from_secs(2));
+    for newcomer in &newcomers[..4] {
+        world.runtime.block_on(async { expect(newcomer.post(&join, json!({})).await) });
+    }
     script.count("join a room", 2, |number| {
         world.runtime.block_on(async {
-            expect(newcomers[number as usize].post(&join, json!({})).await);
+            expect(newcomers[4 + number as usize].post(&join, json!({})).await);
             let_others_on().await;
         });
     });

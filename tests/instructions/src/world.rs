@@ -23,7 +23,7 @@ const FEW_ROOMS: usize = 10;
 /// How many people wait for news in one room.
 const LISTENERS: usize = 20;
 /// How many are not in it yet.
-const NEWCOMERS: usize = 3;
+const NEWCOMERS: usize = 7;
 /// How many messages the room with a past has.
 const MESSAGES: usize = 250;
 

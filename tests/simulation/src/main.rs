@@ -91,11 +91,15 @@ impl Arguments {
     }
 }
 
+/// What is logged: as `RUST_LOG` says, ordinarily nothing.
+#[expect(clippy::disallowed_methods, reason = "a development tool has no configuration but its environment")]
+fn wanted_lines() -> Targets {
+    std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok()).unwrap_or_default()
+}
+
 fn main() -> ExitCode {
-    let filter: Targets =
-        std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok()).unwrap_or_default();
     let lines = tracing_subscriber::fmt::layer();
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(wanted_lines()).with(lines).try_init();
     let arguments = Arguments::parse();
     let (first, count) = arguments.seed.map_or((arguments.first, arguments.seeds), |seed| (seed, 1));
     let next = AtomicU64::new(first);
