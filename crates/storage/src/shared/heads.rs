@@ -1,9 +1,6 @@
 //! Where rooms stand, in memory: brought up to date with each commit, so that who asks right after one reads nothing.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use parvis_cache::Cache;
 
@@ -19,12 +16,13 @@ const ROOMS: u64 = 10_000;
 #[derive(Debug)]
 pub(crate) struct HeadCache {
     by_room: Cache<RoomSn, Arc<RoomHead>>,
-    generation: AtomicU64,
+    /// How often rooms have moved so far.
+    generation: Mutex<u64>,
 }
 
 impl HeadCache {
     pub(crate) fn new() -> Self {
-        Self { by_room: Cache::new(ROOMS), generation: AtomicU64::new(0) }
+        Self { by_room: Cache::new(ROOMS), generation: Mutex::default() }
     }
 
     /// Where a room stands, if memory knows.
@@ -34,22 +32,25 @@ impl HeadCache {
 
     /// How often rooms have moved so far; what was read is kept only if none did meanwhile.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        *self.count()
+    }
+
+    fn count(&self) -> MutexGuard<'_, u64> {
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a head that was read, unless some room moved since before the reading.
     pub(crate) fn keep(&self, head: &Arc<RoomHead>, generation: u64) {
-        if self.generation() == generation {
+        let current = self.count();
+        if *current == generation {
             self.by_room.insert(head.room, Arc::clone(head));
-            if self.generation() != generation {
-                self.by_room.remove(&head.room);
-            }
         }
     }
 
     /// Notes where a commit has left a room; `newest` is the position of the newest event that it wrote, if it wrote any.
     pub(crate) fn apply(&self, head: &RoomHead, newest: Option<Position>) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        let mut current = self.count();
+        *current += 1;
         // A head does not know of the events that were written after it was read.
         let known = newest.or_else(|| self.by_room.get(&head.room).map(|before| before.last_position));
         match known {
